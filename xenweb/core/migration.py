@@ -1,0 +1,143 @@
+"""The life of a move: one table, one function that reads it, one reconciliation.
+
+Every other set of states (active, ended, cancellable) is derived from the table.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from xenweb.core.facts import PowerState
+
+
+class State(StrEnum):
+    """The states of a move, in the order in which a move meets them."""
+
+    REQUESTED = "requested"
+    QUEUED = "queued"
+    CHECKING = "checking"
+    PREPARING = "preparing"
+    PRE_COPY = "pre_copy"
+    STOP_AND_COPY = "stop_and_copy"
+    CANCELLING = "cancelling"
+    VERIFYING = "verifying"
+    UNCERTAIN = "uncertain"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+S = State
+
+# Before the hypervisor was called, a move may simply end. After it was called,
+# only VERIFYING (both hosts asked) or UNCERTAIN (not proven yet) lead to an end.
+TRANSITIONS: dict[State, frozenset[State]] = {
+    S.REQUESTED: frozenset({S.QUEUED, S.CANCELLED, S.FAILED}),
+    S.QUEUED: frozenset({S.CHECKING, S.CANCELLED, S.FAILED}),
+    S.CHECKING: frozenset({S.PREPARING, S.CANCELLED, S.FAILED}),
+    S.PREPARING: frozenset({S.PRE_COPY, S.STOP_AND_COPY, S.CANCELLING, S.VERIFYING, S.UNCERTAIN}),
+    S.PRE_COPY: frozenset({S.STOP_AND_COPY, S.CANCELLING, S.VERIFYING, S.UNCERTAIN}),
+    S.STOP_AND_COPY: frozenset({S.PRE_COPY, S.CANCELLING, S.VERIFYING, S.UNCERTAIN}),
+    S.CANCELLING: frozenset({S.VERIFYING, S.UNCERTAIN}),
+    S.VERIFYING: frozenset({S.DONE, S.FAILED, S.CANCELLED, S.UNCERTAIN}),
+    S.UNCERTAIN: frozenset({S.PRE_COPY, S.CANCELLING, S.VERIFYING, S.DONE, S.FAILED, S.CANCELLED}),
+    S.DONE: frozenset(),
+    S.FAILED: frozenset(),
+    S.CANCELLED: frozenset(),
+}
+
+ENDED = frozenset(state for state, following in TRANSITIONS.items() if not following)
+ACTIVE = frozenset(TRANSITIONS) - ENDED
+CALLED = frozenset({S.PREPARING, S.PRE_COPY, S.STOP_AND_COPY, S.CANCELLING, S.VERIFYING, S.UNCERTAIN})
+NOT_CALLED = ACTIVE - CALLED
+
+
+class ForbiddenTransitionError(ValueError):
+    """A move was asked to go where the table does not lead."""
+
+    def __init__(self, current: State, following: State) -> None:
+        super().__init__(f"A move that is {current} cannot become {following}.")
+        self.current = current
+        self.following = following
+
+
+def advance(current: State, following: State) -> State:
+    """Answer ``following`` if the table leads there; raise ForbiddenTransitionError if not."""
+    if following not in TRANSITIONS[current]:
+        raise ForbiddenTransitionError(current, following)
+    return following
+
+
+class Copy(StrEnum):
+    """What one host, asked directly, says of its copy of the VM."""
+
+    RUNNING = "running"
+    PAUSED = "paused"
+    INCOMING = "incoming"
+    INACTIVE = "inactive"
+    ABSENT = "absent"
+    NO_ANSWER = "no_answer"
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What both hosts answered when they were asked, after the call or a crash.
+
+    ``busy`` says that the source still works on the migration.
+    """
+
+    source: Copy
+    target: Copy
+    busy: bool = False
+
+
+class Conclusion(StrEnum):
+    """What a proof allows us to say."""
+
+    STILL_MOVING = "still_moving"
+    ON_TARGET = "on_target"
+    ON_SOURCE = "on_source"
+    BOTH_RUNNING = "both_running"
+    UNDECIDED = "undecided"
+
+
+_GONE = frozenset({Copy.INACTIVE, Copy.ABSENT})
+
+
+def conclude(proof: Proof) -> Conclusion:
+    """Read the two answers; anything that is not a proof is UNDECIDED.
+
+    A source that is merely unreachable proves nothing: the guest may run there.
+    Paused copies on both sides, or a guest paused at the source with nothing at
+    the target, are for the reconciler's next look or for a person.
+    """
+    if proof.busy:
+        return Conclusion.STILL_MOVING
+    if proof.source is Copy.RUNNING and proof.target is Copy.RUNNING:
+        return Conclusion.BOTH_RUNNING
+    if proof.target is Copy.RUNNING and proof.source in _GONE:
+        return Conclusion.ON_TARGET
+    if proof.source is Copy.RUNNING and proof.target in _GONE:
+        return Conclusion.ON_SOURCE
+    return Conclusion.UNDECIDED
+
+
+def reconcile(conclusion: Conclusion, *, cancel_asked: bool) -> State:
+    """Answer the state that a conclusion proves for a move whose call was made."""
+    match conclusion:
+        case Conclusion.STILL_MOVING:
+            return S.CANCELLING if cancel_asked else S.PRE_COPY
+        case Conclusion.ON_TARGET:
+            return S.DONE
+        case Conclusion.ON_SOURCE:
+            return S.CANCELLED if cancel_asked else S.FAILED
+        case _:
+            return S.UNCERTAIN
+
+
+def copy_of(state: PowerState, *, active: bool, incoming: bool) -> Copy:
+    """Translate what a host reports of a VM it knows into a Copy."""
+    if incoming:
+        return Copy.INCOMING
+    if not active:
+        return Copy.INACTIVE
+    return Copy.RUNNING if state is PowerState.RUNNING else Copy.PAUSED

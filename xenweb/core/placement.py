@@ -1,0 +1,253 @@
+"""Can this host take this VM? Every reason, its weight, its remedy, the headroom after.
+
+Facts in, verdict out: nothing here asks a host anything. What only a hypervisor
+can say (CPU features, say) the driver adds as findings of the same shape.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from xenweb.core.facts import HostFacts, HostState, PowerState, VmFacts
+from xenweb.core.quantities import MIB, Bytes, human_size
+
+STALE_AFTER = 30.0
+"""Seconds after which facts of a host are too old to place a VM by."""
+
+MEMORY_RESERVE = Bytes(64 * MIB)
+"""What stays with the host itself, whatever comes in."""
+
+
+class Severity(StrEnum):
+    """How much a finding weighs."""
+
+    BLOCKER = "blocker"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+class Answer(StrEnum):
+    """The three answers a host column shows."""
+
+    CAN_GO = "can_go"
+    CAN_GO_BUT = "can_go_but"
+    CANNOT_GO = "cannot_go"
+
+
+Fact = str | int | float | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One reason: a stable code, its weight, a sentence, what helps, and the facts."""
+
+    code: str
+    severity: Severity
+    sentence: str
+    remedy: str
+    facts: tuple[tuple[str, Fact], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """All findings for one host; the answer follows from the heaviest."""
+
+    host: int
+    findings: tuple[Finding, ...]
+    memory_free_after: Bytes | None
+    memory_total: Bytes = field(default=Bytes(0))
+    facts_age: float | None = None
+
+    @property
+    def answer(self) -> Answer:
+        """Say the answer that the findings add up to."""
+        weights = {finding.severity for finding in self.findings}
+        if Severity.BLOCKER in weights:
+            return Answer.CANNOT_GO
+        return Answer.CAN_GO_BUT if Severity.WARNING in weights else Answer.CAN_GO
+
+    @property
+    def blockers(self) -> tuple[Finding, ...]:
+        """List the findings that forbid the move."""
+        return tuple(f for f in self.findings if f.severity is Severity.BLOCKER)
+
+
+def _blocker(code: str, sentence: str, remedy: str, **facts: Fact) -> Finding:
+    return Finding(code, Severity.BLOCKER, sentence, remedy, tuple(facts.items()))
+
+
+def _warning(code: str, sentence: str, remedy: str, **facts: Fact) -> Finding:
+    return Finding(code, Severity.WARNING, sentence, remedy, tuple(facts.items()))
+
+
+def _of_the_vm(vm: VmFacts) -> Iterator[Finding]:
+    if vm.moving_as:
+        yield _blocker(
+            "vm_already_moving",
+            f"{vm.name} is already moving.",
+            "Wait for that move to end, or cancel it.",
+            migration=vm.moving_as,
+        )
+    if vm.conflict:
+        yield _blocker(
+            "vm_runs_twice",
+            f"Two hosts say that they run {vm.name}.",
+            "Find out which copy is the right one before anything is moved.",
+        )
+    if vm.state is PowerState.HALTED:
+        yield _blocker(
+            "vm_halted",
+            f"{vm.name} is halted, and a live migration needs a running VM.",
+            "Start it first.",
+        )
+    elif vm.state is not PowerState.RUNNING and not vm.conflict:
+        yield _blocker(
+            "vm_not_running",
+            f"{vm.name} is {vm.state}, and a live migration needs a running VM.",
+            "Bring it back to running first.",
+            state=vm.state.value,
+        )
+
+
+def _of_the_host(host: HostFacts) -> Iterator[Finding]:
+    if host.state is HostState.DISABLED:
+        yield _blocker("host_disabled", f"{host.name} is disabled.", "Enable it, or choose another host.")
+    elif host.state is HostState.UNREACHABLE:
+        yield _blocker(
+            "host_unreachable",
+            f"{host.name} does not answer.",
+            "Bring its daemon and its network back; the board follows by itself.",
+            reason=host.state_reason,
+        )
+    elif host.age is None or host.age > STALE_AFTER:
+        yield _blocker(
+            "facts_stale",
+            f"What is known of {host.name} is too old to place a VM by.",
+            "Wait until the board has heard from it again.",
+            age_s=None if host.age is None else round(host.age),
+        )
+    if host.incoming:
+        moves = "1 move is" if host.incoming == 1 else f"{host.incoming} moves are"
+        yield _warning(
+            "moves_coming_in",
+            f"{moves} already coming in.",
+            "Both will take longer while they share the link.",
+            incoming=host.incoming,
+        )
+
+
+def _of_the_pair(vm: VmFacts, host: HostFacts, source: HostFacts | None) -> Iterator[Finding]:
+    if vm.resident_on == host.id:
+        yield _blocker("same_host", f"{vm.name} already runs on {host.name}.", "Choose another host.")
+        return
+    if vm.hypervisor != host.hypervisor:
+        yield _blocker(
+            "hypervisor_differs",
+            f"A VM of {vm.hypervisor} cannot run on {host.hypervisor}.",
+            f"Choose a host that runs {vm.hypervisor}.",
+            vm=vm.hypervisor,
+            host=host.hypervisor,
+        )
+    if source is None:
+        yield _blocker(
+            "source_unknown",
+            f"No host is known to run {vm.name}.",
+            "Wait until the board has heard from its host again.",
+        )
+    elif source.state is not HostState.CONNECTED:
+        yield _blocker(
+            "source_unreachable",
+            f"{source.name}, where {vm.name} runs, does not answer.",
+            "Bring it back first: nobody can prove a move from a silent host.",
+        )
+    elif source.pool != host.pool:
+        yield _blocker("pool_differs", f"{host.name} belongs to another pool.", "Choose a host of the same pool.")
+
+
+def memory_after(vm: VmFacts, host: HostFacts) -> Bytes | None:
+    """Say what stays free on the host once the VM and all moves under way are there, in bytes."""
+    if host.memory_free is None:
+        return None
+    return Bytes(host.memory_free - host.memory_promised - vm.memory)
+
+
+def _of_memory(vm: VmFacts, host: HostFacts) -> Iterator[Finding]:
+    after = memory_after(vm, host)
+    if vm.resident_on == host.id or host.state is not HostState.CONNECTED:
+        return
+    if after is None:
+        yield _blocker(
+            "memory_unknown",
+            f"{host.name} does not say how much memory it has free.",
+            "Wait until the board has heard from it again.",
+        )
+    elif after < MEMORY_RESERVE:
+        free = Bytes(after + vm.memory)
+        yield _blocker(
+            "memory_short",
+            f"{vm.name} needs {human_size(vm.memory)}, and {host.name} has {human_size(max(free, 0))} free.",
+            f"Free {human_size(MEMORY_RESERVE - after)} on {host.name}, or choose another host.",
+            needed=vm.memory,
+            free=free,
+        )
+
+
+def _of_storage(vm: VmFacts, host: HostFacts) -> Iterator[Finding]:
+    reached = {repository.id: repository for repository in host.repositories}
+    for disk in vm.disks:
+        repository = reached.get(disk.repository) if disk.repository is not None else None
+        if repository is None:
+            where = disk.repository_name or disk.path
+            yield _blocker(
+                "storage_not_reached",
+                f"Disk {disk.device} is on {where}, which {host.name} does not reach.",
+                "Attach that storage to the host, or choose a host that has it.",
+                device=disk.device,
+                storage=where,
+            )
+        elif repository.vouched_shared and not disk.read_only:
+            yield _warning(
+                "sharing_vouched",
+                f"That {repository.name} is the same storage on both hosts is an administrator's word; "
+                "the hypervisor cannot see it.",
+                "Nothing to do if it is true.",
+                device=disk.device,
+                storage=repository.name,
+            )
+        if repository is not None and disk.cache not in {"none", "directsync"} and not disk.read_only:
+            yield _blocker(
+                "disk_cache_unsafe",
+                f"Disk {disk.device} uses the host's cache ({disk.cache}), so writes could be lost on the way.",
+                "Set the disk's cache mode to none.",
+                device=disk.device,
+                cache=disk.cache,
+            )
+
+
+def _of_networks(vm: VmFacts, host: HostFacts) -> Iterator[Finding]:
+    for network in vm.networks:
+        if network not in host.networks:
+            yield _blocker(
+                "network_missing",
+                f"{host.name} has no network {network}.",
+                f"Create {network} there, or choose another host.",
+                network=network,
+            )
+
+
+def judge(vm: VmFacts, host: HostFacts, source: HostFacts | None, extra: Iterable[Finding] = ()) -> Verdict:
+    """Judge whether ``host`` can take ``vm`` from ``source``, with all reasons.
+
+    ``extra`` are findings that the driver got from the hypervisors themselves.
+    """
+    findings = [*_of_the_pair(vm, host, source)]
+    if vm.resident_on != host.id:
+        findings += _of_the_vm(vm)
+        findings += _of_the_host(host)
+        findings += _of_memory(vm, host)
+        findings += _of_storage(vm, host)
+        findings += _of_networks(vm, host)
+    findings += extra
+    order = list(Severity)
+    findings.sort(key=lambda finding: order.index(finding.severity))
+    return Verdict(host.id, tuple(findings), memory_after(vm, host), host.memory_total, host.age)

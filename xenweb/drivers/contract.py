@@ -1,0 +1,310 @@
+"""What every driver can do, and how it says that it could not.
+
+Eight verbs, all blocking, all safe to call from several threads. What a driver
+cannot do is data (``capabilities``), not an exception. No handle of a
+hypervisor leaves a driver: only the frozen shapes below.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar, Protocol
+
+from xenweb.core.facts import PowerState
+from xenweb.core.migration import Copy
+from xenweb.core.placement import Fact, Finding
+from xenweb.core.quantities import Bytes, BytesPerSecond, Milliseconds
+
+
+class Capability(StrEnum):
+    """What a driver can do beyond a plain live migration."""
+
+    PASSES = "passes"
+    CANCEL = "cancel"
+    BANDWIDTH_LIMIT = "bandwidth_limit"
+    DOWNTIME_LIMIT = "downtime_limit"
+    AUTO_CONVERGE = "auto_converge"
+    MEASURED_DOWNTIME = "measured_downtime"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """How to reach one host; ``secret`` never appears in a repr."""
+
+    host: int
+    name: str
+    uri: str
+    migration_address: str = ""
+    secret: str = ""
+
+    def __repr__(self) -> str:
+        return f"Endpoint(host={self.host}, name={self.name!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class DiskSnapshot:
+    """One disk as a host describes it; ``repository`` is the identity of its repository."""
+
+    device: str
+    path: str
+    format: str
+    capacity: Bytes | None
+    cache: str
+    read_only: bool
+    repository: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class VmSnapshot:
+    """One VM as a host describes it. ``cpu_time`` is nanoseconds since its start."""
+
+    uuid: str
+    name: str
+    state: PowerState
+    active: bool
+    incoming: bool
+    memory: Bytes
+    vcpus: int
+    cpu_time: int | None
+    disks: tuple[DiskSnapshot, ...]
+    networks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RepositorySnapshot:
+    """A storage repository as one host reaches it.
+
+    ``identity`` is equal on two hosts exactly when it is the same storage.
+    """
+
+    identity: str
+    name: str
+    kind: str
+    path: str
+    capacity: Bytes | None
+    available: Bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class HostSnapshot:
+    """Everything one bulk look at a host gives. ``cpu_busy`` and ``cpu_total`` are counters in ns."""
+
+    uuid: str
+    name: str
+    hypervisor: str
+    version: str
+    architecture: str
+    cpu_model: str
+    cpu_count: int
+    cpu_busy: int | None
+    cpu_total: int | None
+    memory_total: Bytes
+    memory_free: Bytes | None
+    repositories: tuple[RepositorySnapshot, ...]
+    networks: tuple[str, ...]
+    vms: tuple[VmSnapshot, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MoveOptions:
+    """What the person chose in the confirmation; None and False are the hypervisor's defaults."""
+
+    bandwidth_limit: BytesPerSecond | None = None
+    downtime_limit: Milliseconds | None = None
+    auto_converge: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationPlan:
+    """One move, complete: whatever a driver needs to make the call and to watch it.
+
+    ``trust_shared_storage`` says that our own facts prove the disks to be the
+    same storage on both hosts, where the hypervisor itself cannot see it.
+    """
+
+    migration: str
+    vm_uuid: str
+    vm_name: str
+    source: Endpoint
+    target: Endpoint
+    options: MoveOptions
+    trust_shared_storage: bool = False
+
+
+class Phase(StrEnum):
+    """Where the hypervisor's own work on a move stands."""
+
+    NONE = "none"
+    STARTING = "starting"
+    COPYING = "copying"
+    SWITCHING = "switching"
+    CANCELLING = "cancelling"
+
+
+@dataclass(frozen=True, slots=True)
+class PassMark:
+    """The start of one pass, ``at`` seconds on the caller's monotonic clock."""
+
+    pass_number: int
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One look at a running move. None means that the hypervisor does not say.
+
+    ``expected_downtime`` is the hypervisor's own estimate. ``passes`` are the
+    starts of passes that events told since the move was first looked at.
+    """
+
+    phase: Phase
+    elapsed: Milliseconds | None = None
+    pass_number: int | None = None
+    remaining: Bytes | None = None
+    processed: Bytes | None = None
+    total: Bytes | None = None
+    dirty_rate: BytesPerSecond | None = None
+    expected_downtime: Milliseconds | None = None
+    throttle: int | None = None
+    passes: tuple[PassMark, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CompletedStats:
+    """What the hypervisor measured of a finished move. None means not available."""
+
+    total: Milliseconds | None = None
+    downtime: Milliseconds | None = None
+    transferred: Bytes | None = None
+    passes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VmSighting:
+    """What one host says of one VM when asked directly, by UUID."""
+
+    copy: Copy
+    busy: bool = False
+    cpu_time: int | None = None
+
+
+class Watch(Protocol):
+    """A running subscription to one host's events."""
+
+    def close(self) -> None:
+        """End the subscription and its connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostEvent:
+    """Something changed on a host; ``vm_uuid`` is empty when it concerns the host."""
+
+    host: int
+    vm_uuid: str
+    what: str
+
+
+class HypervisorDriver(Protocol):
+    """One kind of hypervisor. Every verb may raise a DriverError, and nothing else."""
+
+    name: str
+    simulated: bool
+    capabilities: frozenset[Capability]
+
+    def inventory(self, endpoint: Endpoint) -> HostSnapshot:
+        """Describe a host and all that is on it in one bulk look."""
+
+    def watch(self, endpoint: Endpoint, sink: Callable[[HostEvent], None]) -> Watch:
+        """Call ``sink`` (from any thread) whenever something changes on a host.
+
+        The loss of the connection is told as an event ``what="disconnected"``.
+        """
+
+    def preflight(self, plan: MigrationPlan) -> tuple[Finding, ...]:
+        """Ask both hosts what only they can say about this move."""
+
+    def migrate(self, plan: MigrationPlan) -> CompletedStats:
+        """Make the call and block until the hypervisor answers.
+
+        An error here says nothing about where the VM runs: ask ``locate``.
+        """
+
+    def progress(self, plan: MigrationPlan) -> Progress:
+        """Look at the move from the source, within a few milliseconds."""
+
+    def cancel(self, plan: MigrationPlan) -> None:
+        """Ask the hypervisor to give the move up; returns before it has."""
+
+    def locate(self, endpoint: Endpoint, vm_uuid: str) -> VmSighting:
+        """Ask one host what it knows of a VM; NO_ANSWER if the host is silent."""
+
+    def completed(self, plan: MigrationPlan) -> CompletedStats:
+        """Ask the hosts what they measured of a move that is over."""
+
+
+class DriverError(Exception):
+    """Root of all that a driver can fail with: a code, a sentence, a remedy, facts."""
+
+    code: ClassVar[str] = "driver_error"
+    remedy: ClassVar[str] = "Look at the host's own log."
+
+    def __init__(self, sentence: str, **facts: Fact) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.facts = facts
+
+
+class HostUnreachableError(DriverError):
+    """The host did not answer, or the connection to it was lost."""
+
+    code = "host_unreachable"
+    remedy = "Bring the host's daemon and its network back, then look again."
+
+
+class DriverUnavailableError(DriverError):
+    """The driver's own library is not installed on this machine."""
+
+    code = "driver_unavailable"
+    remedy = "Install the library that the sentence names."
+
+
+class AddressRefusedError(DriverError):
+    """A host address is not of the allow-listed form."""
+
+    code = "address_refused"
+    remedy = "Give the address in one of the forms that the sentence names."
+
+
+class VmMissingError(DriverError):
+    """The host does not know the VM."""
+
+    code = "vm_missing"
+    remedy = "The VM was moved or removed by someone else; look at the board again."
+
+
+class MoveRefusedError(DriverError):
+    """The hypervisor refused the move before it copied anything."""
+
+    code = "move_refused"
+    remedy = "Mend what the sentence names, then move again."
+
+
+class MoveCancelledError(DriverError):
+    """The hypervisor gave the move up because it was asked to."""
+
+    code = "move_cancelled"
+    remedy = "Nothing to do."
+
+
+class MoveBrokenError(DriverError):
+    """The move ended with an error on the way; only asking both hosts tells where the VM is."""
+
+    code = "move_broken"
+    remedy = "See where the VM runs, and mend the cause before trying again."
+
+
+class NotSupportedError(DriverError):
+    """The hypervisor cannot do what was asked, although the driver can."""
+
+    code = "not_supported"
+    remedy = "Choose another way; the capabilities say which there are."

@@ -1,0 +1,38 @@
+"""Which pool has which driver. Drivers are imported on first use, so that a
+missing library costs only the pools that need it."""
+
+from functools import cache
+from importlib import import_module
+from typing import cast
+
+from xenweb.drivers.contract import AddressRefusedError, DriverUnavailableError, HypervisorDriver
+
+_DRIVERS = {
+    "libvirt": "xenweb.drivers.libvirt_driver",
+    "simulated": "xenweb.drivers.simulated_driver",
+}
+
+
+@cache
+def driver_for(kind: str) -> HypervisorDriver:
+    """Answer the driver of a pool's kind; raise DriverUnavailableError if it cannot work here.
+
+    One driver object per process: it keeps that process's connections.
+    """
+    if kind not in _DRIVERS:
+        msg = f"There is no driver called {kind}."
+        raise DriverUnavailableError(msg, driver=kind)
+    module = import_module(_DRIVERS[kind])
+    return cast("HypervisorDriver", module.create())
+
+
+def check_address(kind: str, uri: str) -> str:
+    """Answer ``uri`` in its canonical form; raise AddressRefusedError if it is not allow-listed.
+
+    Works without the driver's library, so that a form can always be judged.
+    """
+    if kind not in _DRIVERS:
+        msg = f"There is no driver called {kind}."
+        raise AddressRefusedError(msg, driver=kind)
+    addresses = import_module(f"{_DRIVERS[kind]}.addresses")
+    return cast("str", addresses.checked(uri))

@@ -1,0 +1,237 @@
+"""Shapes that leave the house: what REST answers and what events carry.
+
+One definition serves both, so that a browser can lay an event over a snapshot
+without translating. Sizes are bytes, speeds bytes per second, lengths of time
+milliseconds, moments ISO 8601 in UTC. ``None`` always means "not available".
+"""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Provenance = Literal["measured", "estimated", "not_available"]
+Answer = Literal["can_go", "can_go_but", "cannot_go"]
+
+
+class Wire(BaseModel):
+    """Base of every wire shape: immutable, and silent about unknown fields."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class Figure(Wire):
+    """One number together with where it comes from."""
+
+    value: float | None
+    provenance: Provenance
+
+
+class StorageRepositoryWire(Wire):
+    """A place where disks live. Source: the driver's inventory."""
+
+    id: int
+    pool: str
+    name: str
+    kind: str
+    shared: bool
+    capacity: int | None
+    available: int | None
+    hosts: list[int]
+
+
+class HostWire(Wire):
+    """A host with the meters of its column. ``cpu_load`` is 0..1 of all CPUs."""
+
+    id: int
+    uuid: str
+    name: str
+    pool: str
+    hypervisor: str
+    version: str
+    state: Literal["connected", "unreachable", "disabled"]
+    state_reason: str
+    cpu_count: int
+    cpu_load: float | None
+    memory_total: int
+    memory_free: int | None
+    as_of: datetime | None
+    simulated: bool
+    storage: list[str]
+
+
+class DiskWire(Wire):
+    """One disk of a VM. ``storage`` is None where no repository is known for it."""
+
+    device: str
+    path: str
+    format: str
+    capacity: int | None
+    storage: str | None
+    shared: bool
+
+
+class VmWire(Wire):
+    """A VM on its card. ``resident_on`` is the host id, a fact and never a wish.
+
+    ``migration`` names the active migration, if there is one.
+    """
+
+    id: int
+    uuid: str
+    name: str
+    state: Literal["running", "paused", "halted", "crashed", "unknown"]
+    resident_on: int | None
+    conflict: bool
+    memory: int
+    vcpus: int
+    cpu_load: float | None
+    team: str | None
+    disks: list[DiskWire]
+    migration: str | None
+    may_move: bool
+    as_of: datetime | None
+
+
+class FindingWire(Wire):
+    """One reason of a verdict: what was found, how bad, and what helps."""
+
+    code: str
+    severity: Literal["blocker", "warning", "note"]
+    sentence: str
+    remedy: str
+    facts: dict[str, str | int | float | bool | None]
+
+
+class VerdictWire(Wire):
+    """Whether one host can take the VM, with every reason."""
+
+    host: int
+    answer: Answer
+    findings: list[FindingWire]
+    memory_free_after: int | None
+    memory_total: int
+    facts_age_ms: int | None
+
+
+class OptionWire(Wire):
+    """One option the driver offers in the confirmation."""
+
+    name: Literal["bandwidth_limit", "downtime_limit_ms", "auto_converge"]
+    label: str
+    help: str
+    unit: str | None
+    minimum: int | None
+    maximum: int | None
+
+
+class VerdictsWire(Wire):
+    """The answer to lifting a card: every host's verdict, and the options on offer."""
+
+    vm: int
+    source: int | None
+    verdicts: list[VerdictWire]
+    options: list[OptionWire]
+
+
+class PassWire(Wire):
+    """One pre-copy pass. Moments are milliseconds since the hypervisor call."""
+
+    pass_number: int
+    started_ms: int
+    ended_ms: int | None
+    remaining_at_start: int | None
+    remaining_at_end: int | None
+    transfer_rate: float | None
+    dirty_rate: float | None
+    provenance: Provenance
+
+
+class ProgressWire(Wire):
+    """Where a move stands now. ``total`` is 0..1 and never runs backwards."""
+
+    total: Figure
+    pass_number: int | None
+    remaining: Figure
+    transferred: Figure
+    dirty_rate: Figure
+    transfer_rate: Figure
+    expected_downtime_ms: Figure
+    elapsed_ms: int | None
+    converging: bool | None
+
+
+class MigrationWire(Wire):
+    """A migration as everybody who may see it sees it.
+
+    ``cancellable`` says whether asking the hypervisor still makes sense;
+    ``as_of`` is the last time a process of ours looked at the move.
+    """
+
+    id: str
+    vm: int
+    vm_name: str
+    vm_uuid: str
+    source: int
+    source_name: str
+    target: int
+    target_name: str
+    state: str
+    active: bool
+    requested_by: str
+    requested_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    options: dict[str, int | bool | None]
+    progress: ProgressWire
+    passes: list[PassWire]
+    downtime_ms: Figure
+    total_ms: Figure
+    failure_code: str | None
+    failure_sentence: str | None
+    failure_remedy: str | None
+    cancel_requested: bool
+    cancellable: bool
+    hypervisor: str
+    as_of: datetime | None
+
+
+class ActorWire(Wire):
+    """Who is signed in, and what the screens may offer them."""
+
+    username: str
+    name: str
+    role: str
+    teams: list[str]
+    may_move: bool
+    may_read_history: bool
+    may_manage_hosts: bool
+
+
+class BoardWire(Wire):
+    """The snapshot that events with a higher sequence are laid over."""
+
+    sequence: int
+    actor: ActorWire
+    simulated: bool
+    hosts: list[HostWire]
+    vms: list[VmWire]
+    storage_repositories: list[StorageRepositoryWire]
+    migrations: list[MigrationWire]
+
+
+class AuditRecordWire(Wire):
+    """One line of the history. ``subject`` names what was acted on."""
+
+    sequence: int
+    at: datetime
+    actor: str
+    action: str
+    outcome: str
+    subject_kind: str
+    subject_id: str
+    subject_name: str
+    team: str | None
+    reason: str
+    request_id: str
+    facts: dict[str, str | int | float | bool | None]
