@@ -36,3 +36,14 @@ def check_address(kind: str, uri: str) -> str:
         raise AddressRefusedError(msg, driver=kind)
     addresses = import_module(f"{_DRIVERS[kind]}.addresses")
     return cast("str", addresses.checked(uri))
+
+
+def address_from_fields(
+    kind: str, hypervisor: str, transport: str, address: str, user: str = "", port: int | None = None
+) -> str:
+    """Build a host address from the fields of a form; raise AddressRefusedError like check_address."""
+    if kind not in _DRIVERS:
+        msg = f"There is no driver called {kind}."
+        raise AddressRefusedError(msg, driver=kind)
+    addresses = import_module(f"{_DRIVERS[kind]}.addresses")
+    return cast("str", addresses.from_fields(hypervisor, transport, address, user, port))

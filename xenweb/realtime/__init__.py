@@ -1,0 +1,1 @@
+"""Typed, numbered events: published on commit, kept for those who were away."""

@@ -1,0 +1,159 @@
+"""The passes of a move, gathered from looks at it; how far it is; whether it converges.
+
+A look comes from the hypervisor several times a second. Speeds are computed from
+the change between looks, because hypervisors keep reporting a stale speed while
+nothing moves. Moments are milliseconds since the call.
+"""
+
+from dataclasses import dataclass, replace
+
+from xenweb.core.quantities import Bytes, BytesPerSecond, Milliseconds
+
+SHRINKS_ENOUGH = 0.9
+"""A pass that leaves less than this share of the one before is getting somewhere."""
+
+PAIRS_UNTIL_STUCK = 2
+"""So many passes in a row must fail to shrink before a move is said not to converge."""
+
+FIRST_PASS_SHARE = 0.8
+LATER_PASSES_SHARE = 0.15
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One look at a running move; None where the hypervisor does not say."""
+
+    at: Milliseconds
+    pass_number: int | None
+    remaining: Bytes | None
+    processed: Bytes | None
+    total: Bytes | None
+    dirty_rate: BytesPerSecond | None
+
+
+@dataclass(frozen=True, slots=True)
+class PassStats:
+    """One pass so far. ``ended`` is None while it is being copied."""
+
+    pass_number: int
+    started: Milliseconds
+    ended: Milliseconds | None
+    remaining_at_start: Bytes | None
+    remaining_at_end: Bytes | None
+    processed_at_start: Bytes | None
+    transfer_rate: BytesPerSecond | None
+    dirty_rate: BytesPerSecond | None
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """All that has been seen of one move, and how far it is (0..1, never backwards)."""
+
+    passes: tuple[PassStats, ...] = ()
+    last: Look | None = None
+    transfer_rate: BytesPerSecond | None = None
+    total: float = 0.0
+
+
+def observe(track: Track, look: Look) -> Track:
+    """Lay one more look over a track."""
+    if look.pass_number is None or look.pass_number < 1:
+        return replace(track, last=look)
+    passes = track.passes
+    current = passes[-1] if passes else None
+    if current is None or look.pass_number > current.pass_number:
+        passes = (*_closed(passes, look.at), _opened(look, track.last))
+    else:
+        passes = (*passes[:-1], _continued(current, look))
+    rate = _rate(track.last, look) or track.transfer_rate
+    return Track(passes, look, rate, max(track.total, _share(passes, look)))
+
+
+def mark_pass(track: Track, pass_number: int, at: Milliseconds) -> Track:
+    """Note a pass that an event told of, although no look fell into it."""
+    if track.passes and track.passes[-1].pass_number >= pass_number:
+        return track
+    begun = PassStats(pass_number, at, None, None, None, None, None, None)
+    return replace(track, passes=(*_closed(track.passes, at), begun))
+
+
+def finish(track: Track, at: Milliseconds) -> Track:
+    """Close the last pass: the memory is across, or the move was given up."""
+    return replace(track, passes=_closed(track.passes, at))
+
+
+def _closed(passes: tuple[PassStats, ...], at: Milliseconds) -> tuple[PassStats, ...]:
+    if not passes or passes[-1].ended is not None:
+        return passes
+    return (*passes[:-1], replace(passes[-1], ended=max(at, passes[-1].started)))
+
+
+def _opened(look: Look, last: Look | None) -> PassStats:
+    # The first pass starts with everything there is; a later one with what its first look saw.
+    at_start = look.total if look.pass_number == 1 and look.total else look.remaining
+    started = last.at if last is not None and look.pass_number != 1 else look.at
+    return PassStats(
+        pass_number=look.pass_number or 1,
+        started=Milliseconds(max(started, 0)),
+        ended=None,
+        remaining_at_start=at_start,
+        remaining_at_end=look.remaining,
+        processed_at_start=look.processed,
+        transfer_rate=None,
+        dirty_rate=look.dirty_rate,
+    )
+
+
+def _continued(current: PassStats, look: Look) -> PassStats:
+    started_with = current.processed_at_start if current.processed_at_start is not None else look.processed
+    elapsed = look.at - current.started
+    rate = current.transfer_rate
+    if look.processed is not None and started_with is not None and elapsed > 0:
+        rate = BytesPerSecond((look.processed - started_with) * 1000 / elapsed)
+    return replace(
+        current,
+        remaining_at_start=current.remaining_at_start if current.remaining_at_start is not None else look.remaining,
+        remaining_at_end=look.remaining,
+        processed_at_start=started_with,
+        transfer_rate=rate,
+        dirty_rate=look.dirty_rate if look.dirty_rate is not None else current.dirty_rate,
+    )
+
+
+def _rate(last: Look | None, look: Look) -> BytesPerSecond | None:
+    if last is None or last.processed is None or look.processed is None or look.at <= last.at:
+        return None
+    return BytesPerSecond(max(0, look.processed - last.processed) * 1000 / (look.at - last.at))
+
+
+def _share(passes: tuple[PassStats, ...], look: Look) -> float:
+    """Estimate how much of the work is behind us: the first pass carries most of it."""
+    current = passes[-1]
+    if look.remaining is None or not current.remaining_at_start:
+        return 0.0
+    within = min(1.0, max(0.0, 1 - look.remaining / current.remaining_at_start))
+    if current.pass_number == 1:
+        return FIRST_PASS_SHARE * within
+    # Each later pass closes half of what is left of the later passes' share.
+    behind = 1 - 0.5 ** (current.pass_number - 2 + within)
+    return FIRST_PASS_SHARE + LATER_PASSES_SHARE * behind
+
+
+def is_converging(track: Track) -> bool | None:
+    """Say whether the passes shrink; None before there is anything to compare."""
+    starts = [p.remaining_at_start for p in track.passes if p.remaining_at_start]
+    if len(starts) < 2:  # noqa: PLR2004 - a comparison needs two
+        return None
+    pairs = list(zip(starts[1:], starts[2:], strict=False))[-PAIRS_UNTIL_STUCK:]
+    stuck = [after > SHRINKS_ENOUGH * before for before, after in pairs]
+    return not (len(stuck) >= PAIRS_UNTIL_STUCK and all(stuck))
+
+
+def expected_downtime(track: Track, said: Milliseconds | None) -> Milliseconds | None:
+    """Estimate the pause if it began now: what the hypervisor says, else what is left over its speed."""
+    if said is not None:
+        return said
+    last = track.last
+    if last is None or last.remaining is None or not track.transfer_rate:
+        return None
+    return Milliseconds(round(last.remaining * 1000 / track.transfer_rate))
