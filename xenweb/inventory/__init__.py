@@ -1,0 +1,1 @@
+"""Pools, hosts, storage, networks, VMs and disks: what the hypervisors last said."""

@@ -1,0 +1,191 @@
+"""Read the inventory, as one person may see it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from xenweb.accounts.policy import Action, Actor, decide, visible_teams
+from xenweb.core.facts import DiskFacts, HostFacts, HostState, PowerState, RepositoryFacts, VmFacts
+from xenweb.core.quantities import Bytes
+from xenweb.drivers.contract import Endpoint
+from xenweb.inventory import wiring
+from xenweb.inventory.credentials import opened
+from xenweb.inventory.errors import HostNotFoundError, VmNotFoundError
+from xenweb.inventory.models import Host, Pool, StorageRepository, VirtualMachine
+from xenweb.realtime.wire import HostWire, StorageRepositoryWire, VmWire
+
+LARGEST_ID = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """What moves under way will still take from a host."""
+
+    memory: Bytes
+    moves: int
+
+
+def _key(key: str) -> Q | None:
+    if key.isascii() and key.isdigit():
+        return Q(pk=int(key)) if int(key) <= LARGEST_ID else None
+    try:
+        return Q(uuid=str(UUID(key))) if len(key) == len(str(UUID(int=0))) else None
+    except ValueError:
+        return None
+
+
+def _hosts() -> QuerySet[Host]:
+    return Host.objects.filter(removed=False).select_related("pool").prefetch_related("attachments__repository")
+
+
+def _vms() -> QuerySet[VirtualMachine]:
+    return (
+        VirtualMachine.objects.filter(gone=False)
+        .select_related("team", "resident_on")
+        .prefetch_related("disks__repository__attachments")
+    )
+
+
+def visible_vms(actor: Actor) -> QuerySet[VirtualMachine]:
+    """Narrow the VMs to those that ``actor`` may see."""
+    teams = visible_teams(actor)
+    return _vms() if teams is None else _vms().filter(team_id__in=teams)
+
+
+def is_simulated() -> bool:
+    """Say whether any host on the board is simulated."""
+    return Host.objects.filter(removed=False, pool__driver="simulated").exists()
+
+
+def hosts_for(actor: Actor) -> list[HostWire]:
+    """List the hosts; everybody signed in may see them, without the VMs of others."""
+    del actor
+    return [wiring.host_wire(host) for host in _hosts()]
+
+
+def host_for(actor: Actor, key: str) -> HostWire:
+    """Answer one host by id or UUID; raise HostNotFoundError."""
+    del actor
+    return wiring.host_wire(host_row(key))
+
+
+def host_row(key: str) -> Host:
+    """Answer one host's row by id or UUID; raise HostNotFoundError."""
+    by = _key(key)
+    host = _hosts().filter(by).first() if by is not None else None
+    if host is None:
+        raise HostNotFoundError
+    return host
+
+
+def vm_row(actor: Actor, key: str) -> VirtualMachine:
+    """Answer one visible VM's row by id or UUID; raise VmNotFoundError."""
+    by = _key(key)
+    vm = visible_vms(actor).filter(by).first() if by is not None else None
+    if vm is None:
+        raise VmNotFoundError
+    return vm
+
+
+def _personal(actor: Actor, vm: VirtualMachine) -> VmWire:
+    may_move = decide(actor, Action.MOVE_VM, vm.team_id).allowed
+    return wiring.vm_wire(vm).model_copy(update={"may_move": may_move})
+
+
+def vms_for(actor: Actor) -> list[VmWire]:
+    """List the VMs that ``actor`` may see."""
+    return [_personal(actor, vm) for vm in visible_vms(actor)]
+
+
+def vm_for(actor: Actor, key: str) -> VmWire:
+    """Answer one VM by id or UUID; raise VmNotFoundError for foreign and unknown alike."""
+    return _personal(actor, vm_row(actor, key))
+
+
+def vm_ids_for(actor: Actor) -> set[int]:
+    """Answer the ids of the VMs that ``actor`` may see."""
+    return set(visible_vms(actor).values_list("pk", flat=True))
+
+
+def storage_repositories_for(actor: Actor) -> list[StorageRepositoryWire]:
+    """List the storage repositories and which hosts reach them."""
+    del actor
+    rows = StorageRepository.objects.select_related("pool").prefetch_related("attachments__host")
+    return [wiring.repository_wire(row) for row in rows]
+
+
+def endpoint_of(host: Host) -> Endpoint:
+    """Answer how a driver reaches a host, its credential opened."""
+    return Endpoint(host.pk, host.name, host.uri, host.migration_address, opened(host.credential))
+
+
+def watched_endpoints() -> dict[Endpoint, str]:
+    """Answer every enabled host's endpoint and the kind of its driver."""
+    rows = Host.objects.filter(removed=False, enabled=True).select_related("pool")
+    return {endpoint_of(host): host.pool.driver for host in rows}
+
+
+def pools() -> list[Pool]:
+    """List the pools."""
+    return list(Pool.objects.order_by("name"))
+
+
+def vm_facts(vm: VirtualMachine) -> VmFacts:
+    """Gather what placement needs to know of a VM."""
+    disks = tuple(
+        DiskFacts(
+            disk.device,
+            disk.path,
+            disk.repository_id,
+            disk.repository.name if disk.repository else "",
+            disk.cache,
+            disk.read_only,
+        )
+        for disk in vm.disks.all()
+    )
+    return VmFacts(
+        id=vm.pk,
+        uuid=vm.uuid,
+        name=vm.name,
+        state=PowerState(vm.state),
+        resident_on=vm.resident_on_id,
+        hypervisor=vm.hypervisor,
+        memory=Bytes(vm.memory),
+        disks=disks,
+        networks=tuple(vm.networks),
+        moving_as=vm.moving_as or None,
+        conflict=vm.conflict,
+    )
+
+
+def _repositories(host: Host) -> Iterable[RepositoryFacts]:
+    for attachment in host.attachments.all():
+        row = attachment.repository
+        yield RepositoryFacts(row.pk, row.name, row.kind, row.vouched_shared)
+
+
+def hosts_facts(now: datetime, promises: Mapping[int, Promise]) -> dict[int, HostFacts]:
+    """Gather what placement needs to know of every host, by host id."""
+    nothing = Promise(Bytes(0), 0)
+    facts = {}
+    for host in _hosts().prefetch_related("networks"):
+        promise = promises.get(host.pk, nothing)
+        facts[host.pk] = HostFacts(
+            id=host.pk,
+            name=host.name,
+            pool=host.pool_id,
+            state=HostState(host.state) if host.enabled else HostState.DISABLED,
+            state_reason=host.state_reason,
+            hypervisor=host.hypervisor,
+            memory_total=Bytes(host.memory_total),
+            memory_free=None if host.memory_free is None else Bytes(host.memory_free),
+            memory_promised=promise.memory,
+            repositories=tuple(_repositories(host)),
+            networks=tuple(network.name for network in host.networks.all()),
+            age=None if host.as_of is None else max(0.0, (now - host.as_of).total_seconds()),
+            incoming=promise.moves,
+        )
+    return facts

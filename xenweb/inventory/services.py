@@ -1,0 +1,209 @@
+"""What people and moves change in the inventory. Each write judges, stores, records and tells."""
+
+from dataclasses import dataclass
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from xenweb.accounts.policy import Action, Actor, decide
+from xenweb.audit.services import record
+from xenweb.core.facts import PowerState
+from xenweb.drivers.contract import DriverError
+from xenweb.drivers.registry import address_from_fields, check_address
+from xenweb.inventory import wiring
+from xenweb.inventory.credentials import seal
+from xenweb.inventory.errors import (
+    HostAddressRefusedError,
+    HostBusyError,
+    HostExistsError,
+    HostForbiddenError,
+)
+from xenweb.inventory.models import Host, Pool, StorageRepository, VirtualMachine, VmSighting
+from xenweb.inventory.selectors import host_row
+from xenweb.realtime.events import HostChanged, HostRemoved, StorageRepositoryChanged, VmChanged, VmRemoved
+from xenweb.realtime.publish import publish
+from xenweb.realtime.wire import HostWire
+
+
+@dataclass(frozen=True, slots=True)
+class HostAddress:
+    """Where a host is: either a libvirt URI of an allow-listed form, or its parts."""
+
+    uri: str = ""
+    hypervisor: str = ""
+    transport: str = ""
+    address: str = ""
+    user: str = ""
+    port: int | None = None
+
+
+def pool_ensure(name: str, driver: str) -> int:
+    """Make sure that a pool with this driver exists; answer its id."""
+    return Pool.objects.get_or_create(name=name, defaults={"driver": driver})[0].pk
+
+
+def _refuse_hosts_to(actor: Actor, action: str, name: str, request_id: str) -> None:
+    verdict = decide(actor, Action.MANAGE_HOSTS)
+    if verdict.allowed:
+        return
+    record(
+        actor=actor.username,
+        action=action,
+        outcome="refused",
+        subject_kind="host",
+        subject_id="",
+        subject_name=name,
+        reason=verdict.reason,
+        request_id=request_id,
+    )
+    raise HostForbiddenError(verdict.reason)
+
+
+def _canonical(pool: Pool, where: HostAddress) -> str:
+    try:
+        if where.uri:
+            return check_address(pool.driver, where.uri)
+        return address_from_fields(
+            pool.driver, where.hypervisor, where.transport, where.address, where.user, where.port
+        )
+    except DriverError as error:
+        raise HostAddressRefusedError(error.sentence) from error
+
+
+def host_add(
+    actor: Actor,
+    *,
+    pool: str,
+    where: HostAddress,
+    migration_address: str = "",
+    credential: str = "",
+    request_id: str = "",
+) -> HostWire:
+    """Put a host on the board; the watcher finds it there and begins to look at it.
+
+    Raises HostForbiddenError, HostAddressRefusedError or HostExistsError.
+    """
+    _refuse_hosts_to(actor, "host_add", where.address or where.uri, request_id)
+    row = Pool.objects.filter(name=pool).first()
+    if row is None:
+        msg = f"There is no pool called {pool}."
+        raise HostAddressRefusedError(msg)
+    uri = _canonical(row, where)
+    try:
+        with transaction.atomic():
+            host = Host.objects.create(
+                pool=row,
+                name=where.address or uri,
+                uri=uri,
+                migration_address=migration_address,
+                credential=seal(credential),
+                state_reason="Not looked at yet.",
+            )
+            record(
+                actor=actor.username,
+                action="host_add",
+                outcome="allowed",
+                subject_kind="host",
+                subject_id=str(host.pk),
+                subject_name=host.name,
+                facts={"uri": uri, "pool": pool},
+                request_id=request_id,
+            )
+            wire = wiring.host_wire(host)
+            publish(HostChanged(host=wire), public=True)
+    except IntegrityError:
+        msg = "A host with this address is on the board already."
+        raise HostExistsError(msg, uri=uri) from None
+    return wire
+
+
+def host_remove(actor: Actor, key: str, request_id: str = "") -> None:
+    """Take a host off the board; its rows stay for the history. Raises HostBusyError."""
+    _refuse_hosts_to(actor, "host_remove", key, request_id)
+    with transaction.atomic():
+        host = host_row(key)
+        if VirtualMachine.objects.filter(sightings__host=host).exclude(moving_as="").exists():
+            msg = f"{host.name} takes part in a move."
+            raise HostBusyError(msg)
+        host.removed = True
+        host.save()
+        host.attachments.all().delete()
+        VmSighting.objects.filter(host=host).delete()
+        for vm in VirtualMachine.objects.filter(resident_on=host).select_related("team"):
+            vm.resident_on, vm.state = None, PowerState.UNKNOWN
+            vm.save()
+            publish(VmChanged(vm=wiring.vm_wire(vm)), team=vm.team_id)
+        record(
+            actor=actor.username,
+            action="host_remove",
+            outcome="allowed",
+            subject_kind="host",
+            subject_id=str(host.pk),
+            subject_name=host.name,
+            request_id=request_id,
+        )
+        publish(HostRemoved(host_id=host.pk), public=True)
+
+
+def vm_mark_moving(vm_id: int, migration: str) -> None:
+    """Note on a VM that a migration has begun; call it in that migration's transaction."""
+    vm = _vm(vm_id)
+    vm.moving_as = migration
+    vm.save()
+    publish(VmChanged(vm=wiring.vm_wire(vm)), team=vm.team_id)
+
+
+def vm_settle(vm_id: int, resident_on: int | None, not_on: int | None) -> None:
+    """End a VM's move: it is proven to run on one host, and proven not to run on the other.
+
+    With nothing proven (both None) only the mark of the move is taken away and
+    the next look at the hosts says where the VM is.
+    """
+    vm = _vm(vm_id)
+    vm.moving_as = ""
+    now = timezone.now()
+    if resident_on is not None:
+        vm.resident_on = Host.objects.get(pk=resident_on)
+        vm.state, vm.conflict = PowerState.RUNNING, False
+        VmSighting.objects.update_or_create(
+            vm=vm,
+            host_id=resident_on,
+            defaults={"state": PowerState.RUNNING, "active": True, "incoming": False, "at": now},
+        )
+    if not_on is not None:
+        VmSighting.objects.filter(vm=vm, host_id=not_on).update(
+            state=PowerState.HALTED, active=False, incoming=False, at=now
+        )
+    vm.save()
+    publish(VmChanged(vm=wiring.vm_wire(vm)), team=vm.team_id)
+
+
+def _vm(vm_id: int) -> VirtualMachine:
+    rows = VirtualMachine.objects.select_related("team", "resident_on")
+    return rows.prefetch_related("disks__repository__attachments").get(pk=vm_id)
+
+
+def vm_assign_team(vm_uuid: str, team_id: int | None) -> None:
+    """Give a VM to a team, or to none."""
+    with transaction.atomic():
+        vm = VirtualMachine.objects.get(uuid=vm_uuid)
+        previous, vm.team_id = vm.team_id, team_id
+        vm.save()
+        wire = wiring.vm_wire(_vm(vm.pk))
+        if previous != team_id:
+            # First it vanishes for all who saw it, then it appears for all who may.
+            publish(VmRemoved(vm_id=vm.pk), team=previous)
+        publish(VmChanged(vm=wire), team=team_id)
+
+
+def repository_vouch(name: str, *, is_shared: bool) -> None:
+    """Note an administrator's word that repositories of this name are shared storage."""
+    with transaction.atomic():
+        rows = StorageRepository.objects.filter(name=name).select_related("pool")
+        for row in rows.prefetch_related("attachments__host"):
+            row.vouched_shared = is_shared
+            row.save()
+            publish(
+                StorageRepositoryChanged(storage_repository=wiring.repository_wire(row)),
+                public=True,
+            )

@@ -1,0 +1,82 @@
+"""Rows into wire shapes. Used by selectors and by events alike, so that both agree."""
+
+from typing import Literal, cast
+
+from xenweb.core.facts import HostState
+from xenweb.inventory.models import Host, StorageRepository, VirtualDisk, VirtualMachine
+from xenweb.realtime.wire import DiskWire, HostWire, StorageRepositoryWire, VmWire
+
+_HostState = Literal["connected", "unreachable", "disabled"]
+_VmState = Literal["running", "paused", "halted", "crashed", "unknown"]
+
+
+def host_wire(host: Host) -> HostWire:
+    """Shape a host; expects pool and attachments to be loaded with it."""
+    state = host.state if host.enabled else HostState.DISABLED
+    return HostWire(
+        id=host.pk,
+        uuid=host.uuid,
+        name=host.name,
+        pool=host.pool.name,
+        hypervisor=host.hypervisor,
+        version=host.version,
+        state=cast("_HostState", str(state)),
+        state_reason=host.state_reason,
+        cpu_count=host.cpu_count,
+        cpu_load=host.cpu_load,
+        memory_total=host.memory_total,
+        memory_free=host.memory_free,
+        as_of=host.as_of,
+        simulated=host.pool.driver == "simulated",
+        storage=sorted(attachment.repository.name for attachment in host.attachments.all()),
+    )
+
+
+def _is_shared(repository: StorageRepository | None) -> bool:
+    return repository is not None and len(repository.attachments.all()) > 1
+
+
+def _disk_wire(disk: VirtualDisk) -> DiskWire:
+    return DiskWire(
+        device=disk.device,
+        path=disk.path,
+        format=disk.format,
+        capacity=disk.capacity,
+        storage=disk.repository.name if disk.repository else None,
+        shared=_is_shared(disk.repository),
+    )
+
+
+def vm_wire(vm: VirtualMachine) -> VmWire:
+    """Shape a VM; ``may_move`` is personal and stays false until somebody asks."""
+    return VmWire(
+        id=vm.pk,
+        uuid=vm.uuid,
+        name=vm.name,
+        state=cast("_VmState", vm.state),
+        resident_on=vm.resident_on_id,
+        conflict=vm.conflict,
+        memory=vm.memory,
+        vcpus=vm.vcpus,
+        cpu_load=vm.cpu_load,
+        team=vm.team.name if vm.team else None,
+        disks=[_disk_wire(disk) for disk in vm.disks.all()],
+        migration=vm.moving_as or None,
+        may_move=False,
+        as_of=vm.resident_on.as_of if vm.resident_on else None,
+    )
+
+
+def repository_wire(row: StorageRepository) -> StorageRepositoryWire:
+    """Shape a storage repository; expects pool and attachments with their hosts."""
+    hosts = sorted(attachment.host_id for attachment in row.attachments.all() if not attachment.host.removed)
+    return StorageRepositoryWire(
+        id=row.pk,
+        pool=row.pool.name,
+        name=row.name,
+        kind=row.kind,
+        shared=len(hosts) > 1,
+        capacity=row.capacity,
+        available=row.available,
+        hosts=hosts,
+    )
