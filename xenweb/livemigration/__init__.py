@@ -1,0 +1,1 @@
+"""Moves: asked for, judged, driven, watched, proven, and kept."""

@@ -1,0 +1,43 @@
+"""Judge a move once more, right before the call: the right, our facts, what the hosts say."""
+
+from dataclasses import replace
+
+from django.utils import timezone
+
+from xenweb.accounts.policy import Action, decide
+from xenweb.accounts.selectors import actor_for
+from xenweb.core.placement import Finding, Severity
+from xenweb.drivers.contract import DriverError, HypervisorDriver, MigrationPlan
+from xenweb.inventory.selectors import hosts_facts, vm_facts
+from xenweb.livemigration.models import Migration
+from xenweb.livemigration.selectors import judged, promises
+from xenweb.livemigration.transitions import Failure
+
+
+def refusal_of(row: Migration, driver: HypervisorDriver, plan: MigrationPlan) -> Failure | None:
+    """Answer why the move must not begin; None if it may."""
+    actor = actor_for(row.requested_by_id)
+    if actor is None or not decide(actor, Action.MOVE_VM, row.vm.team_id).allowed:
+        return Failure("right_revoked", f"{row.requested_by_name} may no longer move this VM.", "Ask a team lead.")
+    try:
+        said = driver.preflight(plan)
+    except DriverError as error:
+        return Failure(error.code, error.sentence, error.remedy)
+    blockers = _blockers(row, said)
+    return Failure(blockers[0].code, blockers[0].sentence, blockers[0].remedy) if blockers else None
+
+
+def _blockers(row: Migration, said: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    # Its own mark on the VM and its own promise do not stand in a move's way.
+    vm = replace(vm_facts(row.vm), moving_as=None)
+    if vm.resident_on != row.source_id:
+        return (
+            Finding(
+                "vm_left_source",
+                Severity.BLOCKER,
+                f"{row.vm_name} no longer runs on {row.source_name}.",
+                "Look at the board again: somebody moved or stopped it meanwhile.",
+            ),
+        )
+    hosts = hosts_facts(timezone.now(), promises(without=row.pk))
+    return judged(vm, hosts, row.target_id, said).blockers

@@ -1,0 +1,89 @@
+"""Drive one move: poll, decide, record. Runs in a worker, and as well without one.
+
+If the driving process dies, the hypervisor goes on by itself, and whoever takes
+the lease next goes on watching with ``adopt``.
+"""
+
+import logging
+
+from django.utils import timezone
+
+from xenweb.core.migration import State
+from xenweb.drivers.registry import driver_for
+from xenweb.livemigration.checking import refusal_of
+from xenweb.livemigration.models import Migration
+from xenweb.livemigration.plan import driver_kind, plan_of
+from xenweb.livemigration.transitions import (
+    Failure,
+    Lease,
+    LeaseLostError,
+    lease_release,
+    lease_renew,
+    lease_take,
+    state_change,
+)
+from xenweb.livemigration.watching import Call, Watching
+
+log = logging.getLogger(__name__)
+
+LOST = Failure("not_started", "The worker was lost before the move began.", "Move again: nothing has changed.")
+
+
+def drive(migration_id: str, owner: str) -> None:
+    """Bring a queued move to its end, or to where only the hosts' next answer helps."""
+    lease = lease_take(migration_id, owner)
+    if lease is None:
+        log.info("move %s is driven by somebody else, or over", migration_id)
+        return
+    try:
+        row = _row(migration_id)
+        if row.state == State.QUEUED:
+            _from_the_queue(lease, row)
+    except LeaseLostError:
+        log.warning("move %s: the lease went to another process, this one stops", migration_id)
+    finally:
+        lease_release(lease)
+
+
+def adopt(migration_id: str, owner: str) -> None:
+    """Take over a move whose driver was lost: ask the hosts, watch it on, prove its end."""
+    lease = lease_take(migration_id, owner)
+    if lease is None:
+        return
+    try:
+        row = _row(migration_id)
+        if row.call_intended_at is not None:
+            Watching(lease, row, driver_for(driver_kind(row)), plan_of(row)).follow(None)
+        elif row.state == State.CHECKING:
+            following = State.CANCELLED if row.cancel_requested_at else State.FAILED
+            state_change(row.pk, State.CHECKING, following, lease=lease, failure=LOST)
+    except LeaseLostError:
+        log.warning("move %s: the lease went to another process, this one stops", migration_id)
+    finally:
+        lease_release(lease)
+
+
+def _row(migration_id: str) -> Migration:
+    rows = Migration.objects.select_related("source__pool", "target__pool", "vm")
+    return rows.prefetch_related("passes").get(pk=migration_id)
+
+
+def _from_the_queue(lease: Lease, row: Migration) -> None:
+    state_change(row.pk, State.QUEUED, State.CHECKING, lease=lease)
+    plan = plan_of(row)
+    driver = driver_for(driver_kind(row))
+    refusal = refusal_of(row, driver, plan)
+    asked = Migration.objects.values_list("cancel_requested_by", flat=True).get(pk=row.pk)
+    if asked:
+        state_change(row.pk, State.CHECKING, State.CANCELLED, lease=lease, by=asked)
+        return
+    if refusal is not None:
+        state_change(row.pk, State.CHECKING, State.FAILED, lease=lease, failure=refusal)
+        return
+    # The intent is stored before the call; the renewal proves that the fence is still ours.
+    state_change(row.pk, State.CHECKING, State.PREPARING, lease=lease, call_intended_at=timezone.now())
+    watching = Watching(lease, _row(row.pk), driver, plan)
+    lease_renew(lease)
+    call = Call(driver, plan)
+    call.begin()
+    watching.follow(call)

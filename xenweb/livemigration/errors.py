@@ -1,0 +1,70 @@
+"""How moves are refused."""
+
+from typing import ClassVar
+
+from xenweb.core.refusal import RefusalError, RefusalKind
+
+
+class LiveMigrationError(RefusalError):
+    """Root of this package's refusals."""
+
+    code: ClassVar[str] = "migration_refused"
+
+
+class MigrationNotFoundError(LiveMigrationError):
+    """There is no such migration, or none that this person may see."""
+
+    code = "migration_not_found"
+    kind = RefusalKind.NOT_FOUND
+    remedy = "Look at the list of migrations."
+
+    def __init__(self) -> None:
+        super().__init__("There is no such migration.")
+
+
+class MoveForbiddenError(LiveMigrationError):
+    """This person sees the VM, but may not move it."""
+
+    code = "move_forbidden"
+    kind = RefusalKind.FORBIDDEN
+    remedy = "Ask the lead of the VM's team, or an administrator."
+
+
+class VmAlreadyMovingError(LiveMigrationError):
+    """Another move of this VM is under way; ``facts.migration`` names it."""
+
+    code = "vm_already_moving"
+    kind = RefusalKind.CONFLICT
+    remedy = "Wait for that move to end, or cancel it."
+
+
+class NotPlaceableError(LiveMigrationError):
+    """The target cannot take the VM; ``findings`` say why."""
+
+    code = "not_placeable"
+    kind = RefusalKind.UNPLACEABLE
+    remedy = "Mend what the findings name, or choose another host."
+
+
+class NotCancellableError(LiveMigrationError):
+    """The move has ended."""
+
+    code = "not_cancellable"
+    kind = RefusalKind.CONFLICT
+    remedy = "Nothing to do: the migration's page says how it ended."
+
+
+class IdempotencyConflictError(LiveMigrationError):
+    """The same key was used for a different move."""
+
+    code = "idempotency_conflict"
+    kind = RefusalKind.CONFLICT
+    remedy = "Use a new Idempotency-Key for a new move."
+
+
+class OptionRefusedError(LiveMigrationError):
+    """An option is out of its bounds, or the driver does not offer it."""
+
+    code = "option_refused"
+    kind = RefusalKind.INVALID
+    remedy = "Use the options and bounds that the verdicts offer."

@@ -1,0 +1,110 @@
+"""A move and its passes. Sizes are bytes, speeds bytes per second, lengths milliseconds."""
+
+import secrets
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+
+from xenweb.core.migration import ACTIVE, State
+
+ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+"""Crockford's base 32: no letter that a person reads as another one."""
+
+
+def new_id() -> str:
+    """Draw an id that a person can read out: 8 characters, shown as 7F3K-2QXZ."""
+    return "".join(secrets.choice(ALPHABET) for _ in range(8))
+
+
+class Migration(models.Model):
+    """One move of one VM. The database allows one active move per VM.
+
+    ``lease_*`` and ``fence`` say which process drives it: whoever takes the lease
+    raises the fence, and every side effect first proves that its fence is current.
+    ``call_intended_at`` is stored before the hypervisor is called.
+    """
+
+    id = models.CharField(primary_key=True, max_length=16, default=new_id)
+    vm = models.ForeignKey("inventory.VirtualMachine", on_delete=models.PROTECT, related_name="migrations")
+    vm_name = models.CharField(max_length=255)
+    vm_uuid = models.CharField(max_length=36)
+    vm_memory = models.BigIntegerField(default=0)
+    source = models.ForeignKey("inventory.Host", on_delete=models.PROTECT, related_name="+")
+    source_name = models.CharField(max_length=255)
+    target = models.ForeignKey("inventory.Host", on_delete=models.PROTECT, related_name="+")
+    target_name = models.CharField(max_length=255)
+    hypervisor = models.CharField(max_length=100, blank=True)
+    state = models.CharField(max_length=20, default=State.REQUESTED)
+    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    requested_by_name = models.CharField(max_length=150)
+    idempotency_key = models.CharField(max_length=200, blank=True)
+    requested_at = models.DateTimeField()
+    call_intended_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    as_of = models.DateTimeField(null=True)
+    bandwidth_limit = models.BigIntegerField(null=True)
+    downtime_limit = models.PositiveIntegerField(null=True)
+    auto_converge = models.BooleanField(default=False)
+    trust_shared_storage = models.BooleanField(default=False)
+    lease_owner = models.CharField(max_length=100, blank=True)
+    lease_until = models.DateTimeField(null=True)
+    fence = models.PositiveIntegerField(default=0)
+    cancel_requested_at = models.DateTimeField(null=True)
+    cancel_requested_by = models.CharField(max_length=150, blank=True)
+    total_share = models.FloatField(default=0.0)
+    pass_number = models.PositiveIntegerField(null=True)
+    remaining = models.BigIntegerField(null=True)
+    transferred = models.BigIntegerField(null=True)
+    dirty_rate = models.FloatField(null=True)
+    transfer_rate = models.FloatField(null=True)
+    expected_downtime = models.PositiveBigIntegerField(null=True)
+    elapsed = models.PositiveBigIntegerField(null=True)
+    converging = models.BooleanField(null=True)
+    downtime = models.PositiveBigIntegerField(null=True)
+    total = models.PositiveBigIntegerField(null=True)
+    total_is_measured = models.BooleanField(default=False)
+    failure_code = models.CharField(max_length=60, blank=True)
+    failure_sentence = models.TextField(blank=True)
+    failure_remedy = models.TextField(blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["-requested_at", "-id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["vm"],
+                condition=models.Q(state__in=sorted(ACTIVE)),
+                name="one_active_migration_per_vm",
+            ),
+            models.UniqueConstraint(
+                fields=["requested_by", "idempotency_key"],
+                condition=~models.Q(idempotency_key=""),
+                name="one_migration_per_idempotency_key",
+            ),
+        ]
+        indexes: ClassVar = [models.Index(fields=["state", "lease_until"])]
+
+    def __str__(self) -> str:
+        return f"{self.vm_name}: {self.source_name} to {self.target_name}"
+
+
+class MigrationPass(models.Model):
+    """One pre-copy pass; ``started`` and ``ended`` count from the hypervisor call."""
+
+    migration = models.ForeignKey(Migration, on_delete=models.CASCADE, related_name="passes")
+    pass_number = models.PositiveIntegerField()
+    started = models.PositiveBigIntegerField()
+    ended = models.PositiveBigIntegerField(null=True)
+    remaining_at_start = models.BigIntegerField(null=True)
+    remaining_at_end = models.BigIntegerField(null=True)
+    transfer_rate = models.FloatField(null=True)
+    dirty_rate = models.FloatField(null=True)
+
+    class Meta:
+        ordering: ClassVar = ["pass_number"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["migration", "pass_number"], name="one_row_per_pass"),
+        ]
+
+    def __str__(self) -> str:
+        return f"pass {self.pass_number} of {self.migration_id}"

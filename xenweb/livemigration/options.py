@@ -1,0 +1,63 @@
+"""The options of the confirmation: what a driver offers, within which bounds."""
+
+from xenweb.core.quantities import MIB
+from xenweb.drivers.contract import Capability, HypervisorDriver, MoveOptions
+from xenweb.livemigration.errors import OptionRefusedError
+from xenweb.realtime.wire import OptionWire
+
+BANDWIDTH = (1 * MIB, 100_000 * MIB)
+DOWNTIME_MS = (1, 60_000)
+
+_OFFERS = {
+    Capability.BANDWIDTH_LIMIT: OptionWire(
+        name="bandwidth_limit",
+        label="Copy speed limit",
+        help="Leaves room on the link for others; a busy VM may then never finish.",
+        unit="bytes/s",
+        minimum=BANDWIDTH[0],
+        maximum=BANDWIDTH[1],
+    ),
+    Capability.DOWNTIME_LIMIT: OptionWire(
+        name="downtime_limit_ms",
+        label="Allowed pause",
+        help="The VM is handed over once the rest can be copied within this time.",
+        unit="ms",
+        minimum=DOWNTIME_MS[0],
+        maximum=DOWNTIME_MS[1],
+    ),
+    Capability.AUTO_CONVERGE: OptionWire(
+        name="auto_converge",
+        label="Let it converge",
+        help="Slows the VM's CPUs down, step by step, until copying is faster than its changes.",
+        unit=None,
+        minimum=None,
+        maximum=None,
+    ),
+}
+
+
+def offered(driver: HypervisorDriver) -> list[OptionWire]:
+    """List the options that a driver offers."""
+    return [offer for capability, offer in _OFFERS.items() if capability in driver.capabilities]
+
+
+def _within(name: str, value: float | None, bounds: tuple[int, int]) -> None:
+    if value is not None and not bounds[0] <= value <= bounds[1]:
+        msg = f"{name} must lie between {bounds[0]} and {bounds[1]}."
+        raise OptionRefusedError(msg, option=name, minimum=bounds[0], maximum=bounds[1])
+
+
+def options_check(driver: HypervisorDriver, options: MoveOptions) -> None:
+    """Raise OptionRefusedError for an option out of bounds, or one the driver does not offer."""
+    asked = {
+        "bandwidth_limit": options.bandwidth_limit is not None,
+        "downtime_limit_ms": options.downtime_limit is not None,
+        "auto_converge": options.auto_converge,
+    }
+    names = {offer.name for offer in offered(driver)}
+    for name, is_asked in asked.items():
+        if is_asked and name not in names:
+            msg = f"This hypervisor does not offer {name}."
+            raise OptionRefusedError(msg, option=name)
+    _within("bandwidth_limit", options.bandwidth_limit, BANDWIDTH)
+    _within("downtime_limit_ms", options.downtime_limit, DOWNTIME_MS)

@@ -1,0 +1,50 @@
+"""Write down what looks at a running move show: the pass rows and the figures of now."""
+
+from django.db import transaction
+from django.utils import timezone
+
+from xenweb.core.precopy import Track, expected_downtime, is_converging
+from xenweb.core.quantities import Milliseconds
+from xenweb.livemigration.models import Migration, MigrationPass
+from xenweb.livemigration.transitions import Lease, LeaseLostError, migration_row, tell
+
+
+def track_store(lease: Lease, track: Track, said_downtime: Milliseconds | None) -> None:
+    """Store a track's passes and figures, and publish them; raise LeaseLostError if driven by another."""
+    last = track.last
+    values = {
+        "total_share": track.total,
+        "pass_number": track.passes[-1].pass_number if track.passes else None,
+        "remaining": last.remaining if last else None,
+        "transferred": last.processed if last else None,
+        "dirty_rate": last.dirty_rate if last else None,
+        "transfer_rate": track.transfer_rate,
+        "expected_downtime": expected_downtime(track, said_downtime),
+        "elapsed": max(0, last.at) if last else None,
+        "converging": is_converging(track),
+        "as_of": timezone.now(),
+    }
+    with transaction.atomic():
+        if not Migration.objects.filter(pk=lease.migration, fence=lease.fence).update(**values):
+            raise LeaseLostError(lease.migration)
+        passes_store(lease.migration, track)
+        tell(migration_row(lease.migration))
+
+
+def passes_store(migration_id: str, track: Track) -> None:
+    """Store the pass rows that a track has and the database has not, or has otherwise."""
+    known = {row.pass_number: row for row in MigrationPass.objects.filter(migration_id=migration_id)}
+    for each in track.passes:
+        row = known.get(each.pass_number) or MigrationPass(migration_id=migration_id, pass_number=each.pass_number)
+        values = {
+            "started": each.started,
+            "ended": each.ended,
+            "remaining_at_start": each.remaining_at_start,
+            "remaining_at_end": each.remaining_at_end,
+            "transfer_rate": each.transfer_rate,
+            "dirty_rate": each.dirty_rate,
+        }
+        if row.pk is None or any(getattr(row, name) != value for name, value in values.items()):
+            for name, value in values.items():
+                setattr(row, name, value)
+            row.save()

@@ -1,0 +1,43 @@
+"""Find the moves that nobody drives, and say who must do what about each."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from xenweb.core.migration import State
+from xenweb.livemigration.models import Migration
+from xenweb.livemigration.selectors import unfinished
+
+RING_AGAIN_AFTER = timedelta(seconds=4)
+"""A queued move that no worker took for so long is rung for again."""
+
+
+class Care(StrEnum):
+    """What an unfinished move needs."""
+
+    NOTHING = "nothing"
+    RING = "ring"
+    ADOPT = "adopt"
+
+
+@dataclass(frozen=True, slots=True)
+class Orphan:
+    """A move that needs care."""
+
+    migration: str
+    care: Care
+
+
+def care_for(row: Migration, now: datetime) -> Care:
+    """Judge one unfinished move; a live lease means that somebody cares for it already."""
+    if row.lease_until is not None and row.lease_until > now:
+        return Care.NOTHING
+    if row.state in {State.REQUESTED, State.QUEUED}:
+        return Care.RING if now - row.requested_at > RING_AGAIN_AFTER else Care.NOTHING
+    return Care.ADOPT
+
+
+def orphans(now: datetime) -> list[Orphan]:
+    """List the unfinished moves that need care, oldest first."""
+    judged = (Orphan(row.pk, care_for(row, now)) for row in unfinished())
+    return [orphan for orphan in judged if orphan.care is not Care.NOTHING]

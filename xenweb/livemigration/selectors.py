@@ -1,0 +1,143 @@
+"""Read moves and verdicts, as one person may see them."""
+
+from collections.abc import Iterable
+from itertools import chain
+
+from django.db.models import Count, Q, QuerySet, Sum
+from django.utils import timezone
+
+from xenweb.accounts.policy import Action, Actor, decide, visible_teams
+from xenweb.core.facts import HostFacts, VmFacts
+from xenweb.core.migration import ACTIVE, State
+from xenweb.core.placement import Finding, Verdict, judge
+from xenweb.core.quantities import Bytes
+from xenweb.drivers.registry import driver_for
+from xenweb.inventory.models import VirtualMachine
+from xenweb.inventory.selectors import Promise, hosts_facts, vm_facts, vm_row
+from xenweb.livemigration.errors import MigrationNotFoundError
+from xenweb.livemigration.models import Migration
+from xenweb.livemigration.options import offered
+from xenweb.livemigration.wiring import migration_wire
+from xenweb.realtime.wire import FindingWire, MigrationWire, VerdictsWire, VerdictWire
+
+KEPT_ON_BOARD = 24
+"""So many ended moves stay in the snapshot of the board."""
+
+
+def _visible(actor: Actor) -> QuerySet[Migration]:
+    rows = Migration.objects.prefetch_related("passes").select_related("vm")
+    teams = visible_teams(actor)
+    return rows if teams is None else rows.filter(vm__team_id__in=teams)
+
+
+def _personal(actor: Actor, row: Migration) -> MigrationWire:
+    wire = migration_wire(row)
+    may = decide(actor, Action.MOVE_VM, row.vm.team_id).allowed
+    return wire.model_copy(update={"cancellable": wire.cancellable and may})
+
+
+def migration_row_for(actor: Actor, migration_id: str) -> Migration:
+    """Answer one visible move's row; raise MigrationNotFoundError."""
+    row = _visible(actor).filter(pk=migration_id.replace("-", "").upper()).first()
+    if row is None:
+        raise MigrationNotFoundError
+    return row
+
+
+def migration_for(actor: Actor, migration_id: str) -> MigrationWire:
+    """Answer one move; raise MigrationNotFoundError for foreign and unknown alike."""
+    return _personal(actor, migration_row_for(actor, migration_id))
+
+
+def migrations_for(
+    actor: Actor,
+    *,
+    vm: str | None = None,
+    states: tuple[State, ...] | None = None,
+    active: bool | None = None,
+    cursor: str | None = None,
+    limit: int = 50,
+) -> tuple[list[MigrationWire], str | None]:
+    """List moves, newest first, and the cursor of the next page (None at the end)."""
+    rows = _visible(actor)
+    if vm is not None:
+        rows = rows.filter(vm=vm_row(actor, vm))
+    if states is not None:
+        rows = rows.filter(state__in=states)
+    if active is not None:
+        rows = rows.filter(state__in=ACTIVE) if active else rows.exclude(state__in=ACTIVE)
+    if cursor is not None:
+        after = migration_row_for(actor, cursor)
+        earlier = Q(requested_at=after.requested_at, pk__lt=after.pk)
+        rows = rows.filter(Q(requested_at__lt=after.requested_at) | earlier)
+    page = list(rows[: limit + 1])
+    following = page[limit - 1].pk if len(page) > limit else None
+    return [_personal(actor, row) for row in page[:limit]], following
+
+
+def board_migrations_for(actor: Actor) -> list[MigrationWire]:
+    """List the active moves and the newest ended ones."""
+    rows = _visible(actor)
+    active = rows.filter(state__in=ACTIVE)
+    ended = rows.exclude(state__in=ACTIVE)[:KEPT_ON_BOARD]
+    return [_personal(actor, row) for row in chain(active, ended)]
+
+
+def unfinished() -> list[Migration]:
+    """List the moves that have not ended, oldest first."""
+    return list(Migration.objects.filter(state__in=ACTIVE).select_related("vm").order_by("requested_at"))
+
+
+def promises(*, without: str = "") -> dict[int, Promise]:
+    """Say what moves under way will still take from each host, by host id.
+
+    ``without`` leaves one move out: its own promise does not stand in its way.
+    """
+    rows = Migration.objects.filter(state__in=ACTIVE).exclude(pk=without).values("target_id")
+    counted = rows.annotate(memory=Sum("vm_memory"), moves=Count("pk")).order_by()
+    return {row["target_id"]: Promise(Bytes(row["memory"]), row["moves"]) for row in counted}
+
+
+def facts_for_move(vm: VirtualMachine) -> tuple[VmFacts, dict[int, HostFacts]]:
+    """Gather all facts that placing ``vm`` needs: its own and every host's."""
+    return vm_facts(vm), hosts_facts(timezone.now(), promises())
+
+
+def judged(vm: VmFacts, hosts: dict[int, HostFacts], target: int, extra: Iterable[Finding] = ()) -> Verdict:
+    """Judge one target from gathered facts."""
+    source = hosts.get(vm.resident_on) if vm.resident_on is not None else None
+    return judge(vm, hosts[target], source, extra)
+
+
+def finding_wire(finding: Finding) -> FindingWire:
+    """Shape one finding."""
+    return FindingWire(
+        code=finding.code,
+        severity=finding.severity.value,
+        sentence=finding.sentence,
+        remedy=finding.remedy,
+        facts=dict(finding.facts),
+    )
+
+
+def _verdict_wire(verdict: Verdict) -> VerdictWire:
+    return VerdictWire(
+        host=verdict.host,
+        answer=verdict.answer.value,
+        findings=[finding_wire(finding) for finding in verdict.findings],
+        memory_free_after=verdict.memory_free_after,
+        memory_total=verdict.memory_total,
+        facts_age_ms=None if verdict.facts_age is None else round(verdict.facts_age * 1000),
+    )
+
+
+def verdicts_for(actor: Actor, vm_key: str) -> VerdictsWire:
+    """Judge every host for one VM at once; raise VmNotFoundError."""
+    vm = vm_row(actor, vm_key)
+    facts, hosts = facts_for_move(vm)
+    return VerdictsWire(
+        vm=vm.pk,
+        source=facts.resident_on,
+        verdicts=[_verdict_wire(judged(facts, hosts, host)) for host in hosts],
+        options=offered(driver_for(vm.pool.driver)),
+    )

@@ -1,0 +1,214 @@
+"""What people ask of moves: begin one, give one up. Each asks, judges, stores, records and tells."""
+
+from dataclasses import dataclass
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from xenweb.accounts.policy import Action, Actor, decide
+from xenweb.audit.services import record
+from xenweb.core.migration import ACTIVE, State
+from xenweb.core.placement import Verdict
+from xenweb.core.refusal import RefusalError
+from xenweb.drivers.contract import MoveOptions
+from xenweb.drivers.registry import driver_for
+from xenweb.inventory.models import Host, VirtualMachine
+from xenweb.inventory.selectors import host_row, vm_row
+from xenweb.inventory.services import vm_mark_moving
+from xenweb.livemigration.doorbell import enqueue
+from xenweb.livemigration.errors import (
+    IdempotencyConflictError,
+    MoveForbiddenError,
+    NotCancellableError,
+    NotPlaceableError,
+    VmAlreadyMovingError,
+)
+from xenweb.livemigration.models import Migration
+from xenweb.livemigration.options import options_check
+from xenweb.livemigration.selectors import facts_for_move, judged, migration_row_for
+from xenweb.livemigration.transitions import LeaseLostError, is_before_call, migration_row, state_change, tell
+from xenweb.livemigration.wiring import migration_wire
+from xenweb.realtime.wire import MigrationWire
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request to move a VM, as it was made."""
+
+    actor: Actor
+    vm: VirtualMachine
+    target: Host
+    options: MoveOptions
+    idempotency_key: str
+    request_id: str
+
+
+def migration_request(
+    actor: Actor,
+    *,
+    vm: str,
+    target: str,
+    options: MoveOptions,
+    idempotency_key: str = "",
+    request_id: str = "",
+) -> MigrationWire:
+    """Judge a move again, store the intent and ring for a worker.
+
+    Raises VmNotFoundError or HostNotFoundError, MoveForbiddenError,
+    OptionRefusedError, VmAlreadyMovingError, NotPlaceableError or
+    IdempotencyConflictError; a refusal is recorded and changes nothing else.
+    """
+    row = vm_row(actor, vm)
+    request = Request(actor, row, host_row(target), options, idempotency_key, request_id)
+    earlier = _same_request(request)
+    if earlier is not None:
+        return migration_wire(earlier)
+    try:
+        verdict = _judge_request(request)
+        return _store_request(request, verdict)
+    except RefusalError as refusal:
+        _record_request(request, "refused", "", refusal)
+        raise
+
+
+def _same_request(request: Request) -> Migration | None:
+    """Find what the same key asked for before; raise IdempotencyConflictError if it differs."""
+    if not request.idempotency_key:
+        return None
+    rows = Migration.objects.prefetch_related("passes").select_related("vm")
+    earlier = rows.filter(requested_by_id=request.actor.user_id, idempotency_key=request.idempotency_key).first()
+    if earlier is not None and (earlier.vm_id, earlier.target_id) != (request.vm.pk, request.target.pk):
+        msg = "This Idempotency-Key was used for a different move."
+        raise IdempotencyConflictError(msg, migration=earlier.pk)
+    return earlier
+
+
+def _judge_request(request: Request) -> Verdict:
+    right = decide(request.actor, Action.MOVE_VM, request.vm.team_id)
+    if not right.allowed:
+        raise MoveForbiddenError(right.reason)
+    _refuse_second_move(request.vm)
+    options_check(driver_for(request.vm.pool.driver), request.options)
+    facts, hosts = facts_for_move(request.vm)
+    verdict = judged(facts, hosts, request.target.pk)
+    if verdict.blockers:
+        raise NotPlaceableError(verdict.blockers[0].sentence, findings=verdict.findings)
+    return verdict
+
+
+def _refuse_second_move(vm: VirtualMachine) -> None:
+    other = Migration.objects.filter(vm=vm, state__in=ACTIVE).first()
+    if other is not None:
+        msg = f"{vm.name} is already moving to {other.target_name}."
+        raise VmAlreadyMovingError(msg, migration=other.pk, target=other.target_name, asked_by=other.requested_by_name)
+
+
+def _store_request(request: Request, verdict: Verdict) -> MigrationWire:
+    vm, target = request.vm, request.target
+    source = vm.resident_on
+    if source is None:
+        msg = f"No host is known to run {vm.name}."
+        raise NotPlaceableError(msg)
+    vouched = any(finding.code == "sharing_vouched" for finding in verdict.findings)
+    try:
+        with transaction.atomic():
+            row = Migration.objects.create(
+                vm=vm,
+                vm_name=vm.name,
+                vm_uuid=vm.uuid,
+                vm_memory=vm.memory,
+                source=source,
+                source_name=source.name,
+                target=target,
+                target_name=target.name,
+                hypervisor=target.version,
+                requested_by_id=request.actor.user_id,
+                requested_by_name=request.actor.username,
+                requested_at=timezone.now(),
+                idempotency_key=request.idempotency_key,
+                bandwidth_limit=request.options.bandwidth_limit,
+                downtime_limit=request.options.downtime_limit,
+                auto_converge=request.options.auto_converge,
+                trust_shared_storage=vouched,
+            )
+            _record_request(request, "allowed", row.pk, None)
+            vm_mark_moving(vm.pk, row.pk)
+            row = state_change(row.pk, State.REQUESTED, State.QUEUED)
+            transaction.on_commit(lambda: enqueue(row.pk))
+    except IntegrityError:
+        # Somebody was faster: the database keeps one active move per VM, we only explain it.
+        earlier = _same_request(request)
+        if earlier is not None:
+            return migration_wire(earlier)
+        _refuse_second_move(vm)
+        raise
+    return migration_wire(row)
+
+
+def _record_request(request: Request, outcome: str, migration: str, refusal: RefusalError | None) -> None:
+    record(
+        actor=request.actor.username,
+        action="migration_request",
+        outcome=outcome,
+        subject_kind="vm",
+        subject_id=request.vm.uuid,
+        subject_name=request.vm.name,
+        team=request.vm.team_id,
+        reason=refusal.sentence if refusal else "",
+        facts={
+            "target": request.target.name,
+            "migration": migration,
+            "code": refusal.code if refusal else None,
+        },
+        request_id=request.request_id,
+    )
+
+
+def migration_cancel(actor: Actor, migration_id: str, request_id: str = "") -> MigrationWire:
+    """Ask for a move to be given up; whoever drives it asks the hypervisor and proves the result.
+
+    A move that has not reached the hypervisor ends at once. Raises
+    MigrationNotFoundError, MoveForbiddenError or NotCancellableError.
+    """
+    row = migration_row_for(actor, migration_id)
+    right = decide(actor, Action.MOVE_VM, row.vm.team_id)
+    if not right.allowed:
+        _record_cancel(actor, row, "refused", right.reason, request_id)
+        raise MoveForbiddenError(right.reason)
+    with transaction.atomic():
+        asked = Migration.objects.filter(pk=row.pk, state__in=sorted(ACTIVE), cancel_requested_at=None).update(
+            cancel_requested_at=timezone.now(), cancel_requested_by=actor.username
+        )
+        if asked:
+            _record_cancel(actor, row, "allowed", "", request_id)
+            tell(migration_row(row.pk))
+    row = migration_row(row.pk)
+    if row.state not in ACTIVE:
+        _record_cancel(actor, row, "refused", "The move had ended.", request_id)
+        msg = f"This move has ended: {row.state}."
+        raise NotCancellableError(msg, state=row.state)
+    return migration_wire(_cancelled_before_call(row, actor.username))
+
+
+def _cancelled_before_call(row: Migration, by: str) -> Migration:
+    if not is_before_call(row) or row.state == State.CHECKING:
+        return row
+    try:
+        return state_change(row.pk, State(row.state), State.CANCELLED, by=by)
+    except LeaseLostError:
+        # A worker took it up this moment; it sees the request before it calls.
+        return migration_row(row.pk)
+
+
+def _record_cancel(actor: Actor, row: Migration, outcome: str, reason: str, request_id: str) -> None:
+    record(
+        actor=actor.username,
+        action="migration_cancel",
+        outcome=outcome,
+        subject_kind="migration",
+        subject_id=row.pk,
+        subject_name=row.vm_name,
+        team=row.vm.team_id,
+        reason=reason,
+        request_id=request_id,
+    )

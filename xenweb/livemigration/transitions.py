@@ -1,0 +1,175 @@
+"""The one place where a move's state is written, and the lease that allows it.
+
+A state is changed only from the state that was seen (compare-and-set), and only
+by the process whose fence is current, so a process that slept through the loss
+of its lease can do no harm when it wakes. The record, the event and the end of
+the VM's move belong to the same transaction.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db import transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+from xenweb.audit.services import record
+from xenweb.core.migration import ACTIVE, ENDED, NOT_CALLED, State, advance
+from xenweb.core.placement import Fact
+from xenweb.inventory.services import vm_settle
+from xenweb.livemigration.models import Migration
+from xenweb.livemigration.wiring import migration_wire
+from xenweb.realtime.events import MigrationChanged
+from xenweb.realtime.publish import publish
+
+LEASE = timedelta(seconds=6)
+"""A process that does not renew its lease for so long is taken to be dead."""
+
+Field = str | int | float | bool | None | object
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to drive one move until another process raises the fence."""
+
+    migration: str
+    owner: str
+    fence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a move ended otherwise than it was meant to."""
+
+    code: str
+    sentence: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a proof found the VM: on one host, and provably not on the other."""
+
+    resident_on: int
+    not_on: int
+
+
+class LeaseLostError(Exception):
+    """Another process drives this move now, or its state is not what was seen."""
+
+
+def lease_take(migration_id: str, owner: str) -> Lease | None:
+    """Take the lease of an active move if nobody holds it; answer None if somebody does."""
+    now = timezone.now()
+    free = Q(lease_until=None) | Q(lease_until__lt=now)
+    taken = Migration.objects.filter(free, pk=migration_id, state__in=sorted(ACTIVE)).update(
+        lease_owner=owner, lease_until=now + LEASE, fence=F("fence") + 1
+    )
+    if not taken:
+        return None
+    fence = Migration.objects.values_list("fence", flat=True).get(pk=migration_id)
+    return Lease(migration_id, owner, fence)
+
+
+def lease_renew(lease: Lease) -> None:
+    """Keep the lease; raise LeaseLostError if it was lost. Call it before every side effect."""
+    kept = Migration.objects.filter(pk=lease.migration, fence=lease.fence, state__in=sorted(ACTIVE)).update(
+        lease_until=timezone.now() + LEASE
+    )
+    if not kept:
+        raise LeaseLostError(lease.migration)
+
+
+def lease_release(lease: Lease) -> None:
+    """Give the lease back, so that the next look need not wait for its end."""
+    Migration.objects.filter(pk=lease.migration, fence=lease.fence).update(lease_until=None, lease_owner="")
+
+
+def state_change(
+    migration_id: str,
+    seen: State,
+    following: State,
+    *,
+    lease: Lease | None = None,
+    failure: Failure | None = None,
+    place: Place | None = None,
+    by: str = "xenweb",
+    **fields: Field,
+) -> Migration:
+    """Bring a move from the state that was seen to the next one.
+
+    Writes the row, the audit record, the event and, at an end, where the VM is.
+    Raises ForbiddenTransitionError if the table does not lead there, and
+    LeaseLostError if the row is not as it was seen.
+    """
+    advance(seen, following)
+    now = timezone.now()
+    values: dict[str, Field] = {"state": following, "as_of": now, **fields}
+    if failure is not None:
+        values |= {
+            "failure_code": failure.code,
+            "failure_sentence": failure.sentence,
+            "failure_remedy": failure.remedy,
+        }
+    if following in ENDED:
+        values |= {"ended_at": now, "lease_until": None, "lease_owner": ""}
+    fenced = {} if lease is None else {"fence": lease.fence}
+    with transaction.atomic():
+        if not Migration.objects.filter(pk=migration_id, state=seen, **fenced).update(**values):
+            raise LeaseLostError(migration_id)
+        row = migration_row(migration_id)
+        _settle(row, following, place)
+        _record(row, following, by)
+        tell(row)
+    return row
+
+
+def migration_row(migration_id: str) -> Migration:
+    """Load a move with all that its wire shape needs."""
+    return Migration.objects.prefetch_related("passes").select_related("vm").get(pk=migration_id)
+
+
+def tell(row: Migration) -> None:
+    """Publish a move as it is now, to those who may see its VM."""
+    publish(MigrationChanged(migration=migration_wire(row)), team=row.vm.team_id)
+
+
+def _settle(row: Migration, following: State, place: Place | None) -> None:
+    if following not in ENDED:
+        return
+    if place is None:
+        vm_settle(row.vm_id, None, None)
+    else:
+        vm_settle(row.vm_id, place.resident_on, place.not_on)
+
+
+def _record(row: Migration, following: State, by: str) -> None:
+    action = "migration_outcome"
+    if following is State.PREPARING:
+        action = "migration_start"
+    elif following not in ENDED and following is not State.UNCERTAIN:
+        return
+    facts: dict[str, Fact] = {
+        "vm": row.vm_name,
+        "vm_uuid": row.vm_uuid,
+        "source": row.source_name,
+        "target": row.target_name,
+        "downtime_ms": row.downtime,
+        "total_ms": row.total,
+    }
+    record(
+        actor=by,
+        action=action,
+        outcome="allowed" if following is State.PREPARING else following.value,
+        subject_kind="migration",
+        subject_id=row.pk,
+        subject_name=row.vm_name,
+        team=row.vm.team_id,
+        reason=row.failure_sentence,
+        facts=facts,
+    )
+
+
+def is_before_call(row: Migration) -> bool:
+    """Say whether a move has provably not reached the hypervisor."""
+    return State(row.state) in NOT_CALLED and row.call_intended_at is None

@@ -1,0 +1,232 @@
+"""Watch a move that has been called: look, decide, write down, and prove its end.
+
+The blocking call sits in a thread of its own and tells only that it is over;
+where the VM is, the hosts say. A process that did not make the call watches the
+same way, by asking the source whether it still works on the move.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from django.db import DatabaseError, connection, connections
+
+from xenweb.core.migration import Conclusion, State, conclude
+from xenweb.core.precopy import Look, PassStats, Track, finish, mark_pass, observe
+from xenweb.core.quantities import Bytes, BytesPerSecond, Milliseconds
+from xenweb.drivers.contract import (
+    CompletedStats,
+    DriverError,
+    HypervisorDriver,
+    MigrationPlan,
+    Phase,
+    Progress,
+)
+from xenweb.livemigration.models import Migration
+from xenweb.livemigration.progress import track_store
+from xenweb.livemigration.proving import proof_of, settle
+from xenweb.livemigration.transitions import Failure, Lease, lease_renew, state_change
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY = 0.125
+"""Seconds between two looks at a running move."""
+
+TELL_EVERY = 0.25
+"""Seconds between two stored figures; a new pass and a new state are stored at once."""
+
+RENEW_EVERY = 1.0
+ASK_HOSTS_EVERY = 0.5
+PROVE_EVERY = 0.2
+PATIENCE = 1.0
+PROVE_FOR = 5.0
+"""Seconds in which the hosts may settle after the call, before the move is called uncertain."""
+
+RUNNING = frozenset({State.PREPARING, State.PRE_COPY, State.STOP_AND_COPY, State.CANCELLING})
+
+
+@dataclass
+class Call:
+    """The blocking call in its thread, and what came of it."""
+
+    driver: HypervisorDriver
+    plan: MigrationPlan
+    over: threading.Event = field(default_factory=threading.Event)
+    stats: CompletedStats = field(default_factory=CompletedStats)
+    error: DriverError | None = None
+
+    def begin(self) -> None:
+        """Start the call."""
+        threading.Thread(target=self._run, name=f"move-{self.plan.migration}", daemon=True).start()
+
+    def _run(self) -> None:
+        try:
+            self.stats = self.driver.migrate(self.plan)
+        except DriverError as error:
+            self.error = error
+        finally:
+            connections.close_all()
+            self.over.set()
+
+    @property
+    def cause(self) -> Failure | None:
+        """Say why the call ended with an error, if it did."""
+        error = self.error
+        return None if error is None else Failure(error.code, error.sentence, error.remedy)
+
+
+class Watching:
+    """One process's watch over one move, under one lease."""
+
+    def __init__(self, lease: Lease, row: Migration, driver: HypervisorDriver, plan: MigrationPlan) -> None:
+        self.lease = lease
+        self.driver = driver
+        self.plan = plan
+        self.state = State(row.state)
+        self.track = _track_of(row)
+        # Moments count from the call; after an adoption from where the last look was.
+        self.began = time.monotonic() - (row.elapsed or 0) / 1000
+        self.said_downtime: Milliseconds | None = None
+        self.renewed = self.told = 0.0
+        self.asked_to_cancel = False
+
+    def follow(self, call: Call | None) -> None:
+        """Watch until the move is over, then prove where the VM is."""
+        while not self._is_over(call):
+            try:
+                self._keep_lease()
+                self._cancel_if_asked()
+                self._look()
+            except DatabaseError as error:
+                # The move goes on without us: keep watching, and write again later.
+                log.warning("move %s: the database does not take what was seen: %s", self.plan.migration, error)
+                connection.close()
+        self._prove(call)
+
+    def _is_over(self, call: Call | None) -> bool:
+        if call is not None:
+            return call.over.wait(LOOK_EVERY)
+        time.sleep(ASK_HOSTS_EVERY)
+        return not proof_of(self.driver, self.plan).busy
+
+    def _keep_lease(self) -> None:
+        if time.monotonic() - self.renewed >= RENEW_EVERY:
+            lease_renew(self.lease)
+            self.renewed = time.monotonic()
+
+    def _cancel_if_asked(self) -> None:
+        row = Migration.objects.values("cancel_requested_at", "cancel_requested_by").get(pk=self.plan.migration)
+        if row["cancel_requested_at"] is None or self.asked_to_cancel:
+            return
+        lease_renew(self.lease)
+        try:
+            self.driver.cancel(self.plan)
+        except DriverError as error:
+            log.warning("move %s could not be cancelled yet: %s", self.plan.migration, error)
+            return
+        self.asked_to_cancel = True
+        self._change(State.CANCELLING, by=row["cancel_requested_by"])
+
+    def _look(self) -> None:
+        try:
+            progress = self.driver.progress(self.plan)
+        except DriverError as error:
+            log.info("move %s: no look at it just now: %s", self.plan.migration, error)
+            return
+        passes_before = len(self.track.passes)
+        self._observe(progress)
+        if self.state in {State.PREPARING, State.UNCERTAIN} and self.track.passes:
+            self._change(State.PRE_COPY)
+        elif progress.phase is Phase.SWITCHING and self.state is State.PRE_COPY:
+            self._change(State.STOP_AND_COPY)
+        if len(self.track.passes) > passes_before or time.monotonic() - self.told >= TELL_EVERY:
+            self._tell()
+
+    def _observe(self, progress: Progress) -> None:
+        now = time.monotonic()
+        for mark in progress.passes:
+            self.track = mark_pass(self.track, mark.pass_number, self._since_call(mark.at))
+        if progress.phase is Phase.COPYING:
+            look = Look(
+                at=self._since_call(now),
+                pass_number=progress.pass_number,
+                remaining=progress.remaining,
+                processed=progress.processed,
+                total=progress.total,
+                dirty_rate=progress.dirty_rate,
+            )
+            self.track = observe(self.track, look)
+            self.said_downtime = progress.expected_downtime
+
+    def _since_call(self, moment: float) -> Milliseconds:
+        return Milliseconds(max(0, round((moment - self.began) * 1000)))
+
+    def _tell(self) -> None:
+        self.told = time.monotonic()
+        track_store(self.lease, self.track, self.said_downtime)
+
+    def _change(self, following: State, *, by: str = "xenweb") -> None:
+        if following is not self.state:
+            state_change(self.plan.migration, self.state, following, lease=self.lease, by=by)
+            self.state = following
+
+    def _prove(self, call: Call | None) -> None:
+        """Ask both hosts until they prove a place, or the time for it is over."""
+        self.track = finish(self.track, self._since_call(time.monotonic()))
+        if self.state in RUNNING:
+            self._with_patience(self._verifying)
+        self._with_patience(self._tell)
+        deadline = time.monotonic() + PROVE_FOR
+        proof = proof_of(self.driver, self.plan)
+        while conclude(proof) in {Conclusion.UNDECIDED, Conclusion.STILL_MOVING} and time.monotonic() < deadline:
+            self._keep_lease()
+            time.sleep(PROVE_EVERY)
+            proof = proof_of(self.driver, self.plan)
+        stats = self._stats(call) if conclude(proof) is Conclusion.ON_TARGET else CompletedStats()
+        cause = call.cause if call is not None else None
+        self._with_patience(
+            lambda: settle(self.lease, Migration.objects.get(pk=self.plan.migration), proof, stats, cause)
+        )
+
+    def _verifying(self) -> None:
+        self._change(State.VERIFYING)
+
+    def _stats(self, call: Call | None) -> CompletedStats:
+        if call is not None and call.stats.total is not None:
+            return call.stats
+        try:
+            return self.driver.completed(self.plan)
+        except DriverError:
+            return CompletedStats()
+
+    def _with_patience(self, write: Callable[[], object]) -> None:
+        """Write what the hosts proved, however long the database is away: it must not be lost."""
+        while True:
+            try:
+                write()
+            except DatabaseError as error:
+                log.warning("move %s: the database does not take its outcome yet: %s", self.plan.migration, error)
+                connection.close()
+                time.sleep(PATIENCE)
+            else:
+                return
+
+
+def _track_of(row: Migration) -> Track:
+    """Rebuild what an earlier watch has seen, so that nothing shown runs backwards."""
+    passes = tuple(
+        PassStats(
+            pass_number=each.pass_number,
+            started=Milliseconds(each.started),
+            ended=None if each.ended is None else Milliseconds(each.ended),
+            remaining_at_start=None if each.remaining_at_start is None else Bytes(each.remaining_at_start),
+            remaining_at_end=None if each.remaining_at_end is None else Bytes(each.remaining_at_end),
+            processed_at_start=None,
+            transfer_rate=None if each.transfer_rate is None else BytesPerSecond(each.transfer_rate),
+            dirty_rate=None if each.dirty_rate is None else BytesPerSecond(each.dirty_rate),
+        )
+        for each in row.passes.all()
+    )
+    return Track(passes=passes, total=row.total_share)

@@ -1,0 +1,87 @@
+"""Rows into wire shapes, each figure with where it comes from."""
+
+from xenweb.core.migration import ACTIVE, CALLED, State
+from xenweb.livemigration.models import Migration, MigrationPass
+from xenweb.realtime.wire import Figure, MigrationWire, PassWire, ProgressWire, Provenance
+
+
+def _figure(value: float | None, provenance: Provenance = "measured") -> Figure:
+    return Figure(value=value, provenance="not_available" if value is None else provenance)
+
+
+def pass_wire(row: MigrationPass) -> PassWire:
+    """Shape one pass."""
+    return PassWire(
+        pass_number=row.pass_number,
+        started_ms=row.started,
+        ended_ms=row.ended,
+        remaining_at_start=row.remaining_at_start,
+        remaining_at_end=row.remaining_at_end,
+        transfer_rate=row.transfer_rate,
+        dirty_rate=row.dirty_rate,
+        provenance="not_available" if row.remaining_at_start is None else "measured",
+    )
+
+
+def _progress(row: Migration) -> ProgressWire:
+    is_done = row.state == State.DONE
+    return ProgressWire(
+        total=Figure(value=1.0 if is_done else row.total_share, provenance="measured" if is_done else "estimated"),
+        pass_number=row.pass_number,
+        remaining=_figure(row.remaining),
+        transferred=_figure(row.transferred),
+        dirty_rate=_figure(row.dirty_rate),
+        transfer_rate=_figure(row.transfer_rate),
+        expected_downtime_ms=_figure(row.expected_downtime, "estimated"),
+        elapsed_ms=row.elapsed,
+        converging=row.converging,
+    )
+
+
+def _is_cancellable(row: Migration) -> bool:
+    state = State(row.state)
+    return state in ACTIVE and state is not State.VERIFYING and row.cancel_requested_at is None
+
+
+def migration_wire(row: Migration) -> MigrationWire:
+    """Shape a migration; expects its passes to be loaded with it.
+
+    ``cancellable`` says what the state allows; who may cancel is personal.
+    """
+    return MigrationWire(
+        id=row.pk,
+        vm=row.vm_id,
+        vm_name=row.vm_name,
+        vm_uuid=row.vm_uuid,
+        source=row.source_id,
+        source_name=row.source_name,
+        target=row.target_id,
+        target_name=row.target_name,
+        state=row.state,
+        active=row.state in ACTIVE,
+        requested_by=row.requested_by_name,
+        requested_at=row.requested_at,
+        started_at=row.call_intended_at,
+        ended_at=row.ended_at,
+        options={
+            "bandwidth_limit": row.bandwidth_limit,
+            "downtime_limit_ms": row.downtime_limit,
+            "auto_converge": row.auto_converge,
+        },
+        progress=_progress(row),
+        passes=[pass_wire(each) for each in row.passes.all()],
+        downtime_ms=_figure(row.downtime),
+        total_ms=_figure(row.total, "measured" if row.total_is_measured else "estimated"),
+        failure_code=row.failure_code or None,
+        failure_sentence=row.failure_sentence or None,
+        failure_remedy=row.failure_remedy or None,
+        cancel_requested=row.cancel_requested_at is not None,
+        cancellable=_is_cancellable(row),
+        hypervisor=row.hypervisor,
+        as_of=row.as_of,
+    )
+
+
+def was_called(row: Migration) -> bool:
+    """Say whether the hypervisor may have been called for this move."""
+    return row.call_intended_at is not None or row.state in CALLED
