@@ -1,0 +1,23 @@
+import django_rq
+from django.core.management.base import BaseCommand
+from django.db import connections
+from rq import Worker
+
+from xenweb.livemigration.doorbell import QUEUE
+from xenweb.worker import doors
+
+
+class Command(BaseCommand):
+    """Drive moves that are in the queue."""
+
+    help = "Run one RQ worker for the queue of moves."
+
+    def handle(self, *_args: object, **_options: object) -> None:
+        """Work until ended by a signal."""
+        queue = django_rq.get_queue(QUEUE)
+        # The door is imported before the fork, so that a move need not wait for it;
+        # no database connection may cross the fork.
+        self.stdout.write(f"waiting at {doors.__name__}")
+        connections.close_all()
+        worker = Worker([queue], connection=queue.connection, serializer=queue.serializer)
+        worker.work(logging_level="WARNING")

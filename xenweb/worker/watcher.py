@@ -1,0 +1,143 @@
+"""Keep the rows as fresh as the hypervisors: one thread and one connection per host.
+
+Events say that something changed; a bulk look says what. Without events the look
+is repeated every few seconds, which also gives the loads.
+"""
+
+import logging
+import threading
+import time
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NoReturn
+
+from django.db import close_old_connections, connections
+from django.utils import timezone
+
+from xenweb.core.load import Counter, load_between
+from xenweb.drivers.contract import DriverError, Endpoint, HostEvent, HostSnapshot, HypervisorDriver, Watch
+from xenweb.drivers.registry import driver_for
+from xenweb.inventory.selectors import watched_endpoints
+from xenweb.inventory.sync import HostReading, host_unreachable, reading_apply
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY = 2.0
+"""Seconds between two looks at a host that reports no change."""
+
+GATHER = 0.02
+"""Seconds to wait after an event, so that its brothers share the look."""
+
+TRY_AGAIN_AFTER = 1.0
+HOSTS_EVERY = 1.0
+
+
+@dataclass
+class Loads:
+    """The counters of the look before, and the loads that follow from them."""
+
+    host: Counter | None = None
+    vms: dict[str, Counter] = field(default_factory=dict)
+
+    def reading(self, snapshot: HostSnapshot, taken_at: datetime, at: float) -> HostReading:
+        """Make a reading of a look, taken at ``at`` on the monotonic clock, and keep its counters."""
+        host_load = None
+        if snapshot.cpu_busy is not None:
+            now = Counter(snapshot.cpu_busy, at)
+            host_load = load_between(self.host, now, snapshot.cpu_count)
+            self.host = now
+        loads, counters = {}, {}
+        for vm in snapshot.vms:
+            if vm.cpu_time is None:
+                continue
+            counters[vm.uuid] = Counter(vm.cpu_time, at)
+            load = load_between(self.vms.get(vm.uuid), counters[vm.uuid], vm.vcpus)
+            if load is not None:
+                loads[vm.uuid] = load
+        self.vms = counters
+        return HostReading(snapshot, taken_at, host_load, loads)
+
+
+class HostWatcher(threading.Thread):
+    """Watch one host until told to stop; its trouble stays its own."""
+
+    def __init__(self, endpoint: Endpoint, driver: HypervisorDriver) -> None:
+        super().__init__(name=f"watch-{endpoint.name}", daemon=True)
+        self.endpoint = endpoint
+        self.driver = driver
+        self.stopped = threading.Event()
+        self._news = threading.Event()
+        self._watch: Watch | None = None
+        self._loads = Loads()
+
+    def run(self) -> None:
+        """Look, wait for news, look again; a host that does not answer is noted and tried anew."""
+        while not self.stopped.is_set():
+            try:
+                self._look()
+                self._news.wait(LOOK_EVERY)
+                time.sleep(GATHER)
+            except DriverError as error:
+                self._lost(error)
+            except Exception:
+                log.exception("watching %s failed; trying again", self.endpoint.name)
+                close_old_connections()
+                self.stopped.wait(TRY_AGAIN_AFTER)
+        self._end_watch()
+        connections.close_all()
+
+    def stop(self) -> None:
+        """End the thread at its next step."""
+        self.stopped.set()
+        self._news.set()
+
+    def _look(self) -> None:
+        if self._watch is None:
+            self._watch = self.driver.watch(self.endpoint, self._on_event)
+        # Cleared before the look: what happens during it brings the next one.
+        self._news.clear()
+        taken_at, at = timezone.now(), time.monotonic()
+        snapshot = self.driver.inventory(self.endpoint)
+        reading_apply(self.endpoint.host, self._loads.reading(snapshot, taken_at, at))
+
+    def _on_event(self, event: HostEvent) -> None:
+        if event.what == "disconnected":
+            log.info("%s: the connection was lost", self.endpoint.name)
+        self._news.set()
+
+    def _lost(self, error: DriverError) -> None:
+        host_unreachable(self.endpoint.host, error.sentence)
+        self._end_watch()
+        self.stopped.wait(TRY_AGAIN_AFTER)
+
+    def _end_watch(self) -> None:
+        if self._watch is not None:
+            self._watch.close()
+            self._watch = None
+
+
+def watch_all() -> NoReturn:
+    """Watch every enabled host for ever; hosts that come and go are followed."""
+    watchers: dict[Endpoint, HostWatcher] = {}
+    while True:
+        try:
+            _follow(watchers)
+        except Exception:
+            log.exception("the list of hosts could not be read; trying again")
+            close_old_connections()
+        time.sleep(HOSTS_EVERY)
+
+
+def _follow(watchers: dict[Endpoint, HostWatcher]) -> None:
+    wanted = watched_endpoints()
+    for endpoint in set(watchers) - set(wanted):
+        watchers.pop(endpoint).stop()
+    for endpoint, kind in wanted.items():
+        if endpoint not in watchers:
+            try:
+                watcher = HostWatcher(endpoint, driver_for(kind))
+            except DriverError as error:
+                host_unreachable(endpoint.host, error.sentence)
+                continue
+            watchers[endpoint] = watcher
+            watcher.start()
