@@ -1,0 +1,69 @@
+"""Write the history: one function, inside the transaction of what it tells of."""
+
+from collections.abc import Mapping
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from xenweb.audit.chain import content_of
+from xenweb.audit.models import AuditHead, AuditRecord
+from xenweb.core.evidence import canonical, chained
+from xenweb.core.placement import Fact
+
+LONGEST_FACT = 1000
+
+
+def _storable(text: str, longest: int) -> str:
+    """Cap foreign text, and replace what a database or UTF-8 cannot hold."""
+    clean = text.encode("utf-8", "replace").decode().replace("\x00", "\N{REPLACEMENT CHARACTER}")
+    return clean if len(clean) <= longest else clean[: longest - 1] + "…"
+
+
+def _storable_fact(fact: Fact) -> Fact:
+    return _storable(fact, LONGEST_FACT) if isinstance(fact, str) else fact
+
+
+def record(
+    *,
+    actor: str,
+    action: str,
+    outcome: str,
+    subject_kind: str,
+    subject_id: str,
+    subject_name: str,
+    team: int | None = None,
+    team_name: str = "",
+    reason: str = "",
+    facts: Mapping[str, Fact] | None = None,
+    request_id: str = "",
+) -> int:
+    """Add one record at the end of the chain; answer its sequence.
+
+    Call it inside the transaction of the write it tells of: both are kept, or
+    neither. Updating the head row first makes writers queue, on every database.
+    """
+    with transaction.atomic():
+        AuditHead.objects.filter(pk=1).update(sequence=F("sequence") + 1)
+        head = AuditHead.objects.get(pk=1)
+        kept_facts = {key: _storable_fact(fact) for key, fact in (facts or {}).items()}
+        row = AuditRecord(
+            sequence=head.sequence,
+            at=timezone.now(),
+            actor=_storable(actor, 150),
+            action=action,
+            outcome=outcome,
+            subject_kind=subject_kind,
+            subject_id=_storable(subject_id, 64),
+            subject_name=_storable(subject_name, 255),
+            team=team,
+            team_name=_storable(team_name, 150),
+            reason=_storable(reason, 1000),
+            facts=canonical(kept_facts).decode(),
+            request_id=_storable(request_id, 64),
+            previous_hash=head.hash,
+        )
+        row.hash = chained(head.hash, content_of(row))
+        row.save(force_insert=True)
+        AuditHead.objects.filter(pk=1).update(hash=row.hash)
+    return head.sequence
