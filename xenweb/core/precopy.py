@@ -15,6 +15,9 @@ SHRINKS_ENOUGH = 0.9
 PAIRS_UNTIL_STUCK = 2
 """So many passes in a row must fail to shrink before a move is said not to converge."""
 
+RATE_WINDOW = 1000
+"""Milliseconds over which the speed of now is taken: hypervisors count in bursts."""
+
 FIRST_PASS_SHARE = 0.8
 LATER_PASSES_SHARE = 0.15
 
@@ -51,6 +54,7 @@ class Track:
 
     passes: tuple[PassStats, ...] = ()
     last: Look | None = None
+    recent: tuple[Look, ...] = ()
     transfer_rate: BytesPerSecond | None = None
     total: float = 0.0
 
@@ -65,8 +69,10 @@ def observe(track: Track, look: Look) -> Track:
         passes = (*_closed(passes, look.at), _opened(look, track.last))
     else:
         passes = (*passes[:-1], _continued(current, look))
-    rate = _rate(track.last, look) or track.transfer_rate
-    return Track(passes, look, rate, max(track.total, _share(passes, look)))
+    recent = (*(each for each in track.recent if look.at - each.at <= RATE_WINDOW), look)
+    rate = _rate(recent[0], look)
+    rate = track.transfer_rate if rate is None else rate
+    return Track(passes, look, recent, rate, max(track.total, _share(passes, look)))
 
 
 def mark_pass(track: Track, pass_number: int, at: Milliseconds) -> Track:
@@ -120,10 +126,10 @@ def _continued(current: PassStats, look: Look) -> PassStats:
     )
 
 
-def _rate(last: Look | None, look: Look) -> BytesPerSecond | None:
-    if last is None or last.processed is None or look.processed is None or look.at <= last.at:
+def _rate(before: Look, look: Look) -> BytesPerSecond | None:
+    if before.processed is None or look.processed is None or look.at <= before.at:
         return None
-    return BytesPerSecond(max(0, look.processed - last.processed) * 1000 / (look.at - last.at))
+    return BytesPerSecond(max(0, look.processed - before.processed) * 1000 / (look.at - before.at))
 
 
 def _share(passes: tuple[PassStats, ...], look: Look) -> float:

@@ -67,6 +67,10 @@ def migration_request(
         verdict = _judge_request(request)
         return _store_request(request, verdict)
     except RefusalError as refusal:
+        # The same key may have been stored by another hand since we looked.
+        earlier = _same_request(request)
+        if earlier is not None:
+            return migration_wire(earlier)
         _record_request(request, "refused", "", refusal)
         raise
 
@@ -137,11 +141,9 @@ def _store_request(request: Request, verdict: Verdict) -> MigrationWire:
             transaction.on_commit(lambda: enqueue(row.pk))
     except IntegrityError:
         # Somebody was faster: the database keeps one active move per VM, we only explain it.
-        earlier = _same_request(request)
-        if earlier is not None:
-            return migration_wire(earlier)
         _refuse_second_move(vm)
-        raise
+        msg = f"{vm.name} is being moved by somebody else at this moment."
+        raise VmAlreadyMovingError(msg) from None
     return migration_wire(row)
 
 

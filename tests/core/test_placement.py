@@ -1,0 +1,125 @@
+"""Verdicts: all reasons, the right weight, the headroom after the move."""
+
+from dataclasses import replace
+
+import pytest
+
+from xenweb.core.facts import DiskFacts, HostFacts, HostState, PowerState, RepositoryFacts, VmFacts
+from xenweb.core.placement import MEMORY_RESERVE, Answer, Severity, Verdict, judge, memory_after
+from xenweb.core.quantities import GIB, MIB, Bytes
+
+SHARED = RepositoryFacts(7, "shared", "netfs", vouched_shared=False)
+DISK = DiskFacts("vda", "/srv/shared/db.img", 7, "shared", "none", read_only=False)
+VM = VmFacts(
+    id=1,
+    uuid="u-1",
+    name="shop-db",
+    state=PowerState.RUNNING,
+    resident_on=1,
+    hypervisor="qemu",
+    memory=Bytes(1 * GIB),
+    disks=(DISK,),
+    networks=("lan",),
+    moving_as=None,
+)
+SOURCE = HostFacts(
+    id=1,
+    name="host-a",
+    pool=1,
+    state=HostState.CONNECTED,
+    state_reason="",
+    hypervisor="qemu",
+    memory_total=Bytes(8 * GIB),
+    memory_free=Bytes(4 * GIB),
+    memory_promised=Bytes(0),
+    repositories=(SHARED,),
+    networks=("lan",),
+    age=1.0,
+)
+TARGET = replace(SOURCE, id=2, name="host-b")
+
+
+def codes(verdict: Verdict) -> list[str]:
+    return [finding.code for finding in verdict.findings]
+
+
+def test_a_fit_host_can_take_the_vm_and_says_what_stays_free() -> None:
+    verdict = judge(VM, TARGET, SOURCE)
+    assert verdict.answer is Answer.CAN_GO
+    assert verdict.findings == ()
+    assert verdict.memory_free_after == 3 * GIB
+
+
+@pytest.mark.parametrize(
+    ("vm", "target", "code"),
+    [
+        (VM, replace(TARGET, id=1), "same_host"),
+        (VM, replace(TARGET, hypervisor="xen"), "hypervisor_differs"),
+        (VM, replace(TARGET, pool=2), "pool_differs"),
+        (VM, replace(TARGET, state=HostState.UNREACHABLE), "host_unreachable"),
+        (VM, replace(TARGET, state=HostState.DISABLED), "host_disabled"),
+        (VM, replace(TARGET, age=31.0), "facts_stale"),
+        (VM, replace(TARGET, age=None), "facts_stale"),
+        (VM, replace(TARGET, memory_free=None), "memory_unknown"),
+        (VM, replace(TARGET, memory_free=Bytes(1 * GIB)), "memory_short"),
+        (VM, replace(TARGET, memory_promised=Bytes(3 * GIB)), "memory_short"),
+        (VM, replace(TARGET, repositories=()), "storage_not_reached"),
+        (VM, replace(TARGET, networks=()), "network_missing"),
+        (replace(VM, state=PowerState.HALTED), TARGET, "vm_halted"),
+        (replace(VM, state=PowerState.PAUSED), TARGET, "vm_not_running"),
+        (replace(VM, moving_as="7F3K2QXZ"), TARGET, "vm_already_moving"),
+        (replace(VM, conflict=True), TARGET, "vm_runs_twice"),
+        (replace(VM, disks=(replace(DISK, cache="writeback"),)), TARGET, "disk_cache_unsafe"),
+        (replace(VM, disks=(replace(DISK, repository=None),)), TARGET, "storage_not_reached"),
+    ],
+)
+def test_each_obstacle_is_a_blocker_with_its_code(vm: VmFacts, target: HostFacts, code: str) -> None:
+    verdict = judge(vm, target, SOURCE)
+    assert verdict.answer is Answer.CANNOT_GO
+    assert codes(verdict) == [code]
+    finding = verdict.findings[0]
+    assert finding.severity is Severity.BLOCKER
+    assert finding.sentence.endswith(".")
+    assert finding.remedy.endswith(".")
+
+
+def test_all_reasons_are_told_not_the_first() -> None:
+    target = replace(TARGET, memory_free=Bytes(0), repositories=(), networks=())
+    assert set(codes(judge(VM, target, SOURCE))) == {"memory_short", "storage_not_reached", "network_missing"}
+
+
+def test_a_silent_source_or_none_forbids_the_move() -> None:
+    assert codes(judge(VM, TARGET, None)) == ["source_unknown"]
+    silent = replace(SOURCE, state=HostState.UNREACHABLE)
+    assert codes(judge(VM, TARGET, silent)) == ["source_unreachable"]
+
+
+def test_moves_coming_in_and_vouched_storage_are_warnings() -> None:
+    vouched = replace(SHARED, vouched_shared=True)
+    target = replace(TARGET, incoming=2, repositories=(vouched,))
+    verdict = judge(VM, target, SOURCE)
+    assert verdict.answer is Answer.CAN_GO_BUT
+    assert set(codes(verdict)) == {"moves_coming_in", "sharing_vouched"}
+
+
+def test_blockers_come_before_warnings() -> None:
+    verdict = judge(VM, replace(TARGET, incoming=1, networks=()), SOURCE)
+    assert codes(verdict) == ["network_missing", "moves_coming_in"]
+
+
+def test_the_hosts_own_reserve_is_kept() -> None:
+    exactly = replace(TARGET, memory_free=Bytes(VM.memory + MEMORY_RESERVE))
+    assert judge(VM, exactly, SOURCE).answer is Answer.CAN_GO
+    one_less = replace(TARGET, memory_free=Bytes(VM.memory + MEMORY_RESERVE - 1))
+    assert codes(judge(VM, one_less, SOURCE)) == ["memory_short"]
+
+
+def test_memory_after_counts_what_other_moves_were_promised() -> None:
+    assert memory_after(VM, replace(TARGET, memory_promised=Bytes(512 * MIB))) == 2 * GIB + 512 * MIB
+    assert memory_after(VM, replace(TARGET, memory_free=None)) is None
+
+
+def test_a_read_only_disk_may_use_a_cache_and_needs_no_vouching() -> None:
+    vm = replace(VM, disks=(replace(DISK, cache="writeback", read_only=True),))
+    target = replace(TARGET, repositories=(replace(SHARED, vouched_shared=True),))
+    assert judge(vm, target, SOURCE).answer is Answer.CAN_GO

@@ -1,0 +1,139 @@
+"""A driver whose every answer a test decides, and a small board to use it on."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from xenweb.core.facts import PowerState
+from xenweb.core.migration import Copy
+from xenweb.core.placement import Finding
+from xenweb.core.quantities import GIB, MIB, Bytes
+from xenweb.drivers.contract import (
+    Capability,
+    CompletedStats,
+    DriverError,
+    Endpoint,
+    HostEvent,
+    HostSnapshot,
+    HostUnreachableError,
+    MigrationPlan,
+    Phase,
+    Progress,
+    VmSighting,
+    VmSnapshot,
+)
+
+
+@dataclass
+class ScriptedDriver:
+    """What the hosts say is what the test has put into ``copies``."""
+
+    name: str = "scripted"
+    simulated: bool = True
+    capabilities: frozenset[Capability] = frozenset(Capability)
+    copies: dict[tuple[str, str], Copy] = field(default_factory=dict)
+    busy: bool = False
+    findings: tuple[Finding, ...] = ()
+    progresses: list[Progress] = field(default_factory=list)
+    error: DriverError | None = None
+    calls: list[str] = field(default_factory=list)
+    let_go: threading.Event = field(default_factory=threading.Event)
+    on_call: Callable[[MigrationPlan], None] = lambda plan: None
+    on_cancel: Callable[[MigrationPlan], None] = lambda plan: None
+    on_preflight: Callable[[MigrationPlan], None] = lambda plan: None
+    stats: CompletedStats = CompletedStats()
+
+    def inventory(self, endpoint: Endpoint) -> HostSnapshot:
+        """Describe the host with the VMs that it has a copy of."""
+        vms = tuple(
+            snapshot_vm(uuid, copy) for (host, uuid), copy in self.copies.items() if host == endpoint.name
+        )
+        return snapshot_host(endpoint.name, vms)
+
+    def watch(self, endpoint: Endpoint, sink: Callable[[HostEvent], None]) -> "ScriptedDriver":
+        """Promise events that never come."""
+        del endpoint, sink
+        return self
+
+    def close(self) -> None:
+        """End nothing."""
+
+    def preflight(self, plan: MigrationPlan) -> tuple[Finding, ...]:
+        """Answer the findings of the script."""
+        self.on_preflight(plan)
+        return self.findings
+
+    def migrate(self, plan: MigrationPlan) -> CompletedStats:
+        """Block until the test lets go, then do what the script says."""
+        self.calls.append(plan.migration)
+        self.let_go.wait(20)
+        self.on_call(plan)
+        if self.error is not None:
+            raise self.error
+        return self.stats
+
+    def progress(self, plan: MigrationPlan) -> Progress:
+        """Answer the looks of the script, the last one for ever."""
+        del plan
+        if not self.progresses:
+            return Progress(Phase.STARTING)
+        return self.progresses.pop(0) if len(self.progresses) > 1 else self.progresses[0]
+
+    def cancel(self, plan: MigrationPlan) -> None:
+        """Do what the script says."""
+        self.on_cancel(plan)
+
+    def locate(self, endpoint: Endpoint, vm_uuid: str) -> VmSighting:
+        """Answer the copy of the script; a host that is silent raises."""
+        copy = self.copies.get((endpoint.name, vm_uuid), Copy.ABSENT)
+        if copy is Copy.NO_ANSWER:
+            msg = f"{endpoint.name} does not answer."
+            raise HostUnreachableError(msg)
+        return VmSighting(copy, busy=self.busy and endpoint.name == "host-a")
+
+    def completed(self, plan: MigrationPlan) -> CompletedStats:
+        """Answer the measured figures of the script."""
+        del plan
+        return self.stats
+
+    def moves_to_target(self, plan: MigrationPlan) -> None:
+        """Let the VM run on the target and be gone from the source."""
+        self.copies[(plan.source.name, plan.vm_uuid)] = Copy.ABSENT
+        self.copies[(plan.target.name, plan.vm_uuid)] = Copy.RUNNING
+
+
+def snapshot_vm(uuid: str, copy: Copy = Copy.RUNNING, name: str = "", memory: int = 256 * MIB) -> VmSnapshot:
+    """Describe a VM as a host would."""
+    state = {Copy.RUNNING: PowerState.RUNNING, Copy.INACTIVE: PowerState.HALTED}.get(copy, PowerState.PAUSED)
+    return VmSnapshot(
+        uuid=uuid,
+        name=name or f"vm-{uuid[:4]}",
+        state=state,
+        active=copy is not Copy.INACTIVE,
+        incoming=copy is Copy.INCOMING,
+        memory=Bytes(memory),
+        vcpus=1,
+        cpu_time=1,
+        disks=(),
+        networks=(),
+    )
+
+
+def snapshot_host(name: str, vms: tuple[VmSnapshot, ...] = (), uuid: str = "") -> HostSnapshot:
+    """Describe a host as a driver would."""
+    return HostSnapshot(
+        uuid=uuid or f"00000000-0000-4000-8000-0000000000{ord(name[-1]):02x}",
+        name=name,
+        hypervisor="qemu",
+        version="QEMU 7.2",
+        architecture="x86_64",
+        cpu_model="qemu64",
+        cpu_count=2,
+        cpu_busy=0,
+        cpu_total=0,
+        memory_total=Bytes(8 * GIB),
+        memory_free=Bytes(8 * GIB),
+        repositories=(),
+        networks=(),
+        vms=vms,
+    )
