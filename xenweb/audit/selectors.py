@@ -1,6 +1,7 @@
 """Read the history: filtered, newest first, page by page."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,6 +11,10 @@ from xenweb.audit.models import AuditRecord
 from xenweb.realtime.wire import AuditRecordWire
 
 _SEARCHED = ("actor", "action", "subject_name", "subject_id", "reason", "team_name")
+
+
+MOST_WORDS = 8
+"""So many words of a search are looked at; each costs a look at every searched field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +38,7 @@ def _rows(filters: AuditFilters) -> QuerySet[AuditRecord]:
     rows = AuditRecord.objects.order_by("-sequence")
     if filters.teams is not None:
         rows = rows.filter(team__in=filters.teams)
-    for word in filters.q.split():
+    for word in filters.q.split()[:MOST_WORDS]:
         found = Q()
         for field in _SEARCHED:
             found |= Q(**{f"{field}__icontains": word})
@@ -49,7 +54,7 @@ def _rows(filters: AuditFilters) -> QuerySet[AuditRecord]:
     return rows
 
 
-def _wire(row: AuditRecord) -> AuditRecordWire:
+def _wire(row: AuditRecord, names: Mapping[int, str]) -> AuditRecordWire:
     return AuditRecordWire(
         sequence=row.sequence,
         at=row.at,
@@ -59,7 +64,7 @@ def _wire(row: AuditRecord) -> AuditRecordWire:
         subject_kind=row.subject_kind,
         subject_id=row.subject_id,
         subject_name=row.subject_name,
-        team=row.team_name or None,
+        team=row.team_name or (names.get(row.team) if row.team is not None else None),
         reason=row.reason,
         request_id=row.request_id,
         facts=json.loads(row.facts),
@@ -67,10 +72,11 @@ def _wire(row: AuditRecord) -> AuditRecordWire:
 
 
 def audit_page_for(
-    filters: AuditFilters, *, before: int | None = None, limit: int = 50
+    filters: AuditFilters, *, before: int | None = None, limit: int = 50, names: Mapping[int, str] | None = None
 ) -> tuple[list[AuditRecordWire], int | None]:
     """List at most ``limit`` records older than ``before``, newest first.
 
+    ``names`` are those of today's teams, for records that hold only the id.
     The second value is what to pass as ``before`` for the next page; None at the end.
     """
     rows = _rows(filters)
@@ -79,4 +85,4 @@ def audit_page_for(
     page = list(rows[: limit + 1])
     more = len(page) > limit
     page = page[:limit]
-    return [_wire(row) for row in page], page[-1].sequence if more else None
+    return [_wire(row, names or {}) for row in page], page[-1].sequence if more else None

@@ -45,6 +45,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "xenweb.web.middleware.ApiMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 

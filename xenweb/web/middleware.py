@@ -3,17 +3,15 @@
 import re
 import secrets
 from collections.abc import Callable
+from http import HTTPStatus
 
 from django.http import HttpRequest, HttpResponse
+
+from xenweb.web import errors
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
 _WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{8,64}")
-
-
-def request_id_of(request: HttpRequest) -> str:
-    """Answer the id that ties an answer, its log lines and its audit records together."""
-    return str(request.META.get("xenweb.request_id", ""))
 
 
 class RequestIdMiddleware:
@@ -44,4 +42,23 @@ class PrivacyMiddleware:
         response.headers["Cache-Control"] = "no-store"
         response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
         response.headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
+        return response
+
+
+class ApiMiddleware:
+    """Hold the API's addresses to JSON, in what they take and in how they refuse."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Refuse bodies that are not JSON, and give a wrong method a problem body."""
+        if not request.path.startswith("/api/"):
+            return self.get_response(request)
+        has_body = request.headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in request.headers
+        if has_body and request.content_type != "application/json":
+            return errors.not_json(request)
+        response = self.get_response(request)
+        if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            return errors.wrong_method(request, response.headers["Allow"])
         return response

@@ -1,0 +1,81 @@
+"""Hosts, VMs with their verdicts, and storage."""
+
+from django.http import HttpResponse
+from ninja import Query, Router
+
+from xenweb.inventory.selectors import host_for, hosts_for, storage_repositories_for, vm_for, vms_for
+from xenweb.inventory.services import HostAddress, host_add, host_remove
+from xenweb.livemigration.selectors import verdicts_for
+from xenweb.realtime.wire import HostWire, VerdictsWire, VmWire
+from xenweb.web.api.authentication import ActorRequest
+from xenweb.web.api.keys import key_of
+from xenweb.web.api.shapes import HostBody, HostPage, Paging, StorageRepositoryPage, VmPage, page_of, problems
+from xenweb.web.requests import request_id_of
+
+router = Router(tags=["inventory"])
+
+
+@router.get("/hosts", response={200: HostPage, **problems()}, operation_id="hosts_list")
+def hosts_list(request: ActorRequest, query: Query[Paging]) -> HostPage:
+    """List the hosts."""
+    items, following = page_of(hosts_for(request.auth), query)
+    return HostPage(items=items, next=following)
+
+
+@router.post("/hosts", response={201: HostWire, **problems(400, 409, 413, 415)}, operation_id="host_add")
+def host_post(request: ActorRequest, response: HttpResponse, body: HostBody) -> tuple[int, HostWire]:
+    """Put a host on the board; only administrators may."""
+    where = HostAddress(body.uri, body.hypervisor, body.transport, body.address, body.user, body.port)
+    wire = host_add(
+        request.auth,
+        pool=body.pool,
+        where=where,
+        migration_address=body.migration_address,
+        credential=body.credential,
+        request_id=request_id_of(request),
+    )
+    response.headers["Location"] = f"/api/v1/hosts/{wire.id}"
+    return 201, wire
+
+
+@router.get("/hosts/{host}", response={200: HostWire, **problems(404)}, operation_id="host_read")
+def host_read(request: ActorRequest, host: str) -> HostWire:
+    """Answer one host, by id or by UUID."""
+    return host_for(request.auth, key_of(host))
+
+
+@router.delete("/hosts/{host}", response={204: None, **problems(404, 409)}, operation_id="host_remove")
+def host_delete(request: ActorRequest, host: str) -> tuple[int, None]:
+    """Take a host off the board; only administrators may."""
+    host_remove(request.auth, key_of(host), request_id=request_id_of(request))
+    return 204, None
+
+
+@router.get("/vms", response={200: VmPage, **problems()}, operation_id="vms_list")
+def vms_list(request: ActorRequest, query: Query[Paging]) -> VmPage:
+    """List the VMs that the actor may see."""
+    items, following = page_of(vms_for(request.auth), query)
+    return VmPage(items=items, next=following)
+
+
+@router.get("/vms/{vm}", response={200: VmWire, **problems(404)}, operation_id="vm_read")
+def vm_read(request: ActorRequest, vm: str) -> VmWire:
+    """Answer one VM, by id or by UUID."""
+    return vm_for(request.auth, key_of(vm))
+
+
+@router.get("/vms/{vm}/verdicts", response={200: VerdictsWire, **problems(404)}, operation_id="verdicts_read")
+def verdicts_read(request: ActorRequest, vm: str) -> VerdictsWire:
+    """Judge every host as a target for one VM."""
+    return verdicts_for(request.auth, key_of(vm))
+
+
+@router.get(
+    "/storage-repositories",
+    response={200: StorageRepositoryPage, **problems()},
+    operation_id="storage_repositories_list",
+)
+def storage_repositories_list(request: ActorRequest, query: Query[Paging]) -> StorageRepositoryPage:
+    """List the storage repositories and which hosts reach them."""
+    items, following = page_of(storage_repositories_for(request.auth), query)
+    return StorageRepositoryPage(items=items, next=following)

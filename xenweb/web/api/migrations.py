@@ -1,0 +1,85 @@
+"""Moves: asked for, listed, followed, given up."""
+
+from typing import Annotated
+
+from django.http import HttpResponse
+from ninja import Header, Query, Router
+
+from xenweb.core.quantities import BytesPerSecond, Milliseconds
+from xenweb.drivers.contract import MoveOptions
+from xenweb.livemigration.selectors import migration_for, migrations_for
+from xenweb.livemigration.services import migration_cancel, migration_request
+from xenweb.realtime.wire import MigrationWire
+from xenweb.web.api.authentication import ActorRequest
+from xenweb.web.api.keys import key_of, migration_key_of
+from xenweb.web.api.shapes import MigrationBody, MigrationPage, MigrationQuery, OptionsBody, PassPage, problems
+from xenweb.web.requests import request_id_of
+
+router = Router(tags=["migrations"])
+
+IdempotencyKey = Annotated[str, Header(alias="Idempotency-Key", max_length=200, pattern=r"^[\x21-\x7e]*$")]
+
+
+def _options(body: OptionsBody) -> MoveOptions:
+    return MoveOptions(
+        bandwidth_limit=None if body.bandwidth_limit is None else BytesPerSecond(body.bandwidth_limit),
+        downtime_limit=None if body.downtime_limit_ms is None else Milliseconds(body.downtime_limit_ms),
+        auto_converge=body.auto_converge,
+    )
+
+
+@router.get("/migrations", response={200: MigrationPage, **problems(404)}, operation_id="migrations_list")
+def migrations_list(request: ActorRequest, query: Query[MigrationQuery]) -> MigrationPage:
+    """List the migrations that the actor may see, newest first."""
+    items, following = migrations_for(
+        request.auth,
+        vm=None if query.vm is None else key_of(query.vm),
+        states=tuple(query.state) or None,
+        active=query.active,
+        cursor=query.cursor,
+        limit=query.limit,
+    )
+    return MigrationPage(items=items, next=following)
+
+
+@router.post(
+    "/migrations",
+    response={202: MigrationWire, **problems(400, 404, 409, 413, 415)},
+    operation_id="migration_request",
+)
+def migration_post(
+    request: ActorRequest, response: HttpResponse, body: MigrationBody, idempotency_key: IdempotencyKey = ""
+) -> tuple[int, MigrationWire]:
+    """Judge a move again and begin it. The same Idempotency-Key answers the same migration."""
+    wire = migration_request(
+        request.auth,
+        vm=key_of(body.vm),
+        target=key_of(body.target),
+        options=_options(body.options),
+        idempotency_key=idempotency_key,
+        request_id=request_id_of(request),
+    )
+    response.headers["Location"] = f"/api/v1/migrations/{wire.id}"
+    return 202, wire
+
+
+@router.get("/migrations/{migration}", response={200: MigrationWire, **problems(404)}, operation_id="migration_read")
+def migration_read(request: ActorRequest, migration: str) -> MigrationWire:
+    """Answer one migration."""
+    return migration_for(request.auth, migration_key_of(migration))
+
+
+@router.get("/migrations/{migration}/passes", response={200: PassPage, **problems(404)}, operation_id="passes_list")
+def passes_list(request: ActorRequest, migration: str) -> PassPage:
+    """List the passes of one migration, in order."""
+    return PassPage(items=migration_for(request.auth, migration_key_of(migration)).passes, next=None)
+
+
+@router.post(
+    "/migrations/{migration}/cancel",
+    response={202: MigrationWire, **problems(404, 409, 415)},
+    operation_id="migration_cancel",
+)
+def cancel_post(request: ActorRequest, migration: str) -> tuple[int, MigrationWire]:
+    """Ask for one migration to be given up."""
+    return 202, migration_cancel(request.auth, migration_key_of(migration), request_id=request_id_of(request))

@@ -1,0 +1,164 @@
+"""What operations take and answer, beside the wire shapes that events share."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated, TypeVar
+
+from ninja import Schema
+from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field, StrictBool, StrictInt, StringConstraints
+
+from xenweb.core.migration import State
+from xenweb.realtime.wire import (
+    AuditRecordWire,
+    HostWire,
+    MigrationWire,
+    PassWire,
+    StorageRepositoryWire,
+    VmWire,
+    Wire,
+)
+from xenweb.web.errors import Problem
+
+LARGEST_ID = 2**63 - 1
+
+Text = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")]
+Key = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+MigrationId = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z]{4}-?[0-9A-Za-z]{4}$")]
+Place = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,18}$")]
+
+
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("This moment cannot be told in UTC.") from error
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+
+
+def problems(*statuses: int) -> dict[int, type[Problem]]:
+    """Declare the problem answers of an operation, 401 and 403 always among them."""
+    return dict.fromkeys(sorted({401, 403, 422, *statuses}), Problem)
+
+
+class Strict(Schema):
+    """Base of everything taken: what is not named here is refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Paging(Strict):
+    """Where to go on, and how far."""
+
+    cursor: Place | None = None
+    limit: int = Field(default=50, ge=1, le=200)
+
+
+class MigrationQuery(Strict):
+    """Which migrations to list; ``state`` may be given several times."""
+
+    vm: Key | None = None
+    state: list[State] = Field(default_factory=list, max_length=20)
+    active: bool | None = None
+    cursor: MigrationId | None = None
+    limit: int = Field(default=50, ge=1, le=200)
+
+
+class AuditQuery(Paging):
+    """Which records to list. ``subject`` is an id or a name; ``q`` looks everywhere."""
+
+    q: Text = ""
+    actor: Text = ""
+    action: Text = ""
+    outcome: Text = ""
+    subject: Text = ""
+    since: Moment | None = None
+    until: Moment | None = None
+
+
+class OptionsBody(Strict):
+    """What was chosen in the confirmation. ``bandwidth_limit`` is bytes per second."""
+
+    bandwidth_limit: StrictInt | None = Field(default=None, ge=1, le=LARGEST_ID)
+    downtime_limit_ms: StrictInt | None = Field(default=None, ge=1, le=86_400_000)
+    auto_converge: StrictBool = False
+
+
+class MigrationBody(Strict):
+    """A VM and where it is to go, each by id or by UUID."""
+
+    vm: StrictInt | Key
+    target: StrictInt | Key
+    options: OptionsBody = Field(default_factory=OptionsBody)
+
+
+class HostBody(Strict):
+    """A host, by its libvirt URI or by the parts of one. The credential is never read back."""
+
+    pool: Text
+    uri: Annotated[str, StringConstraints(max_length=500, pattern=r"^[^\x00]*$")] = ""
+    hypervisor: Text = ""
+    transport: Text = ""
+    address: Text = ""
+    user: Text = ""
+    port: StrictInt | None = Field(default=None, ge=1, le=65535)
+    migration_address: Text = ""
+    credential: Annotated[str, StringConstraints(max_length=16_384)] = Field(
+        default="", json_schema_extra={"writeOnly": True}
+    )
+
+
+class HostPage(Wire):
+    """Some hosts."""
+
+    items: list[HostWire]
+    next: str | None
+
+
+class VmPage(Wire):
+    """Some VMs."""
+
+    items: list[VmWire]
+    next: str | None
+
+
+class StorageRepositoryPage(Wire):
+    """Some storage repositories."""
+
+    items: list[StorageRepositoryWire]
+    next: str | None
+
+
+class MigrationPage(Wire):
+    """Some migrations, newest first."""
+
+    items: list[MigrationWire]
+    next: str | None
+
+
+class PassPage(Wire):
+    """The passes of one migration; they come all at once."""
+
+    items: list[PassWire]
+    next: str | None
+
+
+class AuditPage(Wire):
+    """Some records, newest first."""
+
+    items: list[AuditRecordWire]
+    next: str | None
+
+
+Item = TypeVar("Item", HostWire, VmWire, StorageRepositoryWire)
+
+
+def page_of(items: Sequence[Item], paging: Paging) -> tuple[list[Item], str | None]:
+    """Cut one page out of a whole list, by id."""
+    after = int(paging.cursor) if paging.cursor else 0
+    rest = sorted((item for item in items if item.id > after), key=lambda item: item.id)
+    page = rest[: paging.limit]
+    return page, str(page[-1].id) if len(rest) > len(page) else None
+
+

@@ -1,0 +1,171 @@
+"""The socket of the board: it tells, and takes nothing."""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections import deque
+from typing import Any
+from urllib.parse import parse_qs
+
+from channels.db import database_sync_to_async
+from channels.exceptions import ChannelFull
+from channels.generic.websocket import AsyncWebsocketConsumer
+from django.conf import settings
+from redis.exceptions import RedisError
+
+from xenweb.accounts.policy import Actor
+from xenweb.realtime.events import FRAME, Frame, HelloFrame
+from xenweb.realtime.publish import GROUP
+from xenweb.realtime.selectors import head
+from xenweb.web import feed
+from xenweb.web.origins import origin_is_ours
+from xenweb.web.presence import Credentials, actor_of, bearer_of
+
+log = logging.getLogger(__name__)
+
+SIGNED_OUT = 4401
+NOT_ALLOWED = 4403
+TOO_BIG = 1009
+TOO_MANY = 1008
+TOO_SLOW = 1013
+
+LARGEST_FRAME = 16 * 1024
+MOST_FRAMES_A_SECOND = 20
+LOOK_EVERY = 2.0
+"""Seconds after which the feed is read even if no doorbell rang, and rights are checked."""
+FRESH_FOR = 0.3
+"""Seconds for which an actor, once read, is still believed."""
+GATHER = 0.03
+"""Seconds in which events gather after a delivery, so that a flood becomes few frames."""
+SEND_WITHIN = 20.0
+LARGEST_SEQUENCE = 2**63 - 1
+
+
+class BoardConsumer(AsyncWebsocketConsumer):
+    """One open board. All state is per connection and set in connect."""
+
+    async def connect(self) -> None:
+        """Let in only our own pages and people with a role, then begin to tell."""
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in self.scope["headers"]}
+        encrypted = self.scope.get("scheme") == "wss"
+        if not origin_is_ours(headers.get("origin", ""), headers.get("host", ""), encrypted=encrypted):
+            await self.close()
+            return
+        cookies = self.scope["cookies"]
+        self.credentials = Credentials(
+            cookies.get(settings.SESSION_COOKIE_NAME, ""), bearer_of(headers.get("authorization", ""))
+        )
+        self.actor: Actor | None = None
+        self.checked_at = 0.0
+        self.received: deque[float] = deque(maxlen=MOST_FRAMES_A_SECOND)
+        self.rung = asyncio.Event()
+        self.teller: asyncio.Task[None] | None = None
+        await self.accept()
+        if await self._present():
+            await self._join()
+            self.teller = asyncio.create_task(self._tell())
+
+    async def disconnect(self, code: int) -> None:
+        """Stop telling."""
+        del code
+        teller = getattr(self, "teller", None)
+        if teller is not None:
+            teller.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await teller
+            with contextlib.suppress(RedisError, OSError):
+                await self.channel_layer.group_discard(GROUP, self.channel_name)
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        """Take nothing from a client; one that sends much is closed."""
+        size = len(text_data.encode()) if text_data is not None else len(bytes_data or b"")
+        if size > LARGEST_FRAME:
+            await self.close(TOO_BIG)
+            return
+        now = time.monotonic()
+        if len(self.received) == MOST_FRAMES_A_SECOND and now - self.received[0] < 1.0:
+            await self.close(TOO_MANY)
+            return
+        self.received.append(now)
+
+    async def doorbell(self, message: dict[str, Any]) -> None:
+        """Note that there is something to read."""
+        del message
+        self.rung.set()
+
+    async def _join(self) -> None:
+        try:
+            await self.channel_layer.group_add(GROUP, self.channel_name)
+        except (RedisError, OSError, ChannelFull) as error:
+            # Without a doorbell the feed is still read every LOOK_EVERY seconds.
+            log.warning("the doorbell cannot be heard: %s", error)
+
+    async def _present(self) -> bool:
+        """Look who is there; close and answer False once nobody may be told anything."""
+        actor = await database_sync_to_async(actor_of)(self.credentials)
+        self.checked_at = time.monotonic()
+        if actor is None:
+            await self.close(SIGNED_OUT)
+            return False
+        if not actor.roles:
+            await self.close(NOT_ALLOWED)
+            return False
+        if self.actor is not None and actor != self.actor:
+            await self._resync("What you may see has changed.")
+        self.actor = actor
+        return True
+
+    async def _tell(self) -> None:
+        try:
+            await self._greet()
+            while await self._deliver():
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self.rung.wait(), LOOK_EVERY)
+                self.rung.clear()
+        except TimeoutError:
+            await self.close(TOO_SLOW)
+
+    async def _greet(self) -> None:
+        since = _since(self.scope["query_string"])
+        newest = await database_sync_to_async(head)()
+        known = since is None or await database_sync_to_async(feed.is_readable_from)(since)
+        self.read = self.sent = newest if since is None or not known else since
+        await self._send(HelloFrame(sequence=self.sent))
+        if not known:
+            await self._resync("The feed no longer reaches back to where you were.")
+
+    async def _deliver(self) -> bool:
+        """Send everything there is to send; answer False once the socket is closed."""
+        more = True
+        while more:
+            stale = time.monotonic() - self.checked_at > FRESH_FOR
+            if stale and not await self._present():
+                return False
+            if self.actor is None:
+                return False
+            step = await database_sync_to_async(feed.step)(self.actor, self.read, self.sent)
+            await self._take(step)
+            more = step.more
+            if step.frames:
+                await asyncio.sleep(GATHER)
+        return True
+
+    async def _resync(self, reason: str) -> None:
+        await self._take(await database_sync_to_async(feed.resync)(reason))
+
+    async def _take(self, step: feed.Step) -> None:
+        for frame in step.frames:
+            await self._send(frame)
+        self.read, self.sent = step.read, step.sent
+
+    async def _send(self, frame: Frame) -> None:
+        """Write one frame. Nothing queues here: a slow reader slows only its own feed."""
+        await asyncio.wait_for(self.send(text_data=FRAME.dump_json(frame).decode()), SEND_WITHIN)
+
+
+def _since(query: bytes) -> int | None:
+    text = parse_qs(query.decode("latin-1")).get("since", [""])[-1]
+    if not (text.isascii() and text.isdigit()) or len(text) > 19:
+        return None
+    return min(int(text), LARGEST_SEQUENCE)
