@@ -1,0 +1,32 @@
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandParser
+
+from xenweb.accounts.services import token_create
+from xenweb.lab.seed import SeedHost, administrator, hosts_seed, people_seed
+
+
+class Command(BaseCommand):
+    """Fill an empty installation with a small company and the lab's hosts."""
+
+    help = "Seed people and the hosts of a lab; prints how they sign in as JSON."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Take the description of the hosts."""
+        parser.add_argument("--hosts", type=Path, required=True, help="JSON: {driver, hosts: [{uri, address}]}")
+        parser.add_argument("--token", action="store_true", help="also make a token for the administrator")
+
+    def handle(self, *_args: object, **options: Any) -> None:
+        """Seed, and print one JSON document."""
+        described = json.loads(options["hosts"].read_text())
+        sign_ins = people_seed(Path(settings.XENWEB_DATA) / "sign-ins.json")
+        hosts = [SeedHost(host["uri"], host.get("address", "")) for host in described["hosts"]]
+        hosts_seed(described["driver"], hosts)
+        said: dict[str, Any] = {"sign_ins": [asdict(sign_in) for sign_in in sign_ins]}
+        if options["token"]:
+            said["token"] = token_create(administrator(), "smoke", days=1)
+        self.stdout.write(json.dumps(said))

@@ -1,0 +1,143 @@
+"""Bring up a whole installation with a lab below it, and take both down again.
+
+Only processes are started here, each with the environment of the stage; nothing
+of it touches the installation of whoever calls.
+"""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from xenweb.lab.qemu.errors import LabError
+from xenweb.lab.qemu.lab import Lab
+
+MANAGE = Path(__file__).resolve().parents[2] / "manage.py"
+READY_WITHIN = 60.0
+END_WITHIN = 30.0
+
+
+class StageError(RuntimeError):
+    """The stage could not be brought up; the sentence says what failed."""
+
+
+def free_port() -> int:
+    """Find a port of the loopback address that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Stage:
+    """One installation in one folder. ``lab`` is the lab's folder; its path must be short."""
+
+    data: Path
+    lab: Path
+    port: int
+    workers: int = 3
+    say: Callable[[str], None] = lambda line: print(line, file=sys.stderr)  # noqa: E731
+    simulated_because: str = ""
+    sign_ins: list[dict[str, str]] = field(default_factory=list)
+    token: str = ""
+    _up: "subprocess.Popen[bytes] | None" = None
+    _lab_is_ours: bool = False
+
+
+    @property
+    def address(self) -> str:
+        """Answer where the board is."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Answer the environment of every process of the stage."""
+        return {
+            **os.environ,
+            "XENWEB_DATA": str(self.data),
+            "XENWEB_LAB": str(self.lab),
+            "XENWEB_LIBVIRT_SOCKET_FOLDERS": str(self.lab),
+            "XENWEB_SIMULATED": "1" if self.simulated_because else "0",
+            "XENWEB_ORIGINS": self.address,
+            "DATABASE_URL": f"sqlite:///{self.data / 'db.sqlite3'}",
+            "REDIS_URL": f"unix://{self.data / 'redis.sock'}",
+        }
+
+    def start(self) -> None:
+        """Bring up the installation and the lab side by side, then seed the one with the other."""
+        self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._manage("migrate", "-v0", "--no-input")
+        self._up = subprocess.Popen(
+            [sys.executable, str(MANAGE), "up", "--no-migrate", f"--port={self.port}", f"--workers={self.workers}"],
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        hosts = self._hosts()
+        described = self.data / "hosts.json"
+        described.write_text(json.dumps(hosts))
+        said = json.loads(self._manage("seed", f"--hosts={described}", "--token"))
+        self.sign_ins, self.token = said["sign_ins"], said["token"]
+        self._wait_ready()
+
+    def _hosts(self) -> dict[str, Any]:
+        if self.simulated_because:
+            return self._simulated_hosts()
+        lab = Lab(self.lab)
+        self._lab_is_ours = not lab.is_up
+        try:
+            lab.up(self.say)
+        except LabError as error:
+            raise StageError(str(error)) from error
+        hosts = [{"uri": host.uri, "address": host.migration_address} for host in lab.hosts]
+        return {"driver": "libvirt", "hosts": hosts}
+
+    def _simulated_hosts(self) -> dict[str, Any]:
+        from xenweb.drivers.simulated_driver.world import demo_world  # noqa: PLC0415 - only where it is used
+
+        path = self.data / "world.json"
+        names = demo_world(path)
+        return {"driver": "simulated", "hosts": [{"uri": f"simulated://{path}?host={name}"} for name in names]}
+
+    def _manage(self, *words: str) -> str:
+        ran = subprocess.run(
+            [sys.executable, str(MANAGE), *words], env=self.environment, capture_output=True, text=True, check=False
+        )
+        if ran.returncode != 0:
+            lines = [line for line in (ran.stderr or ran.stdout).splitlines() if line.strip()]
+            raise StageError(lines[-1] if lines else f"manage.py {words[0]} failed without a word")
+        return ran.stdout
+
+    def _wait_ready(self) -> None:
+        deadline = time.monotonic() + READY_WITHIN
+        while time.monotonic() < deadline:
+            with suppress(urllib.error.URLError, ConnectionError, TimeoutError):
+                with urllib.request.urlopen(f"{self.address}/readyz", timeout=2) as answer:  # noqa: S310 - our own address
+                    if answer.status == 200:  # noqa: PLR2004
+                        return
+            time.sleep(0.1)
+        msg = f"The web process did not become ready; its log: {self.data / 'log' / 'web.log'}"
+        raise StageError(msg)
+
+    def stop(self) -> None:
+        """End what this stage started, and only that."""
+        if self._up is not None and self._up.poll() is None:
+            self._up.send_signal(signal.SIGTERM)
+            with suppress(subprocess.TimeoutExpired):
+                self._up.wait(END_WITHIN)
+            with suppress(ProcessLookupError):
+                os.killpg(self._up.pid, signal.SIGKILL)
+        if self._lab_is_ours:
+            with suppress(LabError):
+                Lab(self.lab).down()
