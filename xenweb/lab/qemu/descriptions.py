@@ -1,0 +1,144 @@
+"""The XML and the configuration files that make a lab's hosts and guests."""
+
+import os
+import uuid
+from pathlib import Path
+from typing import Final
+from xml.sax.saxutils import escape, quoteattr
+
+from xenweb.lab.qemu.acceleration import Acceleration
+from xenweb.lab.qemu.guests import GuestSpec
+from xenweb.lab.qemu.layout import HOSTS, HostSpec, LabLayout
+from xenweb.lab.qemu.requirements import QEMU
+
+SHARED_UUID: Final = "6d1c1f0a-0d6a-4c0e-9b5e-5a5a5a5a5a5a"
+
+
+def daemon_configuration(layout: LabLayout, host: HostSpec) -> str:
+    """Return libvirtd.conf of one host. Keepalive is short, so that a dead host is noticed in seconds."""
+    log = layout.host(host.name).path / "libvirtd.log"
+    return f"""\
+host_uuid = "{host.uuid}"
+auth_unix_rw = "none"
+auth_unix_ro = "none"
+unix_sock_rw_perms = "0700"
+log_filters = "3:util 2:qemu_migration 3:event"
+log_outputs = "3:file:{log}"
+keepalive_interval = 2
+keepalive_count = 3
+max_clients = 500
+"""
+
+
+def qemu_configuration(host: HostSpec) -> str:
+    """Return qemu.conf of one host. Consoles go straight to files: the lab has no virtlogd."""
+    return f"""\
+stdio_handler = "file"
+security_driver = "none"
+migration_port_min = {host.first_migration_port}
+migration_port_max = {host.first_migration_port + 49}
+keepalive_interval = 2
+keepalive_count = 3
+"""
+
+
+def host_names() -> str:
+    """Return what every host sees as /etc/hosts, so that hosts find each other by name on the data network."""
+    lines = ["127.0.0.1 localhost", *(f"{host.address} {host.name}" for host in HOSTS)]
+    return "\n".join(lines) + "\n"
+
+
+def repository_xml(name: str, identity: str, path: Path) -> str:
+    """Return the description of one folder of disks; equal identity on two hosts means the same storage."""
+    return f"""\
+<pool type='dir'>
+  <name>{name}</name>
+  <uuid>{identity}</uuid>
+  <target><path>{escape(str(path))}</path></target>
+</pool>"""
+
+
+def repositories(layout: LabLayout, host: HostSpec) -> dict[str, str]:
+    """Return the name and description of each storage repository a host has."""
+    own = str(uuid.uuid5(uuid.UUID(host.uuid), "local"))
+    return {
+        "shared": repository_xml("shared", SHARED_UUID, layout.shared),
+        "local": repository_xml("local", own, layout.local),
+    }
+
+
+def disk_path(layout: LabLayout, guest: GuestSpec) -> Path | None:
+    """Return where the guest's host sees its disk, or None without one."""
+    if guest.disk == "none":
+        return None
+    folder = layout.shared if guest.disk == "shared" else layout.local
+    return folder / f"{guest.name}.img"
+
+
+def disk_file(layout: LabLayout, guest: GuestSpec, host: str) -> Path | None:
+    """Return where we, outside the lab, see the guest's disk while it is on ``host``."""
+    path = disk_path(layout, guest)
+    if path is None or guest.disk == "shared":
+        return path
+    return layout.host(host).disks / path.name
+
+
+def allows_direct_io(folder: Path) -> bool:
+    """Return whether files in ``folder`` can bypass the page cache, which libvirt wants to see for shared disks."""
+    trial = folder / ".direct"
+    try:
+        os.close(os.open(trial, os.O_CREAT | os.O_RDWR | os.O_DIRECT, 0o600))
+    except OSError:
+        return False
+    finally:
+        trial.unlink(missing_ok=True)
+    return True
+
+
+def _disk_xml(layout: LabLayout, guest: GuestSpec) -> str:
+    path = disk_path(layout, guest)
+    if path is None:
+        return ""
+    cache = "none" if allows_direct_io(layout.folder) else "writethrough"
+    return f"""
+    <disk type='file' device='disk'>
+      <driver name='qemu' type='raw' cache='{cache}'/>
+      <source file={quoteattr(str(path))}/>
+      <target dev='hda' bus='ide'/>
+    </disk>"""
+
+
+def guest_xml(layout: LabLayout, guest: GuestSpec, acceleration: Acceleration) -> str:
+    """Return the description of one guest.
+
+    The CPU is a named model without checks: with TCG the host's own model would ask for features it cannot give.
+    """
+    kind = "kvm" if acceleration == "kvm" else "qemu"
+    arguments = guest.arguments(flush=acceleration == "tcg")
+    return f"""\
+<domain type='{kind}'>
+  <name>{guest.name}</name>
+  <uuid>{guest.uuid}</uuid>
+  <description>{escape(guest.role)}</description>
+  <memory unit='MiB'>{guest.memory}</memory>
+  <vcpu>1</vcpu>
+  <os>
+    <type arch='x86_64' machine='pc'>hvm</type>
+    <kernel>{escape(str(layout.program))}</kernel>
+    <cmdline>{arguments}</cmdline>
+  </os>
+  <features><acpi/></features>
+  <cpu mode='custom' match='exact' check='none'><model fallback='allow'>qemu64</model></cpu>
+  <on_poweroff>destroy</on_poweroff>
+  <on_reboot>restart</on_reboot>
+  <on_crash>preserve</on_crash>
+  <devices>
+    <emulator>/usr/bin/{QEMU}</emulator>{_disk_xml(layout, guest)}
+    <controller type='usb' model='none'/>
+    <serial type='file'>
+      <source path={quoteattr(str(layout.console(guest.name)))} append='on'/>
+      <target port='0'/>
+    </serial>
+    <memballoon model='none'/>
+  </devices>
+</domain>"""

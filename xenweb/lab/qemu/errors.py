@@ -1,0 +1,9 @@
+"""What can go wrong with the lab, each as one sentence for a person."""
+
+
+class LabError(Exception):
+    """Say in one sentence why the lab could not do what was asked."""
+
+
+class LabUnavailableError(LabError):
+    """Say in one sentence what this machine lacks for a lab."""

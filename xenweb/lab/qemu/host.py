@@ -1,0 +1,173 @@
+"""The first process of one lab host, run as ``python -m xenweb.lab.qemu.host FOLDER NAME``.
+
+It is pid 1 of the host's namespaces: when it ends, the kernel ends the libvirt daemon and every guest, which is what
+a power cut is. It starts libvirtd, buries dead QEMUs at once (libvirt waits for that: without it each move takes a
+second longer), and keeps the host's /proc/meminfo true. Orders come as lines on standard input, one answer each.
+"""
+
+import contextlib
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+from xenweb.lab.qemu.layout import HostFolder, HostSpec, LabLayout, host_spec
+from xenweb.lab.qemu.memory import meminfo, promised_memory
+from xenweb.lab.qemu.namespaces import ORDINARY_USER
+
+LIBVIRTD: Final = "libvirtd"
+LOOK_EVERY: Final = 0.5
+
+
+class Host:
+    """One running host; all its methods are called from the one thread of pid 1."""
+
+    def __init__(self, layout: LabLayout, spec: HostSpec) -> None:
+        self.layout = layout
+        self.spec = spec
+        self.folder: HostFolder = layout.host(spec.name)
+        self.daemon: int | None = None
+        self.promised = -1
+
+    def obey(self, order: str) -> str:
+        """Carry out one order and return ``ok``, or what went wrong."""
+        try:
+            match order.split():
+                case ["attach"]:
+                    self.attach()
+                case ["rate", rate]:
+                    limit_rate("eth0", rate)
+                case ["daemon", "kill"]:
+                    self.daemon_kill()
+                case ["daemon", "start"]:
+                    self.daemon_start()
+                case ["daemon", "status"]:
+                    return "ok running" if self.daemon else "ok stopped"
+                case _:
+                    return f"unknown order: {order}"
+        except (OSError, subprocess.CalledProcessError) as error:
+            return f"{order}: {error}"
+        return "ok"
+
+    def attach(self) -> None:
+        """Make the namespaces look like a host, and start libvirt; the hub has just plugged in eth0."""
+        socket.sethostname(self.spec.name)
+        self.show_memory()
+        for real, seen in (
+            (self.folder.disks, self.layout.local),
+            (self.folder.meminfo, Path("/proc/meminfo")),
+            (self.layout.names, Path("/etc/hosts")),
+        ):
+            call("mount", "--bind", str(real), str(seen))
+        call("ip", "link", "set", "lo", "up")
+        call("ip", "address", "add", f"{self.spec.address}/24", "dev", "eth0")
+        call("ip", "link", "set", "eth0", "up")
+        self.daemon_start()
+
+    def daemon_start(self) -> None:
+        """Start libvirtd unless it runs."""
+        if self.daemon:
+            return
+        folder = self.folder
+        places = {
+            "HOME": folder.path,
+            "XDG_RUNTIME_DIR": folder.run,
+            "XDG_CONFIG_HOME": folder.config,
+            "XDG_CACHE_HOME": folder.cache,
+            "XDG_DATA_HOME": folder.path / "data",
+        }
+        command = (*ORDINARY_USER, LIBVIRTD, "--config", str(folder.daemon_config))
+        command = (*command, "--pid-file", str(folder.run / "libvirtd.pid"))
+        nothing = (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)
+        to_log = (os.POSIX_SPAWN_DUP2, 2, 1)
+        self.daemon = os.posix_spawnp(
+            command[0],
+            command,
+            {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"} | {name: str(path) for name, path in places.items()},
+            file_actions=[nothing, to_log],
+            setsid=True,
+            setsigmask=[],
+        )
+
+    def daemon_kill(self) -> None:
+        """Kill libvirtd the hard way and wait for its end; the guests live on."""
+        if not self.daemon:
+            return
+        os.kill(self.daemon, signal.SIGKILL)
+        os.waitpid(self.daemon, 0)
+        self.daemon = None
+
+    def bury_the_dead(self) -> None:
+        """Reap every ended process: our daemon, and the QEMUs libvirt left to us."""
+        with contextlib.suppress(ChildProcessError):
+            while True:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+                if not pid:
+                    return
+                if pid == self.daemon:
+                    self.daemon = None
+                    print(f"libvirtd ended with status {status}", file=sys.stderr, flush=True)
+
+    def show_memory(self) -> None:
+        """Rewrite what the host sees as /proc/meminfo when its guests have changed.
+
+        The file is bind-mounted, so it keeps its inode and is rewritten in place, in one write of constant length.
+        """
+        promised = promised_memory(Path("/proc"))
+        if promised == self.promised:
+            return
+        self.promised = promised
+        text = meminfo(self.spec.memory, promised).encode()
+        handle = os.open(self.folder.meminfo, os.O_WRONLY | os.O_CREAT, 0o600)
+        try:
+            os.pwrite(handle, text, 0)
+        finally:
+            os.close(handle)
+
+
+def call(*command: str) -> None:
+    """Run one system command; raise CalledProcessError when it fails."""
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=sys.stderr)
+
+
+def limit_rate(device: str, rate: str) -> None:
+    """Limit what leaves through ``device`` to ``rate`` in tc's words (``40mbit``), or take the limit ``off``."""
+    if rate == "off":
+        subprocess.run(("tc", "qdisc", "del", "dev", device, "root"), check=False, capture_output=True)
+        return
+    call("tc", "qdisc", "replace", "dev", device, "root", "tbf", "rate", rate, "burst", "64kb", "latency", "50ms")
+
+
+def serve(host: Host) -> None:
+    """Obey the hub until it goes away."""
+    reading, writing = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    orders = sys.stdin
+    with selectors.DefaultSelector() as ready:
+        ready.register(reading, selectors.EVENT_READ)
+        ready.register(orders, selectors.EVENT_READ)
+        while True:
+            for key, _ in ready.select(LOOK_EVERY):
+                if key.fileobj is not orders:
+                    os.read(reading, 4096)
+                    continue
+                order = orders.readline()
+                if not order:
+                    return
+                print(host.obey(order.strip()), flush=True)
+            host.bury_the_dead()
+            host.show_memory()
+
+
+def main(folder: str, name: str) -> None:
+    """Be the first process of the host ``name`` of the lab in ``folder``."""
+    serve(Host(LabLayout(Path(folder)), host_spec(name)))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,291 @@
+"""The embedded lab as one object: up, down, status, and everything that can be done to a host.
+
+>>> lab = Lab(Path("/tmp/xw-demo")); lab.up(print); lab.hosts[0].uri; lab.down()
+"""
+
+import fcntl
+import json
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+from xenweb.lab.qemu import acceleration, control, descriptions, hypervisors, requirements
+from xenweb.lab.qemu.errors import LabError
+from xenweb.lab.qemu.guest_build import build
+from xenweb.lab.qemu.guests import BEAT_MS, GUESTS, GuestSpec
+from xenweb.lab.qemu.heartbeat import beats
+from xenweb.lab.qemu.heartbeat_watch import HeartbeatWatch
+from xenweb.lab.qemu.layout import HOSTS, HostSpec, LabLayout, claim, default_folder, host_spec
+from xenweb.lab.qemu.namespaces import LAB, environment, python_module
+
+Say = Callable[[str], None]
+START_PATIENCE: Final = 15.0
+BEAT_PATIENCE: Final = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class LabHost:
+    """A host of the lab as the product meets it; ``migration_address`` is on the lab's data network."""
+
+    name: str
+    uri: str
+    migration_address: str
+    uuid: str
+
+
+@dataclass(frozen=True, slots=True)
+class HostStatus:
+    """One host: its condition, whether its libvirt answers, and its guests by whether they run."""
+
+    name: str
+    power: str
+    daemon: str
+    link: str
+    rate: str
+    running: tuple[str, ...]
+    halted: tuple[str, ...]
+
+
+def _quiet(_: str) -> None:
+    """Say nothing."""
+
+
+class Lab:
+    """One lab in one folder. Every method raises LabError with a sentence for a person."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.layout: LabLayout = claim(folder or default_folder())
+
+    @property
+    def hosts(self) -> tuple[LabHost, ...]:
+        """The hosts, whether they are up or not."""
+        return tuple(LabHost(h.name, self.layout.uri(h.name), h.address, h.uuid) for h in HOSTS)
+
+    @property
+    def is_up(self) -> bool:
+        """Whether the lab's process runs."""
+        return control.running_process(self.layout) is not None
+
+    def host(self, name: str) -> LabHost:
+        """Return one host by its name."""
+        return self.hosts[HOSTS.index(host_spec(name))]
+
+    def uri(self, name: str) -> str:
+        """Return the libvirt URI of one host."""
+        return self.host(name).uri
+
+    def console(self, guest: str) -> Path:
+        """Return the file a guest's heartbeat goes to, wherever it runs."""
+        return self.layout.console(guest)
+
+    def watch(self, guest: str) -> HeartbeatWatch:
+        """Return a listener to a guest's heartbeat, to be used as a context manager."""
+        return HeartbeatWatch(self.console(guest))
+
+    def disk(self, guest: str, host: str) -> Path:
+        """Return the raw image of a guest's disk as it is seen on ``host``."""
+        spec = next((spec for spec in GUESTS if spec.name == guest), None)
+        path = descriptions.disk_file(self.layout, spec, host) if spec else None
+        if path is None:
+            msg = f"The lab has no guest {guest!r} with a disk."
+            raise LabError(msg)
+        return path
+
+    # --- going up and down
+
+    def up(self, say: Say = _quiet, rate: str = "off") -> None:
+        """Start whatever is not running yet, and return when every guest that should run has been heard.
+
+        ``rate`` limits every host's link when the lab starts. Takes 3 to 5 s, more the first time in a folder.
+        """
+        with self._locked():
+            if self.is_up:
+                say(f"The lab in {self.layout.folder} is running; looking for what is missing.")
+                self._mend()
+                chosen = self._chosen_acceleration()
+            else:
+                chosen = self._start(say, rate)
+            started = hypervisors.fill_guests(self.layout, chosen)
+            self._wait_for_beats(started)
+            self._describe(chosen)
+        say(f"{len(HOSTS)} hosts answer, {len(started)} guests started and heard.")
+
+    def down(self) -> bool:
+        """End the lab's process and thereby all it started; return whether there was one."""
+        with self._locked():
+            return control.end_process(self.layout)
+
+    def _start(self, say: Say, rate: str) -> acceleration.Acceleration:
+        requirements.check()
+        self._clean()
+        build(self.layout.program)
+        for host in HOSTS:
+            self._prepare(host)
+        self.layout.names.write_text(descriptions.host_names())
+        say(f"Starting {', '.join(host.name for host in HOSTS)} in {self.layout.folder}.")
+        self._start_process()
+        with ThreadPoolExecutor(len(HOSTS) + 1) as together:
+            choice = together.submit(acceleration.choose, self.layout)
+            list(together.map(self._make_ready, HOSTS))
+            chosen = choice.result()
+        if rate != "off":
+            for host in HOSTS:
+                self.rate(host.name, rate)
+        say(f"Every libvirt answers; starting {len(GUESTS)} guests with {chosen}.")
+        return chosen
+
+    def _clean(self) -> None:
+        """Remove what an earlier lab left; its processes are gone, for they cannot outlive their namespace.
+
+        What libvirt learned about QEMU stays, for it takes seconds to learn.
+        """
+        layout = self.layout
+        for folder in (layout.consoles, layout.shared, layout.local):
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(mode=0o700)
+        for file in (layout.control, layout.process, layout.description, layout.log):
+            file.unlink(missing_ok=True)
+        for spec in HOSTS:
+            host = layout.host(spec.name)
+            for folder in (host.run, host.config, host.disks, host.path / "data"):
+                shutil.rmtree(folder, ignore_errors=True)
+            for file in (host.log, host.path / "libvirtd.log"):
+                file.unlink(missing_ok=True)
+
+    def _prepare(self, host: HostSpec) -> None:
+        folder = self.layout.host(host.name)
+        for needed in (folder.config / "libvirt", folder.cache, folder.disks, folder.path / "data"):
+            needed.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.daemon_config.write_text(descriptions.daemon_configuration(self.layout, host))
+        (folder.config / "libvirt" / "qemu.conf").write_text(descriptions.qemu_configuration(host))
+
+    def _start_process(self) -> None:
+        command = (*LAB, *python_module("xenweb.lab.qemu.hub", str(self.layout.folder)))
+        with self.layout.log.open("w") as log:
+            # A session of its own: the lab outlives the terminal it was started from.
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment(), start_new_session=True
+            )
+        control.remember_process(self.layout, process.pid)
+        deadline = time.monotonic() + START_PATIENCE
+        while not self.layout.control.exists():
+            if process.poll() is not None or time.monotonic() > deadline:
+                control.end_process(self.layout)
+                said = (self.layout.log.read_text().strip().splitlines() or ["it said nothing"])[-1]
+                msg = f"The lab's process did not start: {said} (see {self.layout.log})."
+                raise LabError(msg)
+            time.sleep(0.01)
+
+    def _make_ready(self, host: HostSpec) -> None:
+        hypervisors.wait_for_daemon(self.layout, host.name)
+        hypervisors.fill_repositories(self.layout, host)
+
+    def _mend(self) -> None:
+        for host in HOSTS:
+            self.power(host.name, "on")
+            self.daemon(host.name, "start")
+
+    def _wait_for_beats(self, guests: list[str]) -> None:
+        deadline = time.monotonic() + BEAT_PATIENCE
+        silent = list(guests)
+        while silent:
+            silent = [guest for guest in silent if not self._is_heard(guest)]
+            if silent and time.monotonic() > deadline:
+                msg = f"No heartbeat from {', '.join(silent)} (see {self.layout.consoles})."
+                raise LabError(msg)
+            time.sleep(0.02)
+
+    def _is_heard(self, guest: str) -> bool:
+        console = self.console(guest)
+        return console.exists() and bool(beats(console))
+
+    # --- doing things to hosts
+
+    def rate(self, host: str, rate: str) -> None:
+        """Limit a host's link in both directions, such as ``40mbit``, or take the limit ``off``."""
+        control.ask(self.layout, "rate", host, rate)
+
+    def link(self, host: str, wish: str) -> None:
+        """Pull a host's data cable (``down``) or plug it in (``up``); libvirt stays reachable."""
+        control.ask(self.layout, "link", host, wish)
+
+    def daemon(self, host: str, wish: str) -> None:
+        """Kill a host's libvirt daemon (``kill``) or start it and wait for its answer (``start``)."""
+        control.ask(self.layout, "daemon", host, wish)
+        if wish == "start":
+            hypervisors.wait_for_daemon(self.layout, host)
+
+    def power(self, host: str, wish: str) -> None:
+        """Cut a host's power (``off``) or switch it on and wait for its libvirt (``on``); guests stay halted."""
+        control.ask(self.layout, "power", host, wish)
+        if wish == "on":
+            hypervisors.wait_for_daemon(self.layout, host)
+
+    # --- looking at it
+
+    def status(self) -> tuple[HostStatus, ...]:
+        """Return how every host is and which guests it has."""
+        if not self.is_up:
+            return tuple(HostStatus(host.name, **asdict(control.OFF), running=(), halted=()) for host in HOSTS)
+        conditions = control.conditions(self.layout)
+        return tuple(self._host_status(host.name, conditions[host.name]) for host in HOSTS)
+
+    def _host_status(self, name: str, condition: control.HostCondition) -> HostStatus:
+        found = hypervisors.found_guests(self.layout, name) if condition.daemon == "running" else []
+        return HostStatus(
+            name,
+            **asdict(condition),
+            running=tuple(sorted(guest.name for guest in found if guest.running)),
+            halted=tuple(sorted(guest.name for guest in found if not guest.running)),
+        )
+
+    def where(self, guest: str) -> str | None:
+        """Return the one host a guest runs on, or None; raise LabError when it runs on two."""
+        hosts = [status.name for status in self.status() if guest in status.running]
+        if len(hosts) > 1:
+            msg = f"{guest} runs on {' and '.join(hosts)} at the same time."
+            raise LabError(msg)
+        return hosts[0] if hosts else None
+
+    def _chosen_acceleration(self) -> acceleration.Acceleration:
+        try:
+            known = json.loads(self.layout.description.read_text())["acceleration"]
+        except (OSError, ValueError, KeyError):
+            return acceleration.choose(self.layout)
+        return "kvm" if known == "kvm" else "tcg"
+
+    def _describe(self, chosen: acceleration.Acceleration) -> None:
+        text = {
+            "folder": str(self.layout.folder),
+            "acceleration": chosen,
+            "qemu": requirements.qemu_version(),
+            "beat_ms": BEAT_MS,
+            "hosts": [asdict(host) for host in self.hosts],
+            "guests": [self._guest_description(guest) for guest in GUESTS],
+        }
+        self.layout.description.write_text(json.dumps(text, indent=2) + "\n")
+
+    def _guest_description(self, guest: GuestSpec) -> dict[str, str | int | bool]:
+        return {
+            "name": guest.name,
+            "uuid": guest.uuid,
+            "first_host": guest.host,
+            "role": guest.role,
+            "memory_mib": guest.memory,
+            "disk": guest.disk,
+            "running": guest.running,
+            "console": str(self.console(guest.name)),
+        }
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Let one process at a time bring the lab up or down."""
+        with self.layout.lock.open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield

@@ -1,0 +1,216 @@
+"""Where everything of one lab lies, and which hosts it has.
+
+Standard library only: the processes inside the namespaces import this too.
+A lab is one folder; labs in different folders do not see each other.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from xenweb.lab.qemu.errors import LabError, LabUnavailableError
+
+MIB: Final = 1024 * 1024
+SOCKET_PATH_LIMIT: Final = 107
+# libvirt's longest socket of a guest, below the folder of the lab; it keeps 20 characters of a guest's name.
+LONGEST_SOCKET: Final = "/host-a/config/libvirt/qemu/lib/domain-9999-" + "x" * 20 + "/monitor.sock"
+MARK: Final = ".xenweb-lab"
+
+
+@dataclass(frozen=True, slots=True)
+class HostSpec:
+    """One host of the lab as it is built: ``memory`` in bytes is what it claims to have."""
+
+    name: str
+    number: int
+    uuid: str
+    memory: int
+
+    @property
+    def address(self) -> str:
+        """The address of the host on the lab's own data network."""
+        return f"10.99.0.{self.number}"
+
+    @property
+    def first_migration_port(self) -> int:
+        """The first of the 50 ports on which the host takes incoming guests."""
+        return 49200 + 100 * self.number
+
+
+HOSTS: Final = (
+    HostSpec("host-a", 1, "6d1c1f0a-0d6a-4c0e-9b5e-0a0a0a0a0a0a", 4096 * MIB),
+    HostSpec("host-b", 2, "6d1c1f0a-0d6a-4c0e-9b5e-0b0b0b0b0b0b", 4096 * MIB),
+    HostSpec("host-c", 3, "6d1c1f0a-0d6a-4c0e-9b5e-0c0c0c0c0c0c", 1024 * MIB),
+)
+
+
+def host_spec(name: str) -> HostSpec:
+    """Return the host of that name; raise LabError naming the ones there are."""
+    for host in HOSTS:
+        if host.name == name:
+            return host
+    known = ", ".join(host.name for host in HOSTS)
+    msg = f"The lab has no host {name!r}; its hosts are {known}."
+    raise LabError(msg)
+
+
+@dataclass(frozen=True, slots=True)
+class HostFolder:
+    """The private folder of one host."""
+
+    path: Path
+
+    @property
+    def run(self) -> Path:
+        """Sockets and pid files."""
+        return self.path / "run"
+
+    @property
+    def config(self) -> Path:
+        """What libvirt keeps about its guests, and its monitor sockets."""
+        return self.path / "config"
+
+    @property
+    def cache(self) -> Path:
+        """What libvirt learned about QEMU; survives a restart of the lab because learning takes seconds."""
+        return self.path / "cache"
+
+    @property
+    def disks(self) -> Path:
+        """The storage only this host has, seen by the host at ``LabLayout.local``."""
+        return self.path / "local"
+
+    @property
+    def socket(self) -> Path:
+        """Where libvirt listens."""
+        return self.run / "libvirt" / "libvirt-sock"
+
+    @property
+    def daemon_config(self) -> Path:
+        """The configuration file of the libvirt daemon."""
+        return self.path / "libvirtd.conf"
+
+    @property
+    def meminfo(self) -> Path:
+        """What the host sees as /proc/meminfo."""
+        return self.path / "meminfo"
+
+    @property
+    def log(self) -> Path:
+        """What the host's first process and libvirt had to say."""
+        return self.path / "host.log"
+
+
+@dataclass(frozen=True, slots=True)
+class LabLayout:
+    """The folder of one lab, and every place in it."""
+
+    folder: Path
+
+    def host(self, name: str) -> HostFolder:
+        """Return the folder of one host."""
+        return HostFolder(self.folder / name)
+
+    def uri(self, name: str) -> str:
+        """Return the libvirt URI of one host."""
+        return f"qemu+unix:///session?socket={self.host(name).socket}"
+
+    @property
+    def program(self) -> Path:
+        """The guest program."""
+        return self.folder / "pulse.elf"
+
+    @property
+    def control(self) -> Path:
+        """The socket on which the lab takes commands."""
+        return self.folder / "control.sock"
+
+    @property
+    def process(self) -> Path:
+        """Which process is this lab, so that exactly that one is ended."""
+        return self.folder / "process.json"
+
+    @property
+    def description(self) -> Path:
+        """The lab for machines: hosts, guests, versions."""
+        return self.folder / "lab.json"
+
+    @property
+    def lock(self) -> Path:
+        """Held while the lab goes up or down."""
+        return self.folder / "lock"
+
+    @property
+    def log(self) -> Path:
+        """What the lab's own process had to say."""
+        return self.folder / "lab.log"
+
+    @property
+    def names(self) -> Path:
+        """What every host sees as /etc/hosts."""
+        return self.folder / "hosts"
+
+    @property
+    def acceleration(self) -> Path:
+        """What the last look for KVM found on this kernel with this QEMU."""
+        return self.folder / "acceleration.json"
+
+    @property
+    def consoles(self) -> Path:
+        """The serial consoles of all guests, wherever they run."""
+        return self.folder / "log"
+
+    @property
+    def shared(self) -> Path:
+        """The storage all hosts share."""
+        return self.folder / "shared"
+
+    @property
+    def local(self) -> Path:
+        """Where each host sees the storage only it has."""
+        return self.folder / "local"
+
+    def console(self, guest: str) -> Path:
+        """Return the serial console of one guest."""
+        return self.consoles / f"{guest}.log"
+
+
+def default_folder(environment: Mapping[str, str] = os.environ) -> Path:
+    """Return XENWEB_LAB, or a short path of this user: the paths of QEMU's sockets have to stay short."""
+    return Path(environment.get("XENWEB_LAB") or f"/tmp/xw-{os.getuid()}")  # noqa: S108 - checked by claim()
+
+
+def check_path(folder: Path) -> None:
+    """Raise LabUnavailableError when the sockets below ``folder`` would have names the kernel refuses."""
+    longest = SOCKET_PATH_LIMIT - len(LONGEST_SOCKET)
+    if len(os.fsencode(folder)) > longest:
+        msg = f"The lab's folder {folder} is too long for QEMU's sockets: choose one of at most {longest} characters."
+        raise LabUnavailableError(msg)
+
+
+def claim(folder: Path) -> LabLayout:
+    """Make ``folder`` ours and private, and return its layout.
+
+    Raises LabError when it is somebody else's or holds something that is not a lab,
+    because a lab removes what an earlier lab left behind.
+    """
+    folder = Path(os.path.abspath(folder))
+    check_path(folder)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        msg = f"The lab's folder {folder} cannot be made: {error.strerror}."
+        raise LabError(msg) from error
+    seen = folder.lstat()
+    if folder.is_symlink() or seen.st_uid != os.getuid():
+        msg = f"The lab's folder {folder} is not ours: it is a link or belongs to another user."
+        raise LabError(msg)
+    if not (folder / MARK).exists():
+        if any(folder.iterdir()):
+            msg = f"The folder {folder} holds something that is not a lab: choose an empty one."
+            raise LabError(msg)
+        (folder / MARK).touch()
+    folder.chmod(0o700)
+    return LabLayout(folder)
