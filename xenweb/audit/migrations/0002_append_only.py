@@ -10,7 +10,7 @@ from xenweb.core.evidence import GENESIS
 
 _SENTENCE = "audit records are append-only"
 
-_LAY = {
+LAY = {
     "sqlite": (
         f"""CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit_auditrecord
             BEGIN SELECT RAISE(ABORT, '{_SENTENCE}'); END""",
@@ -26,7 +26,7 @@ _LAY = {
            FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse()""",
     ),
 }
-_LIFT = {
+LIFT = {
     "sqlite": ("DROP TRIGGER audit_no_update", "DROP TRIGGER audit_no_delete"),
     "postgresql": ("DROP FUNCTION audit_refuse() CASCADE",),
 }
@@ -35,13 +35,13 @@ _LIFT = {
 def lay(apps: Apps, editor: BaseDatabaseSchemaEditor) -> None:
     """Create the head row and the triggers of this database's kind."""
     apps.get_model("audit", "AuditHead").objects.get_or_create(pk=1, defaults={"sequence": 0, "hash": GENESIS})
-    for statement in _LAY[editor.connection.vendor]:
+    for statement in LAY[editor.connection.vendor]:
         editor.execute(statement)
 
 
 def lift(_apps: Apps, editor: BaseDatabaseSchemaEditor) -> None:
     """Drop the triggers."""
-    for statement in _LIFT[editor.connection.vendor]:
+    for statement in LIFT[editor.connection.vendor]:
         editor.execute(statement)
 
 
