@@ -1,0 +1,83 @@
+"""A whole installation on a real lab, and a real browser in front of it."""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from xenweb.lab.qemu.lab import Lab
+from xenweb.lab.stage import Stage, free_port
+
+CHROMIUM = "/usr/bin/chromium"
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="session")
+def stage() -> Iterator[Stage]:
+    """The whole stack in a temporary folder, on a lab of its own."""
+    folder = Path(tempfile.mkdtemp(prefix="xb-", dir="/tmp"))
+    stage = Stage(data=folder / "d", lab=folder / "l", port=free_port(), workers=3)
+    try:
+        stage.start()
+        yield stage
+    finally:
+        stage.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def lab(stage: Stage) -> Lab:
+    """The lab below the stage, to ask the hypervisors and the guests themselves."""
+    return Lab(stage.lab)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Debian's chromium."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def signed_in(stage: Stage, browser: Browser) -> Iterator[Callable[..., Page]]:
+    """A function that opens a browser of its own for one person, signed in at the board.
+
+    Whatever the content policy refuses, and whatever the page throws, fails the test.
+    """
+    contexts: list[BrowserContext] = []
+    faults: list[str] = []
+
+    def open_as(username: str, path: str = "/", **options: object) -> Page:
+        context = browser.new_context(**{"viewport": {"width": 1440, "height": 900}, **options})  # type: ignore[arg-type]
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(15_000)
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("console", lambda said: faults.append(said.text) if "Content Security Policy" in said.text else None)
+        person = next(each for each in stage.sign_ins if each["username"] == username)
+        page.goto(f"{stage.address}/sign-in")
+        page.fill("input[name=username]", username)
+        page.fill("input[name=password]", person["password"])
+        page.click("button[type=submit]")
+        page.wait_for_selector("[data-testid=host-column]")
+        if path != "/":
+            page.goto(stage.address + path)
+        return page
+
+    yield open_as
+    for context in contexts:
+        context.close()
+    assert not faults, faults
