@@ -1,5 +1,6 @@
 """Built bundles and hand-made assets."""
 
+import contextlib
 import re
 from typing import Any
 
@@ -9,6 +10,9 @@ BUNDLE = ROOT / "build" / "frontend"
 
 STATIC_URL = "/static/"
 STATIC_ROOT = ROOT / "build" / "static"
+with contextlib.suppress(OSError):
+    # WhiteNoise warns of a folder that is not there, although it finds all files without it.
+    STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 STATICFILES_DIRS: list[Any] = [
     folder
     for folder, path in ((("bundle", str(BUNDLE)), BUNDLE), (str(ROOT / "static"), ROOT / "static"))

@@ -1,7 +1,7 @@
 """Hosts, VMs with their verdicts, and storage."""
 
 from django.http import HttpResponse
-from ninja import Query, Router
+from ninja import Query, Router, Status
 
 from xenweb.inventory.selectors import host_for, hosts_for, storage_repositories_for, vm_for, vms_for
 from xenweb.inventory.services import HostAddress, host_add, host_remove
@@ -23,7 +23,7 @@ def hosts_list(request: ActorRequest, query: Query[Paging]) -> HostPage:
 
 
 @router.post("/hosts", response={201: HostWire, **problems(400, 409, 413, 415)}, operation_id="host_add")
-def host_post(request: ActorRequest, response: HttpResponse, body: HostBody) -> tuple[int, HostWire]:
+def host_post(request: ActorRequest, response: HttpResponse, body: HostBody) -> Status[HostWire]:
     """Put a host on the board; only administrators may."""
     where = HostAddress(body.uri, body.hypervisor, body.transport, body.address, body.user, body.port)
     wire = host_add(
@@ -35,7 +35,7 @@ def host_post(request: ActorRequest, response: HttpResponse, body: HostBody) -> 
         request_id=request_id_of(request),
     )
     response.headers["Location"] = f"/api/v1/hosts/{wire.id}"
-    return 201, wire
+    return Status(201, wire)
 
 
 @router.get("/hosts/{host}", response={200: HostWire, **problems(404)}, operation_id="host_read")
@@ -45,10 +45,10 @@ def host_read(request: ActorRequest, host: str) -> HostWire:
 
 
 @router.delete("/hosts/{host}", response={204: None, **problems(404, 409)}, operation_id="host_remove")
-def host_delete(request: ActorRequest, host: str) -> tuple[int, None]:
+def host_delete(request: ActorRequest, host: str) -> Status[None]:
     """Take a host off the board; only administrators may."""
     host_remove(request.auth, key_of(host), request_id=request_id_of(request))
-    return 204, None
+    return Status(204, None)
 
 
 @router.get("/vms", response={200: VmPage, **problems()}, operation_id="vms_list")

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from django.http import HttpResponse
-from ninja import Header, Query, Router
+from ninja import Header, Query, Router, Status
 
 from xenweb.core.quantities import BytesPerSecond, Milliseconds
 from xenweb.drivers.contract import MoveOptions
@@ -49,7 +49,7 @@ def migrations_list(request: ActorRequest, query: Query[MigrationQuery]) -> Migr
 )
 def migration_post(
     request: ActorRequest, response: HttpResponse, body: MigrationBody, idempotency_key: IdempotencyKey = ""
-) -> tuple[int, MigrationWire]:
+) -> Status[MigrationWire]:
     """Judge a move again and begin it. The same Idempotency-Key answers the same migration."""
     wire = migration_request(
         request.auth,
@@ -60,7 +60,7 @@ def migration_post(
         request_id=request_id_of(request),
     )
     response.headers["Location"] = f"/api/v1/migrations/{wire.id}"
-    return 202, wire
+    return Status(202, wire)
 
 
 @router.get("/migrations/{migration}", response={200: MigrationWire, **problems(404)}, operation_id="migration_read")
@@ -80,6 +80,7 @@ def passes_list(request: ActorRequest, migration: str) -> PassPage:
     response={202: MigrationWire, **problems(404, 409, 415)},
     operation_id="migration_cancel",
 )
-def cancel_post(request: ActorRequest, migration: str) -> tuple[int, MigrationWire]:
+def cancel_post(request: ActorRequest, migration: str) -> Status[MigrationWire]:
     """Ask for one migration to be given up."""
-    return 202, migration_cancel(request.auth, migration_key_of(migration), request_id=request_id_of(request))
+    wire = migration_cancel(request.auth, migration_key_of(migration), request_id=request_id_of(request))
+    return Status(202, wire)

@@ -1,0 +1,53 @@
+"""Every role at every operation of the document: a new operation without a row here fails."""
+
+import json
+
+import pytest
+
+from tests.web.world import World, filled, operations
+
+# What each person gets for a well-formed request about Shop's VM, in this order.
+PEOPLE = ("", "nobody", "admin", "lead", "stranger", "auditor")
+ANYBODY = (401, 403, 200, 200, 200, 200)
+WHO_SEES_THE_VM = (401, 403, 200, 200, 404, 200)
+EXPECTED = {
+    ("GET", "/api/v1/board"): ANYBODY,
+    ("GET", "/api/v1/me"): ANYBODY,
+    ("GET", "/api/v1/hosts"): ANYBODY,
+    ("GET", "/api/v1/hosts/{host}"): ANYBODY,
+    ("POST", "/api/v1/hosts"): (401, 403, 422, 403, 403, 403),
+    ("DELETE", "/api/v1/hosts/{host}"): (401, 403, 409, 403, 403, 403),
+    ("GET", "/api/v1/vms"): ANYBODY,
+    ("GET", "/api/v1/vms/{vm}"): WHO_SEES_THE_VM,
+    ("GET", "/api/v1/vms/{vm}/verdicts"): WHO_SEES_THE_VM,
+    ("GET", "/api/v1/storage-repositories"): ANYBODY,
+    ("GET", "/api/v1/migrations"): ANYBODY,
+    ("POST", "/api/v1/migrations"): (401, 403, 409, 409, 404, 403),
+    ("GET", "/api/v1/migrations/{migration}"): WHO_SEES_THE_VM,
+    ("GET", "/api/v1/migrations/{migration}/passes"): WHO_SEES_THE_VM,
+    ("POST", "/api/v1/migrations/{migration}/cancel"): (401, 403, 202, 202, 404, 403),
+    ("GET", "/api/v1/audit"): ANYBODY,
+}
+BODIES = {"/api/v1/hosts": {"pool": "nowhere", "uri": "scripted:x"}}
+
+
+def test_every_operation_has_its_row() -> None:
+    assert set(operations()) == set(EXPECTED)
+
+
+@pytest.mark.parametrize("method, path", sorted(EXPECTED))  # noqa: PT006
+@pytest.mark.parametrize("who", PEOPLE)
+def test_each_role_gets_what_it_should(world: World, who: str, method: str, path: str) -> None:
+    migration = world.move()
+    body = BODIES.get(path, {"vm": world.board.vm.pk, "target": world.board.target.pk})
+    answer = world.program(who).generic(
+        method,
+        filled(path, host=world.board.source.pk, vm=world.board.vm.pk, migration=migration.id),
+        data=json.dumps(body) if method == "POST" else "",
+        content_type="application/json",
+    )
+    assert answer.status_code == EXPECTED[method, path][PEOPLE.index(who)], answer.content
+    if answer.status_code >= 400:
+        assert answer.headers["Content-Type"] == "application/problem+json"
+        assert answer.json()["status"] == answer.status_code
+    assert answer.headers["Cache-Control"] == "no-store"
