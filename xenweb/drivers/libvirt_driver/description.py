@@ -1,0 +1,143 @@
+"""Read libvirt's XML. It comes from a hypervisor, and names in it from anybody: no DTD, no entities."""
+
+from dataclasses import dataclass
+from xml.etree import ElementTree as ET
+
+from xenweb.core.quantities import Bytes
+from xenweb.drivers.contract import DriverError
+
+LONGEST = 4 * 1024 * 1024
+_UNITS = {"b": 1, "bytes": 1, "kib": 1024, "k": 1024, "mib": 1024**2, "gib": 1024**3, "tib": 1024**4}
+
+
+class DescriptionError(DriverError):
+    """A hypervisor described something in a way that cannot be read."""
+
+    code = "description_unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class DiskDescription:
+    """One disk of a domain, as its XML tells it."""
+
+    device: str
+    path: str
+    pool: str
+    format: str
+    cache: str
+    read_only: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DomainDescription:
+    """What a domain's XML tells that statistics do not."""
+
+    memory: Bytes
+    disks: tuple[DiskDescription, ...]
+    networks: tuple[str, ...]
+    host_devices: int
+    emulator: str
+    machine: str
+    architecture: str
+    domain_type: str
+    cpu: str
+
+
+@dataclass(frozen=True, slots=True)
+class PoolDescription:
+    """A libvirt storage pool, and what makes it the same storage on another host."""
+
+    name: str
+    kind: str
+    identity: str
+    path: str
+
+
+def parsed(xml: str) -> ET.Element:
+    """Parse XML without document types; raise DescriptionError if it is not plain."""
+    if len(xml) > LONGEST or "<!DOCTYPE" in xml or "<!ENTITY" in xml:
+        msg = "The hypervisor's description is too long, or defines entities."
+        raise DescriptionError(msg)
+    try:
+        return ET.fromstring(xml)  # noqa: S314 - document types are refused above
+    except ET.ParseError as error:
+        msg = f"The hypervisor's description is not well formed ({error})."
+        raise DescriptionError(msg) from error
+
+
+def domain(xml: str) -> DomainDescription:
+    """Read a domain's XML."""
+    root = parsed(xml)
+    os_type, cpu = root.find("os/type"), root.find("cpu")
+    return DomainDescription(
+        memory=_size(root.find("memory")),
+        disks=tuple(_disk(disk) for disk in root.iterfind("devices/disk") if _is_disk(disk)),
+        networks=tuple(name for each in root.iterfind("devices/interface") if (name := _network(each))),
+        host_devices=len(root.findall("devices/hostdev")),
+        emulator=root.findtext("devices/emulator", ""),
+        machine=os_type.get("machine", "") if os_type is not None else "",
+        architecture=os_type.get("arch", "") if os_type is not None else "",
+        domain_type=root.get("type", ""),
+        cpu="" if cpu is None else ET.tostring(cpu, encoding="unicode"),
+    )
+
+
+def pool(xml: str) -> PoolDescription:
+    """Read a storage pool's XML. Network kinds are the same where their source is; others by UUID."""
+    root = parsed(xml)
+    kind = root.get("type", "")
+    source = root.find("source")
+    host = source.find("host") if source is not None else None
+    identity = f"{kind}:{root.findtext('uuid', '')}"
+    if source is not None and host is not None and host.get("name"):
+        folder, device = source.find("dir"), source.find("device")
+        within = folder.get("path", "") if folder is not None else ""
+        within = within or (device.get("path", "") if device is not None else "") or source.findtext("name", "")
+        identity = f"{kind}:{host.get('name')}:{within}"
+    return PoolDescription(root.findtext("name", ""), kind, identity, root.findtext("target/path", ""))
+
+
+def host(xml: str) -> tuple[str, str, str]:
+    """Read a host's capabilities: its UUID, architecture and CPU model."""
+    root = parsed(xml)
+    return (
+        root.findtext("host/uuid", ""),
+        root.findtext("host/cpu/arch", ""),
+        root.findtext("host/cpu/model", ""),
+    )
+
+
+def machines(xml: str) -> set[str]:
+    """Read the names of all machine types from a host's capabilities."""
+    return {each.text or "" for each in parsed(xml).iterfind("guest/arch//machine")}
+
+
+def _size(element: ET.Element | None) -> Bytes:
+    if element is None or not (element.text or "").strip().isdigit():
+        return Bytes(0)
+    return Bytes(int(element.text or "0") * _UNITS.get(element.get("unit", "KiB").lower(), 1024))
+
+
+def _is_disk(disk: ET.Element) -> bool:
+    return disk.get("device", "disk") in {"disk", "lun"} and disk.find("source") is not None
+
+
+def _disk(disk: ET.Element) -> DiskDescription:
+    source, driver, target = disk.find("source"), disk.find("driver"), disk.find("target")
+    where = {} if source is None else source.attrib
+    how = {} if driver is None else driver.attrib
+    return DiskDescription(
+        device=target.get("dev", "") if target is not None else "",
+        path=where.get("file") or where.get("dev") or where.get("volume") or where.get("name") or "",
+        pool=where.get("pool", ""),
+        format=how.get("type", "raw"),
+        cache=how.get("cache", "default"),
+        read_only=disk.find("readonly") is not None,
+    )
+
+
+def _network(interface: ET.Element) -> str:
+    source = interface.find("source")
+    if source is None:
+        return ""
+    return source.get("network") or source.get("bridge") or source.get("dev") or ""

@@ -1,0 +1,169 @@
+"""The eight verbs, for QEMU/KVM and Xen through libvirt."""
+
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+
+import libvirt
+
+from xenweb.core.migration import Copy, copy_of
+from xenweb.core.placement import Finding
+from xenweb.drivers.contract import (
+    Capability,
+    CompletedStats,
+    DriverError,
+    Endpoint,
+    HostEvent,
+    HostSnapshot,
+    HostUnreachableError,
+    MigrationPlan,
+    NotSupportedError,
+    Phase,
+    Progress,
+    VmMissingError,
+    VmSighting,
+)
+from xenweb.drivers.libvirt_driver import moving, preflight
+from xenweb.drivers.libvirt_driver.connections import Connections
+from xenweb.drivers.libvirt_driver.inventory import Inventory, is_incoming, operation_of, power_state
+from xenweb.drivers.libvirt_driver.watching import HostWatch
+
+LOOKING, ASKING, MOVING, READING = "looking", "asking", "moving", "reading"
+"""Purposes of connections: a call that blocks must not hold up the looks at it."""
+
+ENDED_JOB_CODES = frozenset(
+    {libvirt.VIR_ERR_OPERATION_INVALID, libvirt.VIR_ERR_NO_DOMAIN, libvirt.VIR_ERR_OPERATION_UNSUPPORTED}
+)
+
+
+class LibvirtDriver:
+    """One object a process; it keeps that process's connections."""
+
+    name = "libvirt"
+    simulated = False
+    capabilities = frozenset(Capability)
+
+    def __init__(self) -> None:
+        self._connections = Connections()
+        self._inventory = Inventory()
+        self._lock = threading.Lock()
+        self._listeners: dict[str, moving.PassListener] = {}
+
+    def inventory(self, endpoint: Endpoint) -> HostSnapshot:
+        """Describe a host and all that is on it in one bulk look."""
+        with self._connections.use(endpoint, READING) as connection:
+            return self._inventory.look(connection, endpoint.uri)
+
+    def watch(self, endpoint: Endpoint, sink: Callable[[HostEvent], None]) -> HostWatch:
+        """Call ``sink`` whenever something changes on a host."""
+
+        def heard(event: HostEvent) -> None:
+            if event.vm_uuid:
+                self._inventory.forget(endpoint.uri, event.vm_uuid)
+            sink(event)
+
+        return HostWatch(endpoint, heard)
+
+    def preflight(self, plan: MigrationPlan) -> tuple[Finding, ...]:
+        """Ask both hosts what only they can say about this move."""
+        with (
+            self._connections.use(plan.source, ASKING) as source,
+            self._connections.use(plan.target, ASKING) as target,
+        ):
+            return tuple(preflight.findings_of(plan, source, target))
+
+    def migrate(self, plan: MigrationPlan) -> CompletedStats:
+        """Make the call and block until libvirt answers."""
+        over = threading.Event()
+        with self._connections.use(plan.source, MOVING) as connection:
+            domain = connection.lookupByUUIDString(plan.vm_uuid)
+            completion = moving.Completion(connection, domain)
+            flags = moving.flags_for(plan, is_persistent=bool(domain.isPersistent()))
+            self._begin_setting_downtime(plan, over)
+            try:
+                domain.migrateToURI3(plan.target.uri, moving.parameters_for(plan), flags)
+                return completion.stats()
+            finally:
+                over.set()
+                completion.close()
+
+    def _begin_setting_downtime(self, plan: MigrationPlan, over: threading.Event) -> None:
+        limit = plan.options.downtime_limit
+        if limit is None:
+            return
+
+        def work() -> None:
+            with suppress(DriverError), self._connections.use(plan.source, LOOKING) as connection:
+                domain = connection.lookupByUUIDString(plan.vm_uuid)
+                moving.keep_setting_downtime(domain, limit, over.is_set)
+
+        threading.Thread(target=work, name=f"pause {plan.migration}", daemon=True).start()
+
+    def progress(self, plan: MigrationPlan) -> Progress:
+        """Look at the move from the source."""
+        with self._connections.use(plan.source, LOOKING) as connection:
+            marks = self._listener(plan, connection)
+            try:
+                domain = connection.lookupByUUIDString(plan.vm_uuid)
+                return moving.progress_of(domain, marks.marks() if marks else ())
+            except libvirt.libvirtError as error:
+                # At its end a move's domain and its figures vanish at their own pace.
+                if error.get_error_code() not in ENDED_JOB_CODES:
+                    raise
+                return Progress(Phase.NONE, passes=marks.marks() if marks else ())
+
+    def _listener(self, plan: MigrationPlan, connection: libvirt.virConnect) -> moving.PassListener | None:
+        with self._lock:
+            listener = self._listeners.get(plan.migration)
+            if listener is None or listener.connection is not connection:
+                try:
+                    domain = connection.lookupByUUIDString(plan.vm_uuid)
+                    listener = moving.PassListener(connection, domain)
+                except libvirt.libvirtError:
+                    return None
+                self._listeners[plan.migration] = listener
+            return listener
+
+    def cancel(self, plan: MigrationPlan) -> None:
+        """Ask libvirt to give the move up; nothing to give up is no error."""
+        with self._connections.use(plan.source, LOOKING) as connection:
+            try:
+                connection.lookupByUUIDString(plan.vm_uuid).abortJob()
+            except libvirt.libvirtError as error:
+                if error.get_error_code() not in ENDED_JOB_CODES:
+                    raise
+
+    def locate(self, endpoint: Endpoint, vm_uuid: str) -> VmSighting:
+        """Ask one host what it knows of a VM; NO_ANSWER if the host is silent."""
+        try:
+            with self._connections.use(endpoint, ASKING) as connection:
+                return _sighting(connection.lookupByUUIDString(vm_uuid))
+        except VmMissingError:
+            return VmSighting(Copy.ABSENT)
+        except HostUnreachableError:
+            return VmSighting(Copy.NO_ANSWER)
+
+    def completed(self, plan: MigrationPlan) -> CompletedStats:
+        """Ask the target what libvirt measured of a move that is over."""
+        flags = libvirt.VIR_DOMAIN_JOB_STATS_COMPLETED | libvirt.VIR_DOMAIN_JOB_STATS_KEEP_COMPLETED
+        try:
+            with self._connections.use(plan.target, ASKING) as connection:
+                stats = connection.lookupByUUIDString(plan.vm_uuid).jobStats(flags)
+        except NotSupportedError:
+            return CompletedStats()
+        return moving.completed_stats(stats) if stats.get("type") else CompletedStats()
+
+
+def _sighting(domain: libvirt.virDomain) -> VmSighting:
+    state, reason = domain.state()
+    is_active = bool(domain.isActive())
+    if not is_active:
+        return VmSighting(Copy.INACTIVE)
+    incoming = is_incoming(domain, state, reason)
+    busy = False
+    with suppress(libvirt.libvirtError):
+        busy = operation_of(domain) == libvirt.VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT
+    cpu_time = None
+    with suppress(libvirt.libvirtError):
+        cpu_time = int(domain.info()[4])
+    return VmSighting(copy_of(power_state(state), active=True, incoming=incoming), busy, cpu_time)

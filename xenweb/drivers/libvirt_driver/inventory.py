@@ -1,0 +1,206 @@
+"""Describe a host and all that is on it, in a few bulk calls."""
+
+import threading
+from pathlib import PurePosixPath
+
+import libvirt
+
+from xenweb.core.facts import PowerState
+from xenweb.core.quantities import Bytes
+from xenweb.drivers.contract import DiskSnapshot, HostSnapshot, RepositorySnapshot, VmSnapshot
+from xenweb.drivers.libvirt_driver import description
+from xenweb.drivers.libvirt_driver.description import DiskDescription, DomainDescription, PoolDescription
+
+STATS = libvirt.VIR_DOMAIN_STATS_STATE | libvirt.VIR_DOMAIN_STATS_CPU_TOTAL | libvirt.VIR_DOMAIN_STATS_BALLOON
+BUSY_COUNTERS = ("kernel", "user")
+
+_STATES = {
+    libvirt.VIR_DOMAIN_RUNNING: PowerState.RUNNING,
+    libvirt.VIR_DOMAIN_BLOCKED: PowerState.RUNNING,
+    libvirt.VIR_DOMAIN_PAUSED: PowerState.PAUSED,
+    libvirt.VIR_DOMAIN_PMSUSPENDED: PowerState.PAUSED,
+    libvirt.VIR_DOMAIN_SHUTDOWN: PowerState.RUNNING,
+    libvirt.VIR_DOMAIN_SHUTOFF: PowerState.HALTED,
+    libvirt.VIR_DOMAIN_CRASHED: PowerState.CRASHED,
+}
+INCOMING_REASONS = frozenset({libvirt.VIR_DOMAIN_PAUSED_MIGRATION, libvirt.VIR_DOMAIN_PAUSED_STARTING_UP})
+
+Repositories = dict[str, RepositorySnapshot]
+
+
+def power_state(state: int) -> PowerState:
+    """Answer the contract's state for one of libvirt's."""
+    return _STATES.get(state, PowerState.UNKNOWN)
+
+
+def is_incoming(domain: libvirt.virDomain, state: int, reason: int) -> bool:
+    """Say whether a paused domain is a copy that is still being received.
+
+    Both ends of a move can be paused "for migration"; only the receiving end
+    works on an incoming one.
+    """
+    if state != libvirt.VIR_DOMAIN_PAUSED or reason not in INCOMING_REASONS:
+        return False
+    try:
+        return operation_of(domain) != libvirt.VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT
+    except libvirt.libvirtError:
+        return True
+
+
+def operation_of(domain: libvirt.virDomain) -> int:
+    """Answer what the hypervisor works on for a domain; 0 for nothing."""
+    stats = domain.jobStats()
+    return int(stats.get("operation", 0)) if stats.get("type") else 0
+
+
+class Inventory:
+    """Look at one host; XML is read again only when the domain's state has changed."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept: dict[tuple[str, str], tuple[object, DomainDescription]] = {}
+        self._hosts: dict[str, tuple[str, str, str]] = {}
+
+    def look(self, connection: libvirt.virConnect, uri: str) -> HostSnapshot:
+        """Describe a host; raises libvirtError."""
+        repositories = _repositories(connection)
+        uuid, architecture, model = self._host(connection, uri)
+        busy, total = _cpu(connection)
+        memory = connection.getMemoryStats(libvirt.VIR_NODE_MEMORY_STATS_ALL_CELLS)
+        free = memory.get("free", 0) + memory.get("buffers", 0) + memory.get("cached", 0)
+        return HostSnapshot(
+            uuid=uuid,
+            name=connection.getHostname().split(".")[0],
+            hypervisor=connection.getType().lower(),
+            version=_version(connection),
+            architecture=architecture,
+            cpu_model=model,
+            cpu_count=int(connection.getInfo()[2]),
+            cpu_busy=busy,
+            cpu_total=total,
+            memory_total=Bytes(memory.get("total", 0) * 1024),
+            memory_free=Bytes(free * 1024) if "free" in memory else None,
+            repositories=tuple(repositories.values()),
+            networks=tuple(connection.listNetworks()) if _has_networks(connection) else (),
+            vms=tuple(self._vms(connection, uri, repositories)),
+        )
+
+    def forget(self, uri: str, vm_uuid: str) -> None:
+        """Read a domain's XML again at the next look."""
+        with self._lock:
+            self._kept.pop((uri, vm_uuid), None)
+
+    def _host(self, connection: libvirt.virConnect, uri: str) -> tuple[str, str, str]:
+        if uri not in self._hosts:
+            self._hosts[uri] = description.host(connection.getCapabilities())
+        return self._hosts[uri]
+
+    def _vms(self, connection: libvirt.virConnect, uri: str, repositories: Repositories) -> list[VmSnapshot]:
+        found = []
+        for domain, stats in connection.getAllDomainStats(STATS, 0):
+            if domain.ID() == 0:
+                continue  # Xen's own domain is the host
+            try:
+                found.append(self._vm(uri, domain, stats, repositories))
+            except libvirt.libvirtError as error:
+                if error.get_error_code() != libvirt.VIR_ERR_NO_DOMAIN:
+                    raise  # a domain that vanished meanwhile is simply not there
+        return found
+
+    def _vm(
+        self, uri: str, domain: libvirt.virDomain, stats: dict[str, int], repositories: Repositories
+    ) -> VmSnapshot:
+        state, reason = stats.get("state.state", 0), stats.get("state.reason", 0)
+        described = self._described(uri, domain, (state, reason, domain.ID()))
+        return VmSnapshot(
+            uuid=domain.UUIDString(),
+            name=domain.name(),
+            state=power_state(state),
+            active=domain.ID() > 0,
+            incoming=is_incoming(domain, state, reason),
+            memory=described.memory,
+            vcpus=int(stats.get("vcpu.maximum", 0)) or 1,
+            cpu_time=stats.get("cpu.time"),
+            disks=tuple(_disk(disk, repositories) for disk in described.disks),
+            networks=described.networks,
+        )
+
+    def _described(self, uri: str, domain: libvirt.virDomain, mark: object) -> DomainDescription:
+        key = (uri, domain.UUIDString())
+        with self._lock:
+            kept = self._kept.get(key)
+        if kept is not None and kept[0] == mark:
+            return kept[1]
+        described = description.domain(domain.XMLDesc(0))
+        with self._lock:
+            self._kept[key] = (mark, described)
+        return described
+
+
+def _repositories(connection: libvirt.virConnect) -> Repositories:
+    try:
+        pools = connection.listAllStoragePools(libvirt.VIR_CONNECT_LIST_STORAGE_POOLS_ACTIVE)
+    except libvirt.libvirtError as error:
+        if error.get_error_code() == libvirt.VIR_ERR_NO_SUPPORT:
+            return {}
+        raise
+    found = {}
+    for pool in pools:
+        described = description.pool(pool.XMLDesc(0))
+        _, capacity, _, available = pool.info()
+        found[described.name] = _repository(described, capacity, available)
+    return found
+
+
+def _repository(described: PoolDescription, capacity: int, available: int) -> RepositorySnapshot:
+    return RepositorySnapshot(
+        identity=described.identity,
+        name=described.name,
+        kind=described.kind,
+        path=described.path,
+        capacity=Bytes(capacity),
+        available=Bytes(available),
+    )
+
+
+def _disk(disk: DiskDescription, repositories: Repositories) -> DiskSnapshot:
+    repository = repositories.get(disk.pool) or _holding(disk.path, repositories)
+    return DiskSnapshot(
+        device=disk.device,
+        path=disk.path,
+        format=disk.format,
+        capacity=None,
+        cache=disk.cache,
+        read_only=disk.read_only,
+        repository=repository.identity if repository else None,
+    )
+
+
+def _holding(path: str, repositories: Repositories) -> RepositorySnapshot | None:
+    """Find the repository whose folder holds a path; the deepest one, where several do."""
+    parents = PurePosixPath(path).parents
+    holding = [each for each in repositories.values() if each.path and PurePosixPath(each.path) in parents]
+    return max(holding, key=lambda each: len(each.path), default=None)
+
+
+def _cpu(connection: libvirt.virConnect) -> tuple[int | None, int | None]:
+    try:
+        stats = connection.getCPUStats(libvirt.VIR_NODE_CPU_STATS_ALL_CPUS)
+    except libvirt.libvirtError:
+        return None, None
+    busy = sum(stats.get(name, 0) for name in BUSY_COUNTERS)
+    return busy, busy + stats.get("idle", 0) + stats.get("iowait", 0)
+
+
+def _version(connection: libvirt.virConnect) -> str:
+    number = connection.getVersion()
+    kind = {"qemu": "QEMU", "xen": "Xen"}.get(connection.getType().lower(), connection.getType())
+    return f"{kind} {number // 1_000_000}.{number // 1000 % 1000}.{number % 1000}"
+
+
+def _has_networks(connection: libvirt.virConnect) -> bool:
+    try:
+        connection.numOfNetworks()
+    except libvirt.libvirtError:
+        return False
+    return True

@@ -1,0 +1,146 @@
+"""The call that moves a domain, and the looks at it while it runs.
+
+Always peer to peer: the source's daemon then finishes the move alone, whatever
+happens to us. What libvirt reports while it runs is not taken at its word where
+its numbers are known to be stale (``memory_bps``) or to be a limit rather than
+an estimate (``downtime`` before the first synchronisation).
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+import libvirt
+
+from xenweb.core.quantities import MIB, Bytes, BytesPerSecond, Milliseconds
+from xenweb.drivers.contract import CompletedStats, MigrationPlan, PassMark, Phase, Progress
+
+COMPLETED_WITHIN = 1.0
+"""Seconds to wait, after the call, for the event that carries what was measured."""
+
+SET_DOWNTIME_EVERY = 0.05
+FIRST_SYNCHRONISED_PASS = 2
+
+Stats = dict[str, int]
+
+
+def flags_for(plan: MigrationPlan, *, is_persistent: bool) -> int:
+    """Build the flags of the call."""
+    flags = libvirt.VIR_MIGRATE_LIVE | libvirt.VIR_MIGRATE_PEER2PEER | libvirt.VIR_MIGRATE_ABORT_ON_ERROR
+    if is_persistent:
+        flags |= libvirt.VIR_MIGRATE_PERSIST_DEST | libvirt.VIR_MIGRATE_UNDEFINE_SOURCE
+    if plan.options.auto_converge:
+        flags |= libvirt.VIR_MIGRATE_AUTO_CONVERGE
+    if plan.trust_shared_storage:
+        flags |= libvirt.VIR_MIGRATE_UNSAFE
+    return int(flags)
+
+
+def parameters_for(plan: MigrationPlan) -> dict[str, str | int]:
+    """Build the parameters of the call; libvirt takes the bandwidth in whole MiB/s."""
+    parameters: dict[str, str | int] = {}
+    address = plan.target.migration_address
+    if address:
+        parameters[libvirt.VIR_MIGRATE_PARAM_URI] = f"tcp://{address}"
+        parameters[libvirt.VIR_MIGRATE_PARAM_LISTEN_ADDRESS] = address
+    if plan.options.bandwidth_limit is not None:
+        parameters[libvirt.VIR_MIGRATE_PARAM_BANDWIDTH] = max(1, -(-int(plan.options.bandwidth_limit) // MIB))
+    return parameters
+
+
+class Completion:
+    """Catches the event that carries what the hypervisor measured of one move."""
+
+    def __init__(self, connection: libvirt.virConnect, domain: libvirt.virDomain) -> None:
+        self._connection = connection
+        self._came = threading.Event()
+        self._stats: Stats = {}
+        self._callback = connection.domainEventRegisterAny(
+            domain, libvirt.VIR_DOMAIN_EVENT_ID_JOB_COMPLETED, self._on_completed, None
+        )
+
+    def _on_completed(self, _connection: object, _domain: object, stats: Stats, _context: object) -> None:
+        self._stats = dict(stats)
+        self._came.set()
+
+    def stats(self) -> CompletedStats:
+        """Wait a moment for the event; answer what it carried."""
+        self._came.wait(COMPLETED_WITHIN)
+        return completed_stats(self._stats)
+
+    def close(self) -> None:
+        """Stop listening."""
+        with suppress(libvirt.libvirtError):
+            self._connection.domainEventDeregisterAny(self._callback)
+
+
+def completed_stats(stats: Stats) -> CompletedStats:
+    """Read libvirt's figures of a finished job; what it does not say is None."""
+
+    def milliseconds(name: str) -> Milliseconds | None:
+        return Milliseconds(stats[name]) if name in stats else None
+
+    return CompletedStats(
+        total=milliseconds("time_elapsed"),
+        downtime=milliseconds("downtime"),
+        transferred=Bytes(stats["data_processed"]) if "data_processed" in stats else None,
+        passes=stats.get("memory_iteration"),
+    )
+
+
+def keep_setting_downtime(domain: libvirt.virDomain, limit: Milliseconds, is_over: Callable[[], bool]) -> None:
+    """Set the allowed pause as soon as the move takes it: before it runs, libvirt refuses."""
+    while not is_over():
+        try:
+            domain.migrateSetMaxDowntime(int(limit), 0)
+        except libvirt.libvirtError:
+            time.sleep(SET_DOWNTIME_EVERY)
+        else:
+            return
+
+
+class PassListener:
+    """Collects the starts of passes that events tell, by domain, on one connection."""
+
+    def __init__(self, connection: libvirt.virConnect, domain: libvirt.virDomain) -> None:
+        self.connection = connection
+        self._lock = threading.Lock()
+        self._marks: list[PassMark] = []
+        self._callback = connection.domainEventRegisterAny(
+            domain, libvirt.VIR_DOMAIN_EVENT_ID_MIGRATION_ITERATION, self._on_pass, None
+        )
+
+    def _on_pass(self, _connection: object, _domain: object, number: int, _context: object) -> None:
+        with self._lock:
+            self._marks.append(PassMark(number, time.monotonic()))
+
+    def marks(self) -> tuple[PassMark, ...]:
+        """Answer the starts of passes so far."""
+        with self._lock:
+            return tuple(self._marks)
+
+
+def progress_of(domain: libvirt.virDomain, marks: tuple[PassMark, ...]) -> Progress:
+    """Look at a running job; raises libvirtError."""
+    stats = domain.jobStats()
+    state, reason = domain.state()
+    if not stats.get("type"):
+        return Progress(Phase.NONE, passes=marks)
+    is_paused = state == libvirt.VIR_DOMAIN_PAUSED and reason == libvirt.VIR_DOMAIN_PAUSED_MIGRATION
+    pass_number = stats.get("memory_iteration") or None
+    if pass_number is None or not stats.get("memory_total"):
+        return Progress(Phase.SWITCHING if is_paused else Phase.STARTING, passes=marks)
+    said_downtime = stats.get("downtime") if pass_number >= FIRST_SYNCHRONISED_PASS else None
+    return Progress(
+        phase=Phase.SWITCHING if is_paused else Phase.COPYING,
+        elapsed=Milliseconds(stats.get("time_elapsed", 0)),
+        pass_number=pass_number,
+        remaining=Bytes(stats.get("memory_remaining", 0)),
+        processed=Bytes(stats.get("memory_processed", 0)),
+        total=Bytes(stats["memory_total"]),
+        dirty_rate=BytesPerSecond(stats.get("memory_dirty_rate", 0) * stats.get("memory_page_size", 4096)),
+        expected_downtime=None if said_downtime is None else Milliseconds(said_downtime),
+        throttle=stats.get("auto_converge_throttle"),
+        passes=marks,
+    )
