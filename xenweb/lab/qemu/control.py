@@ -57,39 +57,53 @@ def conditions(layout: LabLayout) -> dict[str, HostCondition]:
 
 def remember_process(layout: LabLayout, pid: int) -> None:
     """Write down which process the lab is: a pid alone could later be somebody else's."""
-    layout.process.write_text(json.dumps({"pid": pid, "started": start_time(pid)}))
+    layout.process.write_text(json.dumps({"pid": pid, "identity": identity(pid)}))
 
 
 def running_process(layout: LabLayout) -> int | None:
     """Return the pid of the lab's process if it is still that very process."""
     try:
         known = json.loads(layout.process.read_text())
-        return int(known["pid"]) if start_time(int(known["pid"])) == known["started"] else None
+        return int(known["pid"]) if identity(int(known["pid"])) == known["identity"] else None
     except (OSError, ValueError, KeyError):
         return None
 
 
-def start_time(pid: int) -> int:
-    """Return when a process started, in clock ticks since boot; raise OSError when there is none."""
+def identity(pid: int) -> str:
+    """Return which process has this pid: the boot, and its start in clock ticks; raise OSError when there is none."""
     after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     if after_name[0] == "Z":
         msg = "it has ended"
         raise ProcessLookupError(msg)
-    return int(after_name[19])
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return f"{boot} {after_name[19]}"
 
 
 def end_process(layout: LabLayout) -> bool:
-    """End the lab's process, and with it everything in its namespaces; return whether there was one."""
+    """End the lab's process, and with it everything in its namespaces; return whether there was one.
+
+    What we started waits for the first process of the namespaces, and that one ends only after all others: so we end
+    the first process, and once ours is gone nothing is left.
+    """
     pid = running_process(layout)
     if pid is None:
         return False
-    os.kill(pid, signal.SIGKILL)
-    with contextlib.suppress(ChildProcessError):
-        os.waitpid(pid, 0)  # when it is our own child
+    for victim in _children(pid) or (pid,):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(victim, signal.SIGKILL)
     deadline = time.monotonic() + END_PATIENCE
     while running_process(layout) is not None:
         if time.monotonic() > deadline:
             msg = f"The lab's process {pid} does not end."
             raise LabError(msg)
         time.sleep(0.01)
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)  # when it was our own child
     return True
+
+
+def _children(pid: int) -> tuple[int, ...]:
+    try:
+        return tuple(int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+    except OSError:
+        return ()

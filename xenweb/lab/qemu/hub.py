@@ -23,7 +23,8 @@ from xenweb.lab.qemu.host import call, limit_rate
 from xenweb.lab.qemu.layout import HOSTS, HostSpec, LabLayout, host_spec
 from xenweb.lab.qemu.namespaces import HOST, environment, python_module
 
-LARGEST_CONSOLE: Final = 64 * 1024 * 1024
+LARGEST_CONSOLE: Final = 16 * 1024 * 1024  # eight hours of beats
+LONGEST_REQUEST: Final = 4096
 NAMESPACE_PATIENCE: Final = 5.0
 RATE: Final = re.compile(r"off|[1-9][0-9]{0,6}[kmg]bit")
 
@@ -69,9 +70,13 @@ class Cabinet:
                 cwd=folder.path,
             )
         self.hosts[spec.name] = process
-        _wait_for_own_network(process.pid)
-        self._plug(spec, process.pid)
-        self.order(spec, "attach")
+        try:
+            _wait_for_own_network(process.pid)
+            self._plug(spec, process.pid)
+            self.order(spec, "attach")
+        except (LabError, OSError, subprocess.CalledProcessError):
+            self.power(spec, "off")
+            raise
         self.link(spec, self.links.get(spec.name, "up"))
         self.rate(spec, self.rates.get(spec.name, "off"))
 
@@ -130,8 +135,9 @@ class Cabinet:
             if process.poll() is not None:
                 del self.hosts[name]
         for console in self.layout.consoles.glob("*.log"):
-            if console.stat().st_size > LARGEST_CONSOLE:
-                os.truncate(console, 0)  # QEMU appends, so it goes on at the new end
+            with contextlib.suppress(OSError):  # somebody may have removed it
+                if console.stat().st_size > LARGEST_CONSOLE:
+                    os.truncate(console, 0)  # QEMU appends, so it goes on at the new end
 
 
 def _cable(spec: HostSpec) -> str:
@@ -150,12 +156,12 @@ def _wait_for_own_network(pid: int) -> None:
     raise LabError(msg)
 
 
-def answer(cabinet: Cabinet, request: dict[str, str]) -> dict[str, object]:
+def answer(cabinet: Cabinet, request: dict[str, object]) -> dict[str, object]:
     """Carry out one command and return its answer: ``ok``, and ``error`` or ``hosts``."""
     try:
         if request.get("command") == "status":
             return {"ok": True, "hosts": cabinet.status()}
-        spec, wish = host_spec(request.get("host", "")), request.get("wish", "")
+        spec, wish = host_spec(str(request.get("host"))), str(request.get("wish"))
         match request.get("command"), wish:
             case "power", "on" | "off":
                 cabinet.power(spec, wish)
@@ -192,7 +198,9 @@ def serve(cabinet: Cabinet) -> None:
             with visitor, contextlib.suppress(OSError, ValueError):
                 visitor.settimeout(2.0)
                 with visitor.makefile("rw") as talk:
-                    talk.write(json.dumps(answer(cabinet, json.loads(talk.readline(65536)))) + "\n")
+                    request = json.loads(talk.readline(LONGEST_REQUEST))
+                    if isinstance(request, dict):
+                        talk.write(json.dumps(answer(cabinet, request)) + "\n")
 
 
 def main(folder: str) -> None:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -41,7 +41,10 @@ class LabHost:
 
 @dataclass(frozen=True, slots=True)
 class HostStatus:
-    """One host: its condition, whether its libvirt answers, and its guests by whether they run."""
+    """One host: its condition, and its guests by whether they run.
+
+    ``daemon`` is running, stopped, or silent: there, but not answering.
+    """
 
     name: str
     power: str
@@ -105,14 +108,15 @@ class Lab:
         ``rate`` limits every host's link when the lab starts. Takes 3 to 5 s, more the first time in a folder.
         """
         with self._locked():
-            if self.is_up:
+            if self._answers():
                 say(f"The lab in {self.layout.folder} is running; looking for what is missing.")
                 self._mend()
                 chosen = self._chosen_acceleration()
             else:
                 chosen = self._start(say, rate)
+            said = {guest.name: self._console_size(guest.name) for guest in GUESTS}
             started = hypervisors.fill_guests(self.layout, chosen)
-            self._wait_for_beats(started)
+            self._wait_for_beats({guest: said[guest] for guest in started})
             self._describe(chosen)
         say(f"{len(HOSTS)} hosts answer, {len(started)} guests started and heard.")
 
@@ -120,6 +124,17 @@ class Lab:
         """End the lab's process and thereby all it started; return whether there was one."""
         with self._locked():
             return control.end_process(self.layout)
+
+    def _answers(self) -> bool:
+        """Return whether the lab runs and obeys; end one that runs and does not, so that it can be started anew."""
+        if not self.is_up:
+            return False
+        try:
+            control.conditions(self.layout)
+        except LabError:
+            control.end_process(self.layout)
+            return False
+        return True
 
     def _start(self, say: Say, rate: str) -> acceleration.Acceleration:
         requirements.check()
@@ -191,19 +206,23 @@ class Lab:
             self.power(host.name, "on")
             self.daemon(host.name, "start")
 
-    def _wait_for_beats(self, guests: list[str]) -> None:
+    def _wait_for_beats(self, guests: dict[str, int]) -> None:
+        """Wait until every guest has beaten beyond what its console already held, given in bytes."""
         deadline = time.monotonic() + BEAT_PATIENCE
         silent = list(guests)
         while silent:
-            silent = [guest for guest in silent if not self._is_heard(guest)]
+            silent = [guest for guest in silent if not self._is_heard(guest, guests[guest])]
             if silent and time.monotonic() > deadline:
                 msg = f"No heartbeat from {', '.join(silent)} (see {self.layout.consoles})."
                 raise LabError(msg)
             time.sleep(0.02)
 
-    def _is_heard(self, guest: str) -> bool:
+    def _is_heard(self, guest: str, since: int) -> bool:
+        return self._console_size(guest) > since and bool(beats(self.console(guest), since))
+
+    def _console_size(self, guest: str) -> int:
         console = self.console(guest)
-        return console.exists() and bool(beats(console))
+        return console.stat().st_size if console.exists() else 0
 
     # --- doing things to hosts
 
@@ -237,7 +256,12 @@ class Lab:
         return tuple(self._host_status(host.name, conditions[host.name]) for host in HOSTS)
 
     def _host_status(self, name: str, condition: control.HostCondition) -> HostStatus:
-        found = hypervisors.found_guests(self.layout, name) if condition.daemon == "running" else []
+        found: list[hypervisors.FoundGuest] = []
+        if condition.daemon == "running":
+            try:
+                found = hypervisors.found_guests(self.layout, name)
+            except LabError:  # it has just started, or hangs
+                condition = replace(condition, daemon="silent")
         return HostStatus(
             name,
             **asdict(condition),
