@@ -29,6 +29,7 @@ NOT_ALLOWED = 4403
 TOO_BIG = 1009
 TOO_MANY = 1008
 TOO_SLOW = 1013
+BROKEN = 1011
 
 LARGEST_FRAME = 16 * 1024
 MOST_FRAMES_A_SECOND = 20
@@ -125,6 +126,10 @@ class BoardConsumer(AsyncWebsocketConsumer):
                 self.rung.clear()
         except TimeoutError:
             await self.close(TOO_SLOW)
+        except Exception:
+            # An open socket that tells nothing would look like a board at rest.
+            log.exception("a feed ended")
+            await self.close(BROKEN)
 
     async def _greet(self) -> None:
         since = _since(self.scope["query_string"])
