@@ -7,10 +7,13 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
+from websockets.typing import Origin
 
 from xenweb.lab.qemu.guests import BEAT_MS
 from xenweb.lab.qemu.heartbeat import is_gap_free, is_undamaged, longest_pause_ms
@@ -47,7 +50,10 @@ class Listener(threading.Thread):
         """Read frames until the socket ends."""
         url = self.stage.address.replace("http", "ws", 1) + "/ws/board"
         headers = {"Cookie": self.cookies}
-        with connect(url, origin=self.stage.address, additional_headers=headers) as socket:  # type: ignore[arg-type]
+        with (
+            suppress(ConnectionClosed),
+            connect(url, origin=Origin(self.stage.address), additional_headers=headers) as socket,
+        ):
             for text in socket:
                 self.frames.append(json.loads(text))
                 self.listening.set()

@@ -1,0 +1,1 @@
+"""Benchmarks: ratios within one run, the alternatives interleaved, raw samples kept."""

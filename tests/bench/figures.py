@@ -1,0 +1,56 @@
+"""Samples into figures, a table for people and a file for machines."""
+
+import json
+import os
+import platform
+import statistics
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+def percentile(samples: list[float], share: float) -> float:
+    """Answer the sample below which ``share`` (0..1) of all samples lie; the nearest rank."""
+    ordered = sorted(samples)
+    rank = max(0, min(len(ordered) - 1, round(share * len(ordered) + 0.5) - 1))
+    return ordered[rank]
+
+
+@dataclass
+class Figures:
+    """The figures of one run, each with its samples, its bound and what it is."""
+
+    rows: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def add(self, key: str, value: float, samples: list[float], *, bound: float | None = None, what: str) -> None:
+        """Keep one figure; ``bound`` is the most that it may be."""
+        self.rows[key] = {
+            "value": round(value, 3),
+            "bound": bound,
+            "what": what,
+            "n": len(samples),
+            "median": round(statistics.median(samples), 3),
+            "samples": [round(sample, 3) for sample in samples],
+        }
+
+    def table(self) -> str:
+        """Draw the figures for a person."""
+        lines = [f"{'figure':<34}{'value':>10}{'bound':>10}{'n':>6}   what"]
+        for key, row in self.rows.items():
+            bound = "–" if row["bound"] is None else f"≤ {row['bound']:g}"
+            lines.append(f"{key:<34}{row['value']:>10g}{bound:>10}{row['n']:>6}   {row['what']}")
+        return "\n".join(lines)
+
+    def write(self, path: Path, **conditions: str) -> None:
+        """Write figures by key, with their samples and the conditions of the run."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        said = {key: row["value"] for key, row in self.rows.items()}
+        load = os.getloadavg()[0]
+        said["conditions"] = {**conditions, "load": load, "python": platform.python_version(), "cpus": os.cpu_count()}
+        said["detail"] = self.rows
+        path.write_text(json.dumps(said, indent=1) + "\n")
+
+    @property
+    def missed(self) -> list[str]:
+        """Name the figures that are over their bound."""
+        return [key for key, row in self.rows.items() if row["bound"] is not None and row["value"] > row["bound"]]
