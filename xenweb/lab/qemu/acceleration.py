@@ -34,11 +34,14 @@ MOVE: Final = '{"execute":"qmp_capabilities"}\n{"execute":"migrate","arguments":
 def choose(layout: LabLayout, environment: Mapping[str, str] = os.environ) -> Acceleration:
     """Return what XENWEB_LAB_ACCEL says, or KVM where a guest really survives on it; needs the built guest."""
     wish = environment.get("XENWEB_LAB_ACCEL", "auto")
-    if wish == "kvm" or wish == "tcg":
-        return wish
-    if wish != "auto":
-        msg = f"XENWEB_LAB_ACCEL is {wish!r}; it may be auto, kvm or tcg."
-        raise LabError(msg)
+    match wish:
+        case "kvm" | "tcg":
+            return wish
+        case "auto":
+            pass
+        case _:
+            msg = f"XENWEB_LAB_ACCEL is {wish!r}; it may be auto, kvm or tcg."
+            raise LabError(msg)
     if not os.access("/dev/kvm", os.R_OK | os.W_OK):
         return "tcg"
     return "kvm" if _known_or_tried(layout) else "tcg"
@@ -96,9 +99,7 @@ def _becomes_true(process: subprocess.Popen[str], condition: Callable[[], bool])
 
 
 @contextlib.contextmanager
-def _qemu(
-    program: Path, acceleration: Acceleration, console: Path, *more: str
-) -> Iterator[subprocess.Popen[str]]:
+def _qemu(program: Path, acceleration: Acceleration, console: Path, *more: str) -> Iterator[subprocess.Popen[str]]:
     """Run one QEMU with the guest in namespaces like the lab's; orders go to its standard input."""
     arguments = "beat=50 fill=4 rate=100 flush=1"
     command = (

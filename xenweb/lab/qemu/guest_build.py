@@ -17,7 +17,7 @@ LINK: Final = (
 
 
 def build(program: Path) -> None:
-    """Write the guest to ``program`` unless it is newer than its source; raise LabUnavailableError without a compiler."""
+    """Write the guest to ``program`` unless it is newer than its source; raise LabUnavailableError if it cannot."""
     sources = (SOURCE / "pulse.c", SOURCE / "link.ld")
     if program.exists() and all(program.stat().st_mtime > source.stat().st_mtime for source in sources):
         return

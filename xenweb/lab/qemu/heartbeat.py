@@ -5,12 +5,15 @@ These are the witnesses of a move. Nothing here asks libvirt or QEMU.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
 SECTOR: Final = 512
 RING: Final = 1024
 SECTOR_MARK: Final = b"PULS"
+WORDS_OF_A_BEAT: Final = 6
+ALL_BITS: Final = 0xFFFFFFFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,7 @@ class Beat:
 def parse(line: str) -> Beat | None:
     """Return the beat a console line holds, or None: for other words and for a line not yet complete."""
     words = line.split(" ")
-    if len(words) != 6 or words[0] != "beat" or not line.endswith("\n"):
+    if len(words) != WORDS_OF_A_BEAT or words[0] != "beat" or not line.endswith("\n"):
         return None
     try:
         return Beat(*(int(word) for word in words[1:]))
@@ -68,7 +71,7 @@ def is_gap_free(all_beats: Sequence[Beat]) -> bool:
         and after.ticks > before.ticks
         and after.changed >= before.changed
         and after.disk >= before.disk
-        for before, after in zip(all_beats, all_beats[1:], strict=False)
+        for before, after in pairwise(all_beats)
     )
 
 
@@ -87,7 +90,7 @@ class Arrival:
 
 def largest_gap_ms(arrivals: Sequence[Arrival]) -> float | None:
     """Return the longest silence between two beats in ms, or None with fewer than two."""
-    gaps = [after.at - before.at for before, after in zip(arrivals, arrivals[1:], strict=False)]
+    gaps = [after.at - before.at for before, after in pairwise(arrivals)]
     return max(gaps) * 1000 if gaps else None
 
 
@@ -120,5 +123,5 @@ def _counter(ring: bytes, place: int) -> int | None:
     sector = ring[place * SECTOR : (place + 1) * SECTOR]
     counter = int.from_bytes(sector[4:8], "little")
     inverse = int.from_bytes(sector[12:16], "little")
-    right_place = counter % RING == place and counter ^ inverse == 0xFFFFFFFF
+    right_place = counter % RING == place and counter ^ inverse == ALL_BITS
     return counter if sector[:4] == SECTOR_MARK and right_place else None

@@ -80,8 +80,8 @@ class Host:
             "XDG_CACHE_HOME": folder.cache,
             "XDG_DATA_HOME": folder.path / "data",
         }
-        command = (*ORDINARY_USER, LIBVIRTD, "--config", str(folder.daemon_config))
-        command = (*command, "--pid-file", str(folder.run / "libvirtd.pid"))
+        files = ("--config", str(folder.daemon_config), "--pid-file", str(folder.run / "libvirtd.pid"))
+        command = (*ORDINARY_USER, LIBVIRTD, *files)
         nothing = (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)
         to_log = (os.POSIX_SPAWN_DUP2, 2, 1)
         self.daemon = os.posix_spawnp(
@@ -147,16 +147,15 @@ def serve(host: Host) -> None:
     reading, writing = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
-    orders = sys.stdin
     with selectors.DefaultSelector() as ready:
         ready.register(reading, selectors.EVENT_READ)
-        ready.register(orders, selectors.EVENT_READ)
+        ready.register(sys.stdin, selectors.EVENT_READ)
         while True:
             for key, _ in ready.select(LOOK_EVERY):
-                if key.fileobj is not orders:
+                if key.fd == reading:
                     os.read(reading, 4096)
                     continue
-                order = orders.readline()
+                order = sys.stdin.readline()
                 if not order:
                     return
                 print(host.obey(order.strip()), flush=True)

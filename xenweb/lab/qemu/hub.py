@@ -145,11 +145,11 @@ def _cable(spec: HostSpec) -> str:
 
 
 def _wait_for_own_network(pid: int) -> None:
-    ours = os.readlink("/proc/self/ns/net")
+    ours = Path("/proc/self/ns/net").readlink()
     deadline = time.monotonic() + NAMESPACE_PATIENCE
     while time.monotonic() < deadline:
         with contextlib.suppress(OSError):
-            if os.readlink(f"/proc/{pid}/ns/net") != ours:
+            if Path(f"/proc/{pid}/ns/net").readlink() != ours:
                 return
         time.sleep(0.005)
     msg = "A host got no namespaces of its own."

@@ -65,7 +65,8 @@ def found_guests(layout: LabLayout, host: str) -> list[FoundGuest]:
     """Return all guests a host knows, halted ones too."""
     with connected(layout, host) as connection:
         return [
-            FoundGuest(guest.name(), guest.UUIDString(), bool(guest.isActive())) for guest in connection.listAllDomains()
+            FoundGuest(guest.name(), guest.UUIDString(), bool(guest.isActive()))
+            for guest in connection.listAllDomains()
         ]
 
 

@@ -196,7 +196,7 @@ def claim(folder: Path) -> LabLayout:
     Raises LabError when it is somebody else's or holds something that is not a lab,
     because a lab removes what an earlier lab left behind.
     """
-    folder = Path(os.path.abspath(folder))
+    folder = Path(os.path.abspath(folder))  # noqa: PTH100 - a link must stay one, to be seen below
     check_path(folder)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

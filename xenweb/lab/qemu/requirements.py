@@ -22,7 +22,7 @@ PROGRAMS: Final = {
 KERNEL_STEPS: Final = (
     ("ip link add b0 type bridge", "bridges in the kernel (CONFIG_BRIDGE)"),
     ("ip link add v0 type veth peer name v1", "veth pairs in the kernel (CONFIG_VETH)"),
-    ("tc qdisc add dev v0 root tbf rate 40mbit burst 64kb latency 50ms", "the tbf queue in the kernel (CONFIG_NET_SCH_TBF)"),
+    ("tc qdisc add dev v0 root tbf rate 40mbit burst 64kb latency 50ms", "the tbf queue (CONFIG_NET_SCH_TBF)"),
     ("mount --bind /etc/hosts /etc/hosts", "bind mounts in its own namespace"),
     (" ".join((*ORDINARY_USER, "true")), "a user namespace inside a user namespace"),
 )  # fmt: skip

@@ -1,7 +1,6 @@
 """``manage.py lab``: a thin shell over xenweb.lab.qemu, which knows no Django."""
 
-from argparse import ArgumentParser
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from typing import Any, ClassVar
 
 from django.core.management.base import BaseCommand, CommandError
