@@ -13,7 +13,15 @@ from xenweb.audit.selectors import AuditFilters, audit_page_for
 from xenweb.audit.services import record
 from xenweb.core.evidence import GENESIS, Content, Link, canonical, chained, first_break
 
-HOSTILE = ("<script>alert(1)</script>", "a\x00b", "\ud800", "x" * 70_000, "\r\nSet-Cookie: a=b", "‮gnp.exe", "=cmd|'/C calc'")
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "a\x00b",
+    "\ud800",
+    "x" * 70_000,
+    "\r\nSet-Cookie: a=b",
+    "‮gnp.exe",
+    "=cmd|'/C calc'",
+)
 
 
 def write(count: int = 3, **changes: object) -> list[int]:
@@ -58,7 +66,7 @@ def test_the_database_refuses_to_change_or_drop_a_record(change) -> None:
     ("statement", "place"),
     [
         ("UPDATE audit_auditrecord SET actor = 'eve' WHERE sequence = 2", 2),
-        ("UPDATE audit_auditrecord SET facts = '{\"target\":\"host-b\"}' WHERE sequence = 1", 1),
+        ('UPDATE audit_auditrecord SET facts = \'{"target":"host-b"}\' WHERE sequence = 1', 1),
         ("UPDATE audit_auditrecord SET at = '2020-01-01 00:00:00' WHERE sequence = 3", 3),
         ("DELETE FROM audit_auditrecord WHERE sequence = 2", 2),
         ("DELETE FROM audit_auditrecord WHERE sequence = 3", 3),
@@ -125,7 +133,8 @@ def test_filters_narrow_and_teams_limit() -> None:
 
 
 facts = st.dictionaries(
-    st.text(max_size=5), st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=9)
+    st.text(max_size=5),
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=9),
 )
 
 

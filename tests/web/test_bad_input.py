@@ -49,7 +49,9 @@ def state(world: World) -> object:
 
 
 @pytest.mark.parametrize("key", NO_KEYS)
-@pytest.mark.parametrize("path", ["/api/v1/vms/{}", "/api/v1/vms/{}/verdicts", "/api/v1/hosts/{}", "/api/v1/migrations/{}"])
+@pytest.mark.parametrize(
+    "path", ["/api/v1/vms/{}", "/api/v1/vms/{}/verdicts", "/api/v1/hosts/{}", "/api/v1/migrations/{}"]
+)
 def test_what_is_no_id_is_not_found(world: World, path: str, key: str) -> None:
     answer = world.program("admin").get(path.format(key))
     assert answer.status_code == 404
@@ -93,7 +95,9 @@ def test_vms_and_hosts_are_found_by_id_and_by_uuid_in_either_case(world: World) 
         ({"__proto__": {}}, 422, "invalid"),
     ],
 )
-def test_a_wrong_move_is_refused_with_its_reason(world: World, change: dict[str, object], status: int, code: str) -> None:
+def test_a_wrong_move_is_refused_with_its_reason(
+    world: World, change: dict[str, object], status: int, code: str
+) -> None:
     before = state(world)
     body = {"vm": world.board.vm.pk, "target": world.board.target.pk} | change
     answer = world.program("admin").post("/api/v1/migrations", body, content_type=JSON)
@@ -183,7 +187,9 @@ def test_a_body_that_cannot_be_read_is_refused(world: World, raw: str) -> None:
     assert not Migration.objects.exists()
 
 
-@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/xml"])
+@pytest.mark.parametrize(
+    "kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/xml"]
+)
 def test_only_json_is_taken(world: World, kind: str) -> None:
     body = json.dumps({"vm": world.board.vm.pk, "target": world.board.target.pk})
     answer = world.program("admin").post("/api/v1/migrations", body, content_type=kind)
@@ -247,7 +253,20 @@ def test_migrations_and_history_are_filtered(world: World) -> None:
     assert records[0]["actor"] == "admin"
 
 
-@pytest.mark.parametrize("uri", ["file:///etc/passwd", "qemu+ext://h/system", "qemu+ssh://h/system?command=id", "test:///default", "http://169.254.169.254/", "", "\r\nHost: x", "-oProxyCommand=id", "x" * 501])
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "file:///etc/passwd",
+        "qemu+ext://h/system",
+        "qemu+ssh://h/system?command=id",
+        "test:///default",
+        "http://169.254.169.254/",
+        "",
+        "\r\nHost: x",
+        "-oProxyCommand=id",
+        "x" * 501,
+    ],
+)
 def test_a_host_address_of_no_allowed_form_is_refused(world: World, uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from xenweb.inventory.models import Pool
 
@@ -267,7 +286,16 @@ def test_a_credential_is_never_read_back(world: World) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "../../etc/passwd", "a\r\nb", "‮gnp", "x" * 255, "=cmd|'/C calc'", "%s%n"],
+    [
+        "<script>alert(1)</script>",
+        '"><img src=x onerror=alert(1)>',
+        "../../etc/passwd",
+        "a\r\nb",
+        "‮gnp",
+        "x" * 255,
+        "=cmd|'/C calc'",
+        "%s%n",
+    ],
 )
 def test_hostile_names_pass_as_data_and_never_as_markup(world: World, name: str) -> None:
     VirtualMachine.objects.filter(pk=world.board.vm.pk).update(name=name)
@@ -289,7 +317,9 @@ def test_a_wrong_method_is_told_which_are_right(world: World, method: str) -> No
     assert set(answer.headers["Allow"].split(", ")) == {"GET", "POST"}
 
 
-@pytest.mark.parametrize("path", ["/api/v1/nothing", "/api/v1/", "/api/v2/vms", "/api/v1/vms/1/../../me", "/api/v1/docs"])
+@pytest.mark.parametrize(
+    "path", ["/api/v1/nothing", "/api/v1/", "/api/v2/vms", "/api/v1/vms/1/../../me", "/api/v1/docs"]
+)
 def test_an_address_where_nothing_is_answers_a_problem(world: World, path: str) -> None:
     answer = world.program("admin").get(path)
     assert answer.status_code == 404

@@ -39,7 +39,9 @@ def test_a_forged_csrf_token_is_refused(world: World, token: str) -> None:
     assert not Migration.objects.exists()
 
 
-@pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://testserver.evil.example", "http://testserver:81"])
+@pytest.mark.parametrize(
+    "origin", ["http://evil.example", "null", "http://testserver.evil.example", "http://testserver:81"]
+)
 def test_a_right_csrf_token_from_a_foreign_origin_is_refused(world: World, origin: str) -> None:
     browser = world.browser("admin")
     token = csrf_of(browser)

@@ -13,7 +13,10 @@ from xenweb.livemigration.models import Migration
 @pytest.mark.parametrize("path", ["/api/v1/vms/{}", "/api/v1/vms/{}/verdicts", "/api/v1/migrations?vm={}"])
 def test_a_foreign_vm_and_an_unknown_one_get_the_same_bytes(world: World, path: str) -> None:
     stranger = world.program("stranger")
-    for foreign, unknown in ((world.board.vm.pk, 999_999), (world.board.vm.uuid, "9" * 8 + "-0000-4000-8000-" + "0" * 12)):
+    for foreign, unknown in (
+        (world.board.vm.pk, 999_999),
+        (world.board.vm.uuid, "9" * 8 + "-0000-4000-8000-" + "0" * 12),
+    ):
         first, second = stranger.get(path.format(foreign)), stranger.get(path.format(unknown))
         assert first.status_code == second.status_code == 404
         assert first.content == second.content
@@ -75,7 +78,9 @@ def test_an_auditor_reads_everything(world: World) -> None:
     board = auditor.get("/api/v1/board").json()
     assert {vm["team"] for vm in board["vms"]} == {"Shop", "Data"}
     assert [item["id"] for item in board["migrations"]] == [migration.id]
-    assert auditor.get("/api/v1/audit?action=migration_request").json()["items"][0]["subject_name"] == world.board.vm.name
+    assert (
+        auditor.get("/api/v1/audit?action=migration_request").json()["items"][0]["subject_name"] == world.board.vm.name
+    )
 
 
 def test_an_auditor_is_offered_no_change_and_can_make_none(world: World) -> None:

@@ -65,10 +65,10 @@ _REFUSALS: dict[Action, str] = {
 def decide(actor: Actor, action: Action, team: int | None = None) -> Decision:
     """Say whether ``actor`` may do ``action`` to a thing of ``team`` (None: of no team)."""
     for role in sorted(actor.roles & _EVERYWHERE[action]):
-        return Decision(True, role.value, f"{actor.username} is {role.value.replace('_', ' ')}.")
+        return Decision(allowed=True, code=role.value, reason=f"{actor.username} is {role.value.replace('_', ' ')}.")
     if team is not None and action in _IN_OWN_TEAM and _leads(actor, team):
-        return Decision(True, Role.TEAM_LEAD.value, f"{actor.username} leads the team.")
-    return Decision(False, f"may_not_{action.value}", _REFUSALS[action])
+        return Decision(allowed=True, code=Role.TEAM_LEAD.value, reason=f"{actor.username} leads the team.")
+    return Decision(allowed=False, code=f"may_not_{action.value}", reason=_REFUSALS[action])
 
 
 def _leads(actor: Actor, team: int) -> bool:

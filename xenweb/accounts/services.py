@@ -33,7 +33,8 @@ def user_create(username: str, password: str, name: str = "") -> int:
 def user_disable(username: str) -> None:
     """Close the door to a user; open sockets end within seconds."""
     if not User.objects.filter(username=username).update(is_active=False):
-        raise NobodyNamedError(f"There is no user {username}.", username=username)
+        msg = f"There is no user {username}."
+        raise NobodyNamedError(msg, username=username)
 
 
 def team_create(name: str) -> int:
@@ -46,12 +47,14 @@ def role_bind(username: str, role: str, team_name: str | None = None) -> None:
     """Give a user a role; a team lead's needs the team's name."""
     user = User.objects.filter(username=username).first()
     if user is None:
-        raise NobodyNamedError(f"There is no user {username}.", username=username)
+        msg = f"There is no user {username}."
+        raise NobodyNamedError(msg, username=username)
     team = None
     if team_name is not None:
         team = Team.objects.filter(name=team_name).first()
         if team is None:
-            raise NobodyNamedError(f"There is no team {team_name}.", team=team_name)
+            msg = f"There is no team {team_name}."
+            raise NobodyNamedError(msg, team=team_name)
     RoleBinding.objects.get_or_create(user=user, role=Role(role).value, team=team)
 
 

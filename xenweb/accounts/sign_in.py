@@ -45,7 +45,8 @@ def attempt_begin(username: str, address: str, request_id: str) -> int:
             _record(username, "refused", "Too many sign-ins failed.", address, request_id)
     if attempt is None or excess == 0:
         seconds = int(WINDOW.total_seconds())
-        raise SignInLimitedError("Too many sign-ins failed. Wait five minutes, then try again.", seconds=seconds)
+        msg = "Too many sign-ins failed. Wait five minutes, then try again."
+        raise SignInLimitedError(msg, seconds=seconds)
     return attempt.pk
 
 
@@ -68,7 +69,7 @@ def sign_out_record(username: str, address: str, request_id: str) -> None:
 
 
 def _record(  # noqa: PLR0913
-    username: str, outcome: str, reason: str, address: str, request_id: str, action: str = "sign_in"
+    username: str, outcome: str, reason: str, address: str, request_id: str, *, action: str = "sign_in"
 ) -> None:
     name = _known(username)
     record(

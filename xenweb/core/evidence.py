@@ -8,8 +8,10 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from xenweb.core.placement import Fact
+if TYPE_CHECKING:
+    from xenweb.core.placement import Fact
 
 Content = Mapping[str, "Fact | Content"]
 

@@ -23,7 +23,8 @@ def _database(url: str) -> dict[str, Any]:
         return {**config, "OPTIONS": {**config.get("OPTIONS", {}), **_SQLITE_OPTIONS}}
     if engine.endswith("postgresql"):
         return {**config, "CONN_HEALTH_CHECKS": True}
-    raise ImproperlyConfigured("DATABASE_URL must begin with sqlite:/// or postgres://.")
+    msg = "DATABASE_URL must begin with sqlite:/// or postgres://."
+    raise ImproperlyConfigured(msg)
 
 
 DATABASES = {"default": _database(ENVIRONMENT.database_url)}

@@ -37,9 +37,11 @@ def _data_folder(text: str) -> Path:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise ImproperlyConfigured(f"XENWEB_DATA: the folder {folder} cannot be made ({error.strerror}).") from error
+        msg = f"XENWEB_DATA: the folder {folder} cannot be made ({error.strerror})."
+        raise ImproperlyConfigured(msg) from error
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise ImproperlyConfigured(f"XENWEB_DATA: the folder {folder} cannot be written to.")
+        msg = f"XENWEB_DATA: the folder {folder} cannot be written to."
+        raise ImproperlyConfigured(msg)
     return folder
 
 
@@ -68,9 +70,11 @@ def _credential_keys(path: Path) -> tuple[str, ...]:
         try:
             Fernet(key)
         except ValueError as error:
-            raise ImproperlyConfigured(f"{path} must hold one Fernet key a line, newest first.") from error
+            msg = f"{path} must hold one Fernet key a line, newest first."
+            raise ImproperlyConfigured(msg) from error
     if not keys:
-        raise ImproperlyConfigured(f"{path} is empty: it must hold one Fernet key a line, newest first.")
+        msg = f"{path} is empty: it must hold one Fernet key a line, newest first."
+        raise ImproperlyConfigured(msg)
     return keys
 
 
@@ -82,27 +86,31 @@ def _origin(text: str) -> str:
         port = -1
     plain = f"{parts.scheme}://{parts.netloc}"
     if parts.scheme not in {"http", "https"} or not parts.hostname or port == -1 or text.rstrip("/") != plain:
-        raise ImproperlyConfigured(f"XENWEB_ORIGINS: {text!r} is not an origin such as https://xenweb.example:8443.")
+        msg = f"XENWEB_ORIGINS: {text!r} is not an origin such as https://xenweb.example:8443."
+        raise ImproperlyConfigured(msg)
     return plain.lower()
 
 
 def _redis_url(text: str) -> str:
     if urlsplit(text).scheme not in {"unix", "redis", "rediss"}:
-        raise ImproperlyConfigured("REDIS_URL must begin with unix://, redis:// or rediss://.")
+        msg = "REDIS_URL must begin with unix://, redis:// or rediss://."
+        raise ImproperlyConfigured(msg)
     return text
 
 
 def _log_level(text: str) -> str:
     level = text.upper()
     if level not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
-        raise ImproperlyConfigured("XENWEB_LOG_LEVEL must be debug, info, warning or error.")
+        msg = "XENWEB_LOG_LEVEL must be debug, info, warning or error."
+        raise ImproperlyConfigured(msg)
     return level
 
 
 def _truth(env: environ.Env, name: str) -> bool:
     text = str(env.str(name, default="0")).strip().lower()
     if text not in {"0", "1", "true", "false", "yes", "no", "on", "off", ""}:
-        raise ImproperlyConfigured(f"{name} must be 1 or 0, not {text!r}.")
+        msg = f"{name} must be 1 or 0, not {text!r}."
+        raise ImproperlyConfigured(msg)
     return text in {"1", "true", "yes", "on"}
 
 

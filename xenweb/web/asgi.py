@@ -1,19 +1,20 @@
 """The door of the web edge: HTTP to Django, the one socket to the board."""
 
 import os
-from typing import Any
+from typing import Any, cast
 
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "xenweb.settings")
 _django = get_asgi_application()
 
+from asgiref.typing import ASGI3Application  # noqa: E402
 from channels.sessions import CookieMiddleware  # noqa: E402
 
 from xenweb.web.consumers import BoardConsumer  # noqa: E402
 from xenweb.web.limits import BodyLimit  # noqa: E402
 
-_http = BodyLimit(_django)
+_http = BodyLimit(cast("ASGI3Application", _django))
 _board = CookieMiddleware(BoardConsumer.as_asgi())
 
 

@@ -5,7 +5,7 @@ import contextlib
 import logging
 import time
 from collections import deque
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 from channels.db import database_sync_to_async
@@ -14,13 +14,15 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from redis.exceptions import RedisError
 
-from xenweb.accounts.policy import Actor
 from xenweb.realtime.events import FRAME, Frame, HelloFrame
 from xenweb.realtime.publish import GROUP
 from xenweb.realtime.selectors import head
 from xenweb.web import feed
 from xenweb.web.origins import origin_is_ours
 from xenweb.web.presence import Credentials, actor_of, bearer_of
+
+if TYPE_CHECKING:
+    from xenweb.accounts.policy import Actor
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +43,7 @@ GATHER = 0.03
 """Seconds in which events gather after a delivery, so that a flood becomes few frames."""
 SEND_WITHIN = 20.0
 LARGEST_SEQUENCE = 2**63 - 1
+LONGEST_SEQUENCE = len(str(LARGEST_SEQUENCE))
 
 
 class BoardConsumer(AsyncWebsocketConsumer):
@@ -171,6 +174,6 @@ class BoardConsumer(AsyncWebsocketConsumer):
 
 def _since(query: bytes) -> int | None:
     text = parse_qs(query.decode("latin-1")).get("since", [""])[-1]
-    if not (text.isascii() and text.isdigit()) or len(text) > 19:
+    if not (text.isascii() and text.isdigit()) or len(text) > LONGEST_SEQUENCE:
         return None
     return min(int(text), LARGEST_SEQUENCE)

@@ -14,6 +14,7 @@ from asgiref.typing import (
 from xenweb.web.errors import MEDIA_TYPE, problem_bytes
 
 LARGEST_BODY = 64 * 1024
+LONGEST_LENGTH = 12
 
 
 class BodyLimit:
@@ -39,7 +40,7 @@ class BodyLimit:
 
 def _announces_too_much(scope: HTTPScope) -> bool:
     lengths = [value for name, value in scope["headers"] if name == b"content-length"]
-    return any(not value.isdigit() or len(value) > 12 or int(value) > LARGEST_BODY for value in lengths)
+    return any(not value.isdigit() or len(value) > LONGEST_LENGTH or int(value) > LARGEST_BODY for value in lengths)
 
 
 async def _read(receive: ASGIReceiveCallable) -> bytes | None:

@@ -2,15 +2,17 @@
 
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from django.contrib.auth import get_user
 from django.contrib.sessions.backends.db import SessionStore
-from django.http import HttpRequest
 
 from xenweb.accounts.policy import Actor
 from xenweb.accounts.selectors import actor_for
 from xenweb.accounts.services import actor_for_token
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,43 +4,41 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='AuditHead',
+            name="AuditHead",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('sequence', models.BigIntegerField(default=0)),
-                ('hash', models.CharField(max_length=64)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("sequence", models.BigIntegerField(default=0)),
+                ("hash", models.CharField(max_length=64)),
             ],
         ),
         migrations.CreateModel(
-            name='AuditRecord',
+            name="AuditRecord",
             fields=[
-                ('sequence', models.BigIntegerField(primary_key=True, serialize=False)),
-                ('at', models.DateTimeField(db_index=True)),
-                ('actor', models.CharField(db_index=True, max_length=150)),
-                ('action', models.CharField(max_length=40)),
-                ('outcome', models.CharField(max_length=20)),
-                ('subject_kind', models.CharField(max_length=20)),
-                ('subject_id', models.CharField(max_length=64)),
-                ('subject_name', models.CharField(max_length=255)),
-                ('team', models.BigIntegerField(db_index=True, null=True)),
-                ('team_name', models.CharField(max_length=150)),
-                ('reason', models.CharField(max_length=1000)),
-                ('facts', models.TextField()),
-                ('request_id', models.CharField(max_length=64)),
-                ('previous_hash', models.CharField(max_length=64)),
-                ('hash', models.CharField(max_length=64)),
+                ("sequence", models.BigIntegerField(primary_key=True, serialize=False)),
+                ("at", models.DateTimeField(db_index=True)),
+                ("actor", models.CharField(db_index=True, max_length=150)),
+                ("action", models.CharField(max_length=40)),
+                ("outcome", models.CharField(max_length=20)),
+                ("subject_kind", models.CharField(max_length=20)),
+                ("subject_id", models.CharField(max_length=64)),
+                ("subject_name", models.CharField(max_length=255)),
+                ("team", models.BigIntegerField(db_index=True, null=True)),
+                ("team_name", models.CharField(max_length=150)),
+                ("reason", models.CharField(max_length=1000)),
+                ("facts", models.TextField()),
+                ("request_id", models.CharField(max_length=64)),
+                ("previous_hash", models.CharField(max_length=64)),
+                ("hash", models.CharField(max_length=64)),
             ],
             options={
-                'ordering': ['sequence'],
-                'indexes': [models.Index(fields=['subject_kind', 'subject_id'], name='audit_subject')],
+                "ordering": ["sequence"],
+                "indexes": [models.Index(fields=["subject_kind", "subject_id"], name="audit_subject")],
             },
         ),
     ]

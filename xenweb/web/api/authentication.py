@@ -21,7 +21,8 @@ class ActorRequest(HttpRequest):
 
 def _with_role(actor: Actor | None) -> Actor | None:
     if actor is not None and not actor.roles:
-        raise NoRoleError(f"{actor.username} has no role yet.")
+        msg = f"{actor.username} has no role yet."
+        raise NoRoleError(msg)
     return actor
 
 
@@ -39,7 +40,8 @@ class SessionCookie(APIKeyCookie):
         if key is None or "Authorization" in request.headers or not request.user.is_authenticated:
             return None
         if check_csrf(request) is not None:
-            raise CsrfRefusedError("This change did not come from a page of ours.")
+            msg = "This change did not come from a page of ours."
+            raise CsrfRefusedError(msg)
         return _with_role(actor_for(request.user.pk))
 
 

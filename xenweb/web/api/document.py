@@ -1,5 +1,6 @@
 """The API object and the document that describes it, event frames included."""
 
+from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
@@ -34,7 +35,7 @@ class DocumentedApi(NinjaAPI):
 
 def _name_problems(responses: dict[int, dict[str, Any]]) -> None:
     for status, response in responses.items():
-        if status >= 400 and "content" in response:
+        if status >= HTTPStatus.BAD_REQUEST and "content" in response:
             response["content"] = {errors.MEDIA_TYPE: response["content"]["application/json"]}
 
 

@@ -29,7 +29,8 @@ def _filters(actor: Actor, query: AuditQuery) -> AuditFilters:
 def audit_list(request: ActorRequest, query: Query[AuditQuery]) -> AuditPage:
     """List the records that the actor may read, newest first."""
     if not may_somewhere(request.auth, Action.READ_HISTORY):
-        raise HistoryForbiddenError("Only administrators, auditors and team leads read the history.")
+        msg = "Only administrators, auditors and team leads read the history."
+        raise HistoryForbiddenError(msg)
     before = int(query.cursor) if query.cursor else None
     items, following = audit_page_for(
         _filters(request.auth, query), before=before, limit=query.limit, names=team_names()

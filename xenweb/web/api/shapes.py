@@ -31,7 +31,8 @@ def _in_utc(moment: datetime) -> datetime:
     try:
         return moment.astimezone(UTC)
     except OverflowError as error:
-        raise ValueError("This moment cannot be told in UTC.") from error
+        msg = "This moment cannot be told in UTC."
+        raise ValueError(msg) from error
 
 
 Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
@@ -160,5 +161,3 @@ def page_of(items: Sequence[Item], paging: Paging) -> tuple[list[Item], str | No
     rest = sorted((item for item in items if item.id > after), key=lambda item: item.id)
     page = rest[: paging.limit]
     return page, str(page[-1].id) if len(rest) > len(page) else None
-
-

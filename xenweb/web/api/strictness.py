@@ -18,12 +18,14 @@ from xenweb.web.refusals import QueryRefusedError
 def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     read = dict(pairs)
     if len(read) != len(pairs):
-        raise ValueError("a field is there twice")
+        msg = "a field is there twice"
+        raise ValueError(msg)
     return read
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
+    msg = f"{name} is not JSON"
+    raise ValueError(msg)
 
 
 class StrictParser(Parser):
@@ -40,7 +42,8 @@ class StrictParser(Parser):
         """Read a query; raise QueryRefusedError for a scalar that is there twice."""
         for name in data:
             if name not in list_fields and len(data.getlist(name)) > 1:
-                raise QueryRefusedError("A parameter of the query is there twice.", parameter=name[:100])
+                msg = "A parameter of the query is there twice."
+                raise QueryRefusedError(msg, parameter=name[:100])
         return super().parse_querydict(data, list_fields, request)
 
 
@@ -64,7 +67,8 @@ def only_known_parameters(operation: Callable[..., Any]) -> Callable[..., Any]:
         known = set(type(query).model_fields) if isinstance(query, BaseModel) else set()
         for name in request.GET:
             if name not in known:
-                raise QueryRefusedError("The query has a parameter that is not known here.", parameter=name[:100])
+                msg = "The query has a parameter that is not known here."
+                raise QueryRefusedError(msg, parameter=name[:100])
         return operation(request, *args, **kwargs)
 
     return strict
