@@ -113,6 +113,28 @@ def test_the_big_guest_does_not_fit_on_the_small_host(lab: Lab) -> None:
     assert free_memory(lab, "host-c") < 1024 * MIB < free_memory(lab, "host-a")
 
 
+def busy_share(lab: Lab, host: str, seconds: float) -> float:
+    """Return how many CPUs a host kept busy during some seconds, as libvirt tells it."""
+    connection = libvirt.openReadOnly(lab.uri(host))
+    try:
+        before, start = connection.getCPUStats(libvirt.VIR_NODE_CPU_STATS_ALL_CPUS), time.monotonic()
+        time.sleep(seconds)
+        after, end = connection.getCPUStats(libvirt.VIR_NODE_CPU_STATS_ALL_CPUS), time.monotonic()
+        return float(after["user"] - before["user"]) / 1e9 / (end - start)
+    finally:
+        connection.close()
+
+
+def test_a_host_shows_its_own_work_and_not_the_machines(lab: Lab) -> None:
+    burner = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        quiet = busy_share(lab, "host-c", 2)
+    finally:
+        burner.kill()
+        burner.wait()
+    assert 0 < quiet < 0.5, "the burner outside is not the host's work"
+
+
 def test_a_guest_moves_live_and_misses_no_beat(lab: Lab) -> None:
     free = free_memory(lab, "host-b")
     arrivals = move(lab, "dns-1", "host-b")

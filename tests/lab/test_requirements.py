@@ -18,6 +18,11 @@ def test_a_missing_program_is_named(absent: str) -> None:
     assert str(error.value).endswith("is not on this machine.")
 
 
+def test_a_missing_python_binding_is_named() -> None:
+    with pytest.raises(LabUnavailableError, match="pip install libvirt-python"):
+        check(which=lambda program: program, run=lambda _: 0, find_module=lambda _: None)
+
+
 @pytest.mark.parametrize(("step", "words"), list(enumerate(words for _, words in KERNEL_STEPS)))
 def test_a_kernel_that_lacks_one_thing_is_told_which(step: int, words: str) -> None:
     with pytest.raises(LabUnavailableError) as error:

@@ -2,7 +2,8 @@
 
 It is pid 1 of the host's namespaces: when it ends, the kernel ends the libvirt daemon and every guest, which is what
 a power cut is. It starts libvirtd, buries dead QEMUs at once (libvirt waits for that: without it each move takes a
-second longer), and keeps the host's /proc/meminfo true. Orders come as lines on standard input, one answer each.
+second longer), and lets the host see its own memory and work in /proc instead of the machine's. Orders come as lines
+on standard input, one answer each.
 """
 
 import contextlib
@@ -18,8 +19,10 @@ from typing import Final
 from xenweb.lab.qemu.layout import HostFolder, HostSpec, LabLayout, host_spec
 from xenweb.lab.qemu.memory import meminfo, promised_memory
 from xenweb.lab.qemu.namespaces import ORDINARY_USER
+from xenweb.lab.qemu.processor import LoadMeter
 
 LIBVIRTD: Final = "libvirtd"
+PROC: Final = Path("/proc")
 LOOK_EVERY: Final = 0.5
 
 
@@ -31,7 +34,7 @@ class Host:
         self.spec = spec
         self.folder: HostFolder = layout.host(spec.name)
         self.daemon: int | None = None
-        self.promised = -1
+        self.meter = LoadMeter(PROC)
 
     def obey(self, order: str) -> str:
         """Carry out one order and return ``ok``, or what went wrong."""
@@ -56,10 +59,11 @@ class Host:
     def attach(self) -> None:
         """Make the namespaces look like a host, and start libvirt; the hub has just plugged in eth0."""
         socket.sethostname(self.spec.name)
-        self.show_memory()
+        self.show_itself()
         for real, seen in (
             (self.folder.disks, self.layout.local),
-            (self.folder.meminfo, Path("/proc/meminfo")),
+            (self.folder.meminfo, PROC / "meminfo"),
+            (self.folder.stat, PROC / "stat"),
             (self.layout.names, Path("/etc/hosts")),
         ):
             call("mount", "--bind", str(real), str(seen))
@@ -112,21 +116,19 @@ class Host:
                     self.daemon = None
                     print(f"libvirtd ended with status {status}", file=sys.stderr, flush=True)
 
-    def show_memory(self) -> None:
-        """Rewrite what the host sees as /proc/meminfo when its guests have changed.
+    def show_itself(self) -> None:
+        """Rewrite what the host sees as /proc/meminfo and /proc/stat: its own memory and its own work."""
+        rewrite(self.folder.meminfo, meminfo(self.spec.memory, promised_memory(PROC)))
+        rewrite(self.folder.stat, self.meter.stat())
 
-        The file is bind-mounted, so it keeps its inode and is rewritten in place, in one write of constant length.
-        """
-        promised = promised_memory(Path("/proc"))
-        if promised == self.promised:
-            return
-        self.promised = promised
-        text = meminfo(self.spec.memory, promised).encode()
-        handle = os.open(self.folder.meminfo, os.O_WRONLY | os.O_CREAT, 0o600)
-        try:
-            os.pwrite(handle, text, 0)
-        finally:
-            os.close(handle)
+
+def rewrite(path: Path, text: str) -> None:
+    """Replace a bind-mounted file's text by one of the same length: in place, to keep its inode, in one write."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+    try:
+        os.pwrite(handle, text.encode(), 0)
+    finally:
+        os.close(handle)
 
 
 def call(*command: str) -> None:
@@ -160,7 +162,7 @@ def serve(host: Host) -> None:
                     return
                 print(host.obey(order.strip()), flush=True)
             host.bury_the_dead()
-            host.show_memory()
+            host.show_itself()
 
 
 def main(folder: str, name: str) -> None:

@@ -9,15 +9,16 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final
-
-import libvirt
+from typing import TYPE_CHECKING, Final
 
 from xenweb.lab.qemu.acceleration import Acceleration
 from xenweb.lab.qemu.descriptions import disk_file, guest_xml, repositories
-from xenweb.lab.qemu.errors import LabError
+from xenweb.lab.qemu.errors import LabError, LabUnavailableError
 from xenweb.lab.qemu.guests import DISK_MIB, GUESTS, GuestSpec
 from xenweb.lab.qemu.layout import HOSTS, MIB, HostSpec, LabLayout
+
+if TYPE_CHECKING:
+    import libvirt
 
 DAEMON_PATIENCE: Final = 30.0
 STARTS_AT_ONCE: Final = 2
@@ -33,8 +34,13 @@ class FoundGuest:
 
 
 @contextmanager
-def connected(layout: LabLayout, host: str) -> Iterator[libvirt.virConnect]:
-    """Hold a connection to one host; libvirt's errors come out as LabError."""
+def connected(layout: LabLayout, host: str) -> Iterator["libvirt.virConnect"]:
+    """Hold a connection to one host; libvirt's errors come out as LabError.
+
+    Raises LabUnavailableError when libvirt came without its QEMU driver, which no waiting cures.
+    """
+    import libvirt  # noqa: PLC0415 - a machine without it must still be able to say so in a sentence
+
     libvirt.registerErrorHandler(lambda *_: None, None)  # libvirt would also print them
     try:
         connection = libvirt.open(layout.uri(host))
@@ -43,6 +49,10 @@ def connected(layout: LabLayout, host: str) -> Iterator[libvirt.virConnect]:
         finally:
             connection.close()
     except libvirt.libvirtError as error:
+        if error.get_error_code() == libvirt.VIR_ERR_NO_CONNECT:
+            what = "libvirt's QEMU driver (install libvirt-daemon-driver-qemu)"
+            msg = f"The lab needs {what}, which is not on this machine."
+            raise LabUnavailableError(msg) from error
         msg = f"{host}: {error}."
         raise LabError(msg) from error
 
@@ -55,6 +65,8 @@ def wait_for_daemon(layout: LabLayout, host: str) -> None:
             with connected(layout, host) as connection:
                 connection.getHostname()
                 return
+        except LabUnavailableError:
+            raise
         except LabError:
             if time.monotonic() > deadline:
                 raise

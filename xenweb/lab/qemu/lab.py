@@ -111,14 +111,22 @@ class Lab:
             if self._answers():
                 say(f"The lab in {self.layout.folder} is running; looking for what is missing.")
                 self._mend()
-                chosen = self._chosen_acceleration()
+                started = self._fill(self._chosen_acceleration())
             else:
-                chosen = self._start(say, rate)
-            said = {guest.name: self._console_size(guest.name) for guest in GUESTS}
-            started = hypervisors.fill_guests(self.layout, chosen)
-            self._wait_for_beats({guest: said[guest] for guest in started})
-            self._describe(chosen)
+                try:
+                    started = self._fill(self._start(say, rate))
+                except BaseException:
+                    control.end_process(self.layout)  # half a lab is of no use, and nobody would end it
+                    raise
         say(f"{len(HOSTS)} hosts answer, {len(started)} guests started and heard.")
+
+    def _fill(self, chosen: acceleration.Acceleration) -> list[str]:
+        """Start the guests that should run and do not, and return their names once each has been heard."""
+        said = {guest.name: self._console_size(guest.name) for guest in GUESTS}
+        started = hypervisors.fill_guests(self.layout, chosen)
+        self._wait_for_beats({guest: said[guest] for guest in started})
+        self._describe(chosen)
+        return started
 
     def down(self) -> bool:
         """End the lab's process and thereby all it started; return whether there was one."""

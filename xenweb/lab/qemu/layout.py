@@ -98,6 +98,11 @@ class HostFolder:
         return self.path / "meminfo"
 
     @property
+    def stat(self) -> Path:
+        """What the host sees as /proc/stat."""
+        return self.path / "stat"
+
+    @property
     def log(self) -> Path:
         """What the host's first process and libvirt had to say."""
         return self.path / "host.log"

@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Final
 
 from xenweb.lab.qemu.errors import LabUnavailableError
@@ -31,13 +32,20 @@ _FIRST_STEP_CODE: Final = 40
 Run = Callable[[tuple[str, ...]], int]
 
 
-def check(which: Callable[[str], str | None] | None = None, run: Run | None = None) -> None:
+def check(
+    which: Callable[[str], str | None] | None = None,
+    run: Run | None = None,
+    find_module: Callable[[str], object | None] = find_spec,
+) -> None:
     """Raise LabUnavailableError naming the first thing that is missing; take under 0.1 s."""
     look = which or (lambda program: shutil.which(program, path=SYSTEM_PATH))
     for program, words in PROGRAMS.items():
         if look(program) is None:
             msg = f"The lab needs {words}, which is not on this machine."
             raise LabUnavailableError(msg)
+    if find_module("libvirt") is None:
+        msg = "The lab needs libvirt's Python binding (pip install libvirt-python), which is not on this machine."
+        raise LabUnavailableError(msg)
     missing = missing_in_kernel(run or _exit_code)
     if missing:
         msg = f"The lab needs {missing}, which this machine does not allow."
