@@ -211,6 +211,7 @@ def test_only_json_is_taken(world: World, kind: str) -> None:
         ("vms", "order_by=team__secret"),
         ("vms", "user__password__startswith=a"),
         ("vms", "_connector=OR"),
+        ("migrations", "&".join(["state=done"] * 60)),
         ("board", "x=1"),
         ("migrations", "state=flying"),
         ("migrations", "active=perhaps"),

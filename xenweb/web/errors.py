@@ -4,7 +4,7 @@ import logging
 from http import HTTPStatus
 from typing import Any
 
-from django.core.exceptions import RequestDataTooBig
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
@@ -205,6 +205,16 @@ def _of_validation(request: HttpRequest, error: ValidationError) -> HttpResponse
     )
 
 
+def _of_suspicion(request: HttpRequest, _error: Exception) -> HttpResponse:
+    return problem(
+        request,
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        code="invalid",
+        detail="The request has more parts than any that we take.",
+        remedy="Use only the parameters of the schema, each once.",
+    )
+
+
 def _of_http(request: HttpRequest, error: HttpError) -> HttpResponse:
     status = HTTPStatus(error.status_code)
     code = {HTTPStatus.BAD_REQUEST: "unreadable", HTTPStatus.FORBIDDEN: "forbidden"}.get(status, "refused")
@@ -231,6 +241,7 @@ def handlers_install(api: NinjaAPI) -> None:
         AuthenticationError: signed_out,
         HttpError: _of_http,
         RequestDataTooBig: too_large,
+        SuspiciousOperation: _of_suspicion,
         Http404: not_found,
         Exception: unexpected,
     }
