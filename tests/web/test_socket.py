@@ -249,6 +249,15 @@ async def test_a_change_is_told_even_if_no_doorbell_rang(world: World) -> None:
     assert isinstance(await socket.frame(), EventFrame)
 
 
+async def test_the_board_stays_live_while_redis_is_away(world: World) -> None:
+    nowhere = {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": ["unix:///nowhere"]}}
+    with override_settings(CHANNEL_LAYERS={"default": nowhere}):
+        socket = await (await reader(world, "admin")).opened()
+        await socket.frame()
+        await later(change)(world)
+        assert isinstance(await socket.frame(), EventFrame)
+
+
 async def test_events_that_were_dropped_in_between_ask_for_a_resync(world: World) -> None:
     since = await later(head)()
     await later(lambda: [change(world), change(world)])()

@@ -5,19 +5,17 @@ import contextlib
 import logging
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
 from channels.db import database_sync_to_async
-from channels.exceptions import ChannelFull
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
-from redis.exceptions import RedisError
 
 from xenweb.realtime.events import FRAME, Frame, HelloFrame
-from xenweb.realtime.publish import GROUP
 from xenweb.realtime.selectors import head
 from xenweb.web import feed
+from xenweb.web.doorbell import doorbell
 from xenweb.web.origins import origin_is_ours
 from xenweb.web.presence import Credentials, actor_of, bearer_of
 
@@ -46,8 +44,11 @@ LARGEST_SEQUENCE = 2**63 - 1
 LONGEST_SEQUENCE = len(str(LARGEST_SEQUENCE))
 
 
-class BoardConsumer(AsyncWebsocketConsumer):
+class BoardConsumer(AsyncWebsocketConsumer):  # type: ignore[misc] - channels has no types
     """One open board. All state is per connection and set in connect."""
+
+    # No channel of its own: one ear hears the doorbell for the whole process.
+    channel_layer_alias = ""
 
     async def connect(self) -> None:
         """Let in only our own pages and people with a role, then begin to tell."""
@@ -63,11 +64,9 @@ class BoardConsumer(AsyncWebsocketConsumer):
         self.actor: Actor | None = None
         self.checked_at = 0.0
         self.received: deque[float] = deque(maxlen=MOST_FRAMES_A_SECOND)
-        self.rung = asyncio.Event()
         self.teller: asyncio.Task[None] | None = None
         await self.accept()
         if await self._present():
-            await self._join()
             self.teller = asyncio.create_task(self._tell())
 
     async def disconnect(self, code: int) -> None:
@@ -78,8 +77,6 @@ class BoardConsumer(AsyncWebsocketConsumer):
             teller.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await teller
-            with contextlib.suppress(RedisError, OSError):
-                await self.channel_layer.group_discard(GROUP, self.channel_name)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Take nothing from a client; one that sends much is closed."""
@@ -92,18 +89,6 @@ class BoardConsumer(AsyncWebsocketConsumer):
             await self.close(TOO_MANY)
             return
         self.received.append(now)
-
-    async def doorbell(self, message: dict[str, Any]) -> None:
-        """Note that there is something to read."""
-        del message
-        self.rung.set()
-
-    async def _join(self) -> None:
-        try:
-            await self.channel_layer.group_add(GROUP, self.channel_name)
-        except (RedisError, OSError, ChannelFull) as error:
-            # Without a doorbell the feed is still read every LOOK_EVERY seconds.
-            log.warning("the doorbell cannot be heard: %s", error)
 
     async def _present(self) -> bool:
         """Look who is there; close and answer False once nobody may be told anything."""
@@ -122,11 +107,12 @@ class BoardConsumer(AsyncWebsocketConsumer):
 
     async def _tell(self) -> None:
         try:
-            await self._greet()
-            while await self._deliver():
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self.rung.wait(), LOOK_EVERY)
-                self.rung.clear()
+            with doorbell().bell() as bell:
+                await self._greet()
+                while await self._deliver():
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(bell.wait(), LOOK_EVERY)
+                    bell.clear()
         except TimeoutError:
             await self.close(TOO_SLOW)
         except Exception:
