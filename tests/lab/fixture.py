@@ -17,7 +17,7 @@ from xenweb.lab.qemu.lab import Lab
 @pytest.fixture(scope="session")
 def lab() -> Iterator[Lab]:
     """Give a lab that is up, in a folder of its own; skip with its sentence where the machine cannot have one."""
-    folder = Path(tempfile.mkdtemp(prefix="xw-test-", dir="/tmp"))  # noqa: S108 - short, private, random
+    folder = Path(tempfile.mkdtemp(prefix="xw-test-", dir="/tmp"))
     lab = Lab(folder)
     try:
         lab.up()

@@ -41,7 +41,12 @@ def test_kvm_is_chosen_only_when_a_guest_survives_on_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, survives: bool, expected: str
 ) -> None:
     tries: list[str] = []
-    monkeypatch.setattr(acceleration, "guest_survives_move", lambda _, kind: tries.append(kind) or survives)
+
+    def try_it(_: Path, kind: str) -> bool:
+        tries.append(kind)
+        return survives
+
+    monkeypatch.setattr(acceleration, "guest_survives_move", try_it)
     assert choose(LabLayout(tmp_path), {}) == expected
     assert choose(LabLayout(tmp_path), {}) == expected
     assert tries == ["kvm"], "the answer is remembered"

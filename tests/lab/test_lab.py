@@ -235,19 +235,42 @@ def test_guests_outlive_their_hosts_daemon(lab: Lab) -> None:
         assert is_gap_free([arrival.beat for arrival in watch.arrivals()])
 
 
-def test_a_crashed_lab_is_started_anew() -> None:
-    folder = Path(f"/tmp/xw-crash-{os.getpid()}")
-    fragile = Lab(folder)
+@pytest.fixture
+def second_lab() -> Iterator[Lab]:
+    folder = Path(f"/tmp/xw-two-{os.getpid()}")  # noqa: S108 - short, for sockets
+    second = Lab(folder)
     try:
-        fragile.up()
-        pid = control.running_process(fragile.layout)
-        assert pid is not None
-        os.kill(pid, signal.SIGKILL)
-        fragile.up()
-        assert fragile.where("wiki") == "host-c"
+        second.up()
+        yield second
     finally:
-        fragile.down()
-        shutil.rmtree(folder)
+        control.end_process(second.layout)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_a_crashed_lab_is_started_anew(second_lab: Lab) -> None:
+    pid = control.running_process(second_lab.layout)
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    second_lab.up()
+    assert second_lab.where("wiki") == "host-c"
+
+
+def test_a_lab_whose_process_was_forgotten_is_neither_doubled_nor_wiped(second_lab: Lab) -> None:
+    known = second_lab.layout.process.read_text()
+    second_lab.layout.process.unlink()
+    with pytest.raises(LabError, match="nobody remembers"):
+        second_lab.up()
+    second_lab.layout.process.write_text(known)
+    assert second_lab.where("wiki") == "host-c"
+
+
+def test_a_lab_whose_folder_is_gone_ends_itself(second_lab: Lab) -> None:
+    folder = second_lab.layout.folder
+    shutil.rmtree(folder, ignore_errors=True)  # its hosts may still be writing into it
+    deadline = time.monotonic() + 5
+    while processes_with(str(folder)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert processes_with(str(folder)) == []
 
 
 def test_a_power_cut_halts_every_guest_and_up_brings_them_back(lab: Lab) -> None:
@@ -273,22 +296,16 @@ def test_a_wrong_order_is_refused_and_changes_nothing(lab: Lab, order: tuple[str
     assert lab.status() == before
 
 
-def test_a_second_lab_lives_beside_the_first_and_leaves_nothing(lab: Lab) -> None:
-    folder = Path(f"/tmp/xw-two-{os.getpid()}")
-    second = Lab(folder)
+def test_a_second_lab_lives_beside_the_first_and_leaves_nothing(lab: Lab, second_lab: Lab) -> None:
+    folder = str(second_lab.layout.folder)
     command = [sys.executable, "-m", "xenweb.lab.qemu"]
-    try:
-        second.up()
-        assert second.where("wiki") == lab.where("wiki") == "host-c"
-        told = subprocess.run([*command, "status", "--json", "--folder", folder], check=True, capture_output=True)
-        assert [host["name"] for host in json.loads(told.stdout)] == ["host-a", "host-b", "host-c"]
-        subprocess.run([*command, "down", "--folder", folder], check=True, capture_output=True)
-        assert not second.is_up
-        assert processes_with(str(folder)) == []
-        assert lab.where("wiki") == "host-c"
-    finally:
-        second.down()
-        shutil.rmtree(folder)
+    assert second_lab.where("wiki") == lab.where("wiki") == "host-c"
+    told = subprocess.run([*command, "status", "--json", "--folder", folder], check=True, capture_output=True)
+    assert [host["name"] for host in json.loads(told.stdout)] == ["host-a", "host-b", "host-c"]
+    subprocess.run([*command, "down", "--folder", folder], check=True, capture_output=True)
+    assert not second_lab.is_up
+    assert processes_with(folder) == []
+    assert lab.where("wiki") == "host-c"
 
 
 def processes_with(words: str) -> list[str]:

@@ -14,12 +14,12 @@ from xenweb.lab.qemu.layout import HOSTS, LabLayout, check_path, claim, default_
 
 def test_the_folder_comes_from_the_environment_or_is_short() -> None:
     assert default_folder({"XENWEB_LAB": "/srv/lab"}) == Path("/srv/lab")
-    assert default_folder({}) == Path(f"/tmp/xw-{os.getuid()}")
+    assert default_folder({}) == Path(f"/tmp/xw-{os.getuid()}")  # noqa: S108
 
 
 def test_a_path_too_long_for_sockets_is_refused_in_one_sentence() -> None:
     with pytest.raises(LabUnavailableError, match=r"is too long for QEMU's sockets: choose one of at most \d+ char"):
-        check_path(Path("/tmp") / ("long-" * 8))
+        check_path(Path("/") / ("long-" * 8))
 
 
 def test_a_claimed_folder_is_private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

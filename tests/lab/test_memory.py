@@ -26,7 +26,7 @@ def test_other_programs_promise_nothing(command: list[str]) -> None:
 def test_promises_add_up_over_processes(tmp_path: Path) -> None:
     for pid, size in (("7", "64"), ("8", "128")):
         (tmp_path / pid).mkdir()
-        (tmp_path / pid / "cmdline").write_bytes("\0".join((QEMU, "-name", "g", "-m", size)).encode())
+        (tmp_path / pid / "cmdline").write_bytes(f"{QEMU}\0-name\0g\0-m\0{size}".encode())
     (tmp_path / "9").mkdir()  # it ended while we looked
     assert promised_memory(tmp_path) == 192 * MIB
 

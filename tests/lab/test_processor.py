@@ -5,10 +5,10 @@ from pathlib import Path
 from xenweb.lab.qemu.processor import LoadMeter, stat, used_ticks
 
 
-def write_process(proc: Path, pid: int, user: int, system: int, buried_user: int = 0, buried_system: int = 0) -> None:
+def write_process(proc: Path, pid: int, own: str, buried: str = "0 0") -> None:
     (proc / str(pid)).mkdir(exist_ok=True)
     zeros = "0 " * 10
-    text = f"{pid} (a (strange) name) S {zeros}{user} {system} {buried_user} {buried_system} 20 0 1"
+    text = f"{pid} (a (strange) name) S {zeros}{own} {buried} 20 0 1"
     (proc / str(pid) / "stat").write_text(text)
 
 
@@ -21,13 +21,13 @@ def idle(text: str) -> int:
 
 
 def test_the_work_of_the_living_and_of_the_buried_counts(tmp_path: Path) -> None:
-    write_process(tmp_path, 1, 3, 4, 10, 20)
-    write_process(tmp_path, 7, 100, 200)
+    write_process(tmp_path, 1, "3 4", "10 20")
+    write_process(tmp_path, 7, "100 200")
     (tmp_path / "8").mkdir()  # it ended while we looked
     assert used_ticks(tmp_path) == 337
 
 
-def test_what_is_not_work_is_idleness(tmp_path: Path) -> None:
+def test_what_is_not_work_is_idleness() -> None:
     text = stat(cpus=2, busy=30, elapsed=100)
     assert (busy(text), idle(text)) == (30, 170)
     assert [busy(text, cpu) for cpu in (1, 2)] == [15, 15]
@@ -36,9 +36,9 @@ def test_what_is_not_work_is_idleness(tmp_path: Path) -> None:
 
 def test_the_counters_never_go_back(tmp_path: Path) -> None:
     meter = LoadMeter(tmp_path)
-    write_process(tmp_path, 7, 100, 0)
+    write_process(tmp_path, 7, "100 0")
     assert busy(meter.stat()) == 100
-    write_process(tmp_path, 7, 40, 0)
+    write_process(tmp_path, 7, "40 0")
     assert busy(meter.stat()) == 100
 
 

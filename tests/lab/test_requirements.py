@@ -53,6 +53,6 @@ def test_what_the_compiler_says_is_passed_on(tmp_path: Path, monkeypatch: pytest
     def broken(command: tuple[str, ...], **_: object) -> subprocess.CompletedProcess[str]:
         return subprocess.CompletedProcess(command, 1, "", "no -m32 here\nmore words")
 
-    monkeypatch.setattr(guest_build.subprocess, "run", broken)
+    monkeypatch.setattr(subprocess, "run", broken)
     with pytest.raises(LabUnavailableError, match=r"gcc says no -m32 here\."):
         guest_build.build(tmp_path / "pulse.elf")

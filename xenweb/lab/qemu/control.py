@@ -3,15 +3,14 @@
 import contextlib
 import json
 import os
-import signal
 import socket
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from xenweb.lab.qemu.errors import LabError
 from xenweb.lab.qemu.layout import LabLayout
+from xenweb.lab.qemu.processes import end_namespaces, identity
 
 PATIENCE: Final = 15.0
 END_PATIENCE: Final = 5.0
@@ -69,28 +68,12 @@ def running_process(layout: LabLayout) -> int | None:
         return None
 
 
-def identity(pid: int) -> str:
-    """Return which process has this pid: the boot, and its start in clock ticks; raise OSError when there is none."""
-    after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    if after_name[0] == "Z":
-        msg = "it has ended"
-        raise ProcessLookupError(msg)
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    return f"{boot} {after_name[19]}"
-
-
 def end_process(layout: LabLayout) -> bool:
-    """End the lab's process, and with it everything in its namespaces; return whether there was one.
-
-    What we started waits for the first process of the namespaces, and that one ends only after all others: so we end
-    the first process, and once ours is gone nothing is left.
-    """
+    """End the lab's process and everything in its namespaces, wait until all is gone; return whether there was one."""
     pid = running_process(layout)
     if pid is None:
         return False
-    for victim in _children(pid) or (pid,):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(victim, signal.SIGKILL)
+    end_namespaces(pid)
     deadline = time.monotonic() + END_PATIENCE
     while running_process(layout) is not None:
         if time.monotonic() > deadline:
@@ -100,10 +83,3 @@ def end_process(layout: LabLayout) -> bool:
     with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)  # when it was our own child
     return True
-
-
-def _children(pid: int) -> tuple[int, ...]:
-    try:
-        return tuple(int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
-    except OSError:
-        return ()

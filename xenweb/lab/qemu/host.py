@@ -59,6 +59,8 @@ class Host:
     def attach(self) -> None:
         """Make the namespaces look like a host, and start libvirt; the hub has just plugged in eth0."""
         socket.sethostname(self.spec.name)
+        self.folder.meminfo.touch(0o600)
+        self.folder.stat.touch(0o600)
         self.show_itself()
         for real, seen in (
             (self.folder.disks, self.layout.local),
@@ -124,7 +126,7 @@ class Host:
 
 def rewrite(path: Path, text: str) -> None:
     """Replace a bind-mounted file's text by one of the same length: in place, to keep its inode, in one write."""
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+    handle = os.open(path, os.O_WRONLY)
     try:
         os.pwrite(handle, text.encode(), 0)
     finally:

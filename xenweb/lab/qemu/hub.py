@@ -20,12 +20,14 @@ from typing import Final
 
 from xenweb.lab.qemu.errors import LabError
 from xenweb.lab.qemu.host import call, limit_rate
-from xenweb.lab.qemu.layout import HOSTS, HostSpec, LabLayout, host_spec
+from xenweb.lab.qemu.layout import HOSTS, MARK, HostSpec, LabLayout, hold, host_spec
 from xenweb.lab.qemu.namespaces import HOST, environment, python_module
+from xenweb.lab.qemu.processes import end_namespaces
 
 LARGEST_CONSOLE: Final = 16 * 1024 * 1024  # eight hours of beats
 LONGEST_REQUEST: Final = 4096
 NAMESPACE_PATIENCE: Final = 5.0
+END_PATIENCE: Final = 5.0
 RATE: Final = re.compile(r"off|[1-9][0-9]{0,6}[kmg]bit")
 
 
@@ -37,6 +39,7 @@ class Cabinet:
         self.hosts: dict[str, subprocess.Popen[str]] = {}
         self.rates: dict[str, str] = {}
         self.links: dict[str, str] = {}
+        self.held = hold(layout.folder)
 
     def build_network(self) -> None:
         """Put up the bridge every cable ends in; it has no way out of the lab."""
@@ -48,8 +51,8 @@ class Cabinet:
         """Switch a host on, or cut its power; neither does anything twice."""
         process = self.hosts.get(spec.name)
         if wish == "off" and process:
-            process.kill()
-            process.wait()
+            end_namespaces(process.pid)
+            process.wait(END_PATIENCE)
             del self.hosts[spec.name]
         elif wish == "on" and not process:
             self._start(spec)
@@ -129,6 +132,14 @@ class Cabinet:
             for spec in HOSTS
         }
 
+    def has_a_home(self) -> bool:
+        """Return whether our folder is still there: without it nobody could find us to end us."""
+        try:
+            same = os.path.samestat(os.fstat(self.held), self.layout.folder.stat())
+        except FileNotFoundError:
+            return False
+        return same and (self.layout.folder / MARK).exists()
+
     def look_around(self) -> None:
         """Forget hosts that ended by themselves, and keep consoles from filling the disk."""
         for name, process in list(self.hosts.items()):
@@ -175,13 +186,13 @@ def answer(cabinet: Cabinet, request: dict[str, object]) -> dict[str, object]:
                 return {"ok": False, "error": f"The lab does not know how to {command} {wish!r}."}
     except LabError as error:
         return {"ok": False, "error": str(error)}
-    except (OSError, subprocess.CalledProcessError) as error:
+    except (OSError, subprocess.SubprocessError) as error:
         return {"ok": False, "error": f"{request}: {error}"}
     return {"ok": True}
 
 
 def serve(cabinet: Cabinet) -> None:
-    """Take commands until we are ended; one at a time, in their order."""
+    """Take commands until we are ended or our folder is gone; one at a time, in their order."""
     path = cabinet.layout.control
     path.unlink(missing_ok=True)
     with socket.socket(socket.AF_UNIX) as door:
@@ -189,7 +200,7 @@ def serve(cabinet: Cabinet) -> None:
         path.chmod(0o600)
         door.listen(16)
         door.settimeout(1.0)
-        while True:
+        while cabinet.has_a_home():
             cabinet.look_around()
             try:
                 visitor, _ = door.accept()

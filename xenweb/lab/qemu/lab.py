@@ -5,6 +5,7 @@
 
 import fcntl
 import json
+import os
 import shutil
 import subprocess
 import time
@@ -21,7 +22,7 @@ from xenweb.lab.qemu.guest_build import build
 from xenweb.lab.qemu.guests import BEAT_MS, GUESTS, GuestSpec
 from xenweb.lab.qemu.heartbeat import beats
 from xenweb.lab.qemu.heartbeat_watch import HeartbeatWatch
-from xenweb.lab.qemu.layout import HOSTS, HostSpec, LabLayout, claim, default_folder, host_spec
+from xenweb.lab.qemu.layout import HOSTS, HostSpec, LabLayout, claim, default_folder, hold, host_spec
 from xenweb.lab.qemu.namespaces import LAB, environment, python_module
 
 Say = Callable[[str], None]
@@ -146,6 +147,7 @@ class Lab:
 
     def _start(self, say: Say, rate: str) -> acceleration.Acceleration:
         requirements.check()
+        os.close(hold(self.layout.folder))  # for the lab's own process to take
         self._clean()
         build(self.layout.program)
         for host in HOSTS:

@@ -4,7 +4,9 @@ Standard library only: the processes inside the namespaces import this too.
 A lab is one folder; labs in different folders do not see each other.
 """
 
+import fcntl
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,7 @@ SOCKET_PATH_LIMIT: Final = 107
 # libvirt's longest socket of a guest, below the folder of the lab; it keeps 20 characters of a guest's name.
 LONGEST_SOCKET: Final = "/host-a/config/libvirt/qemu/lib/domain-9999-" + "x" * 20 + "/monitor.sock"
 MARK: Final = ".xenweb-lab"
+HOLD_PATIENCE: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +183,26 @@ class LabLayout:
     def console(self, guest: str) -> Path:
         """Return the serial console of one guest."""
         return self.consoles / f"{guest}.log"
+
+
+def hold(folder: Path) -> int:
+    """Hold the folder for one running lab until the returned descriptor is closed; raise LabError if one holds it.
+
+    Waits a moment, because a lab that was killed lets go only when its last process has ended.
+    """
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    deadline = time.monotonic() + HOLD_PATIENCE
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            if time.monotonic() > deadline:
+                os.close(handle)
+                msg = f"A lab that nobody remembers starting holds {folder}: end it, or choose another folder."
+                raise LabError(msg) from error
+            time.sleep(0.02)
+        else:
+            return handle
 
 
 def default_folder(environment: Mapping[str, str] = os.environ) -> Path:
