@@ -19,7 +19,7 @@ HOSTILE = (
     "\ud800",
     "x" * 70_000,
     "\r\nSet-Cookie: a=b",
-    "‮gnp.exe",
+    "\u202egnp.exe",
     "=cmd|'/C calc'",
 )
 
@@ -93,9 +93,9 @@ def test_a_history_that_nobody_touched_holds(capsys: pytest.CaptureFixture[str])
 @pytest.mark.django_db
 def test_a_record_goes_away_with_the_write_it_tells_of_and_leaves_no_gap() -> None:
     write(1)
-    with pytest.raises(ZeroDivisionError), transaction.atomic():
+    with transaction.atomic():
         write(1)
-        _ = 1 / 0
+        transaction.set_rollback(True)
     assert write(1) == [2]
     assert verify() is None
 

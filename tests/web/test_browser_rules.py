@@ -7,10 +7,14 @@ from django.test import Client, override_settings
 
 from tests.web.world import World
 from xenweb.accounts import services as accounts
+from xenweb.accounts.models import User
 from xenweb.audit.models import AuditRecord
+from xenweb.drivers.contract import HostUnreachableError
 from xenweb.livemigration.models import Migration
 
 JSON = "application/json"
+SECRET = "the database is at hunter2"
+SILENT = "host-a does not answer."
 
 
 def csrf_of(client: Client) -> str:
@@ -93,8 +97,6 @@ def test_every_answer_has_the_security_headers(world: World, path: str) -> None:
 
 
 def test_the_shell_tells_who_is_signed_in_and_escapes_it(world: World) -> None:
-    from xenweb.accounts.models import User
-
     User.objects.filter(pk=world.board.admin.user_id).update(first_name="</script><script>alert(1)</script>")
     text = world.browser("admin").get("/").content.decode()
     assert 'id="boot"' in text
@@ -105,7 +107,7 @@ def test_an_error_nobody_foresaw_tells_only_its_request_id(
     world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def explode(_actor: object) -> None:
-        raise RuntimeError("password=hunter2")
+        raise RuntimeError(SECRET)
 
     monkeypatch.setattr("xenweb.web.api.board.hosts_for", explode)
     with caplog.at_level(logging.ERROR):
@@ -118,10 +120,8 @@ def test_an_error_nobody_foresaw_tells_only_its_request_id(
 
 
 def test_a_driver_that_fails_is_a_bad_gateway(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    from xenweb.drivers.contract import HostUnreachableError
-
     def explode(_actor: object) -> None:
-        raise HostUnreachableError("host-a does not answer.", host="host-a")
+        raise HostUnreachableError(SILENT, host="host-a")
 
     monkeypatch.setattr("xenweb.web.api.board.hosts_for", explode)
     answer = world.program("admin").get("/api/v1/board")

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from tests.web.world import OTHER_UUID, SAME_ID, World
+from xenweb.accounts.models import RoleBinding
 from xenweb.audit.models import AuditRecord
 from xenweb.inventory.models import VirtualMachine
 from xenweb.livemigration.models import Migration
@@ -104,8 +105,6 @@ def test_an_auditor_is_offered_no_change_and_can_make_none(world: World) -> None
 
 
 def test_a_right_that_was_taken_away_is_gone_at_the_next_request(world: World) -> None:
-    from xenweb.accounts.models import RoleBinding
-
     lead = world.program("lead")
     assert lead.get(f"/api/v1/vms/{world.board.vm.pk}").status_code == 200
     RoleBinding.objects.filter(user_id=world.board.lead.user_id).delete()

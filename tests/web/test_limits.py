@@ -10,7 +10,7 @@ from xenweb.web.limits import LARGEST_BODY, BodyLimit
 pytestmark = pytest.mark.asyncio
 
 
-async def echo(scope, receive, send) -> None:
+async def echo(_scope, receive, send) -> None:
     message = await receive()
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": str(len(message["body"])).encode()})

@@ -83,7 +83,7 @@ def test_signing_out_is_a_post_and_ends_the_session() -> None:
     assert records()[-1] == ("ada", "sign_out", "allowed")
 
 
-@pytest.mark.parametrize("username", ["<script>alert(1)</script>", "a\x00b", "x" * 100_00, "‮eve", "' OR 1=1 --"])
+@pytest.mark.parametrize("username", ["<script>alert(1)</script>", "a\x00b", "x" * 100_00, "\u202eeve", "' OR 1=1 --"])
 def test_hostile_names_are_refused_and_never_come_back_as_markup(username: str) -> None:
     answer = enter(Client(), username=username)
     assert answer.status_code == 422

@@ -1,14 +1,16 @@
 """The door of the web edge: HTTP to Django, the one socket to the board."""
 
 import os
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from django.core.asgi import get_asgi_application
+
+if TYPE_CHECKING:
+    from asgiref.typing import ASGI3Application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "xenweb.settings")
 _django = get_asgi_application()
 
-from asgiref.typing import ASGI3Application  # noqa: E402
 from channels.sessions import CookieMiddleware  # noqa: E402
 
 from xenweb.web.consumers import BoardConsumer  # noqa: E402
