@@ -237,7 +237,7 @@ def test_guests_outlive_their_hosts_daemon(lab: Lab) -> None:
 
 @pytest.fixture
 def second_lab() -> Iterator[Lab]:
-    folder = Path(f"/tmp/xw-two-{os.getpid()}")  # noqa: S108 - short, for sockets
+    folder = Path(f"/tmp/xw-two-{os.getpid()}")
     second = Lab(folder)
     try:
         second.up()

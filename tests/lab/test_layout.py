@@ -14,7 +14,7 @@ from xenweb.lab.qemu.layout import HOSTS, LabLayout, check_path, claim, default_
 
 def test_the_folder_comes_from_the_environment_or_is_short() -> None:
     assert default_folder({"XENWEB_LAB": "/srv/lab"}) == Path("/srv/lab")
-    assert default_folder({}) == Path(f"/tmp/xw-{os.getuid()}")  # noqa: S108
+    assert default_folder({}) == Path(f"/tmp/xw-{os.getuid()}")
 
 
 def test_a_path_too_long_for_sockets_is_refused_in_one_sentence() -> None:

@@ -16,7 +16,7 @@ SHARED_UUID: Final = "6d1c1f0a-0d6a-4c0e-9b5e-5a5a5a5a5a5a"
 
 def daemon_configuration(layout: LabLayout, host: HostSpec) -> str:
     """Return libvirtd.conf of one host. Keepalive is short, so that a dead host is noticed in seconds."""
-    log = layout.host(host.name).path / "libvirtd.log"
+    log = layout.host(host.name).daemon_log
     return f"""\
 host_uuid = "{host.uuid}"
 auth_unix_rw = "none"

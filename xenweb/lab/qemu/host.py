@@ -84,7 +84,7 @@ class Host:
             "XDG_RUNTIME_DIR": folder.run,
             "XDG_CONFIG_HOME": folder.config,
             "XDG_CACHE_HOME": folder.cache,
-            "XDG_DATA_HOME": folder.path / "data",
+            "XDG_DATA_HOME": folder.data,
         }
         files = ("--config", str(folder.daemon_config), "--pid-file", str(folder.run / "libvirtd.pid"))
         command = (*ORDINARY_USER, LIBVIRTD, *files)

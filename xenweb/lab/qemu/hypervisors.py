@@ -39,7 +39,7 @@ def connected(layout: LabLayout, host: str) -> Iterator["libvirt.virConnect"]:
 
     Raises LabUnavailableError when libvirt came without its QEMU driver, which no waiting cures.
     """
-    import libvirt  # noqa: PLC0415 - a machine without it must still be able to say so in a sentence
+    import libvirt  # here, because a machine without it must still be able to say so in a sentence
 
     libvirt.registerErrorHandler(lambda *_: None, None)  # libvirt would also print them
     try:

@@ -5,9 +5,6 @@
 
 import fcntl
 import json
-import os
-import shutil
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,17 +13,15 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from xenweb.lab.qemu import acceleration, control, descriptions, hypervisors, requirements
+from xenweb.lab.qemu import acceleration, control, descriptions, foundation, hypervisors, requirements
 from xenweb.lab.qemu.errors import LabError
 from xenweb.lab.qemu.guest_build import build
 from xenweb.lab.qemu.guests import BEAT_MS, GUESTS, GuestSpec
 from xenweb.lab.qemu.heartbeat import beats
 from xenweb.lab.qemu.heartbeat_watch import HeartbeatWatch
-from xenweb.lab.qemu.layout import HOSTS, HostSpec, LabLayout, claim, default_folder, hold, host_spec
-from xenweb.lab.qemu.namespaces import LAB, environment, python_module
+from xenweb.lab.qemu.layout import HOSTS, HostSpec, LabLayout, claim, default_folder, host_spec
 
 Say = Callable[[str], None]
-START_PATIENCE: Final = 15.0
 BEAT_PATIENCE: Final = 20.0
 
 
@@ -147,14 +142,11 @@ class Lab:
 
     def _start(self, say: Say, rate: str) -> acceleration.Acceleration:
         requirements.check()
-        os.close(hold(self.layout.folder))  # for the lab's own process to take
-        self._clean()
+        foundation.clean(self.layout)
         build(self.layout.program)
-        for host in HOSTS:
-            self._prepare(host)
-        self.layout.names.write_text(descriptions.host_names())
+        foundation.lay(self.layout)
         say(f"Starting {', '.join(host.name for host in HOSTS)} in {self.layout.folder}.")
-        self._start_process()
+        foundation.start_process(self.layout)
         with ThreadPoolExecutor(len(HOSTS) + 1) as together:
             choice = together.submit(acceleration.choose, self.layout)
             list(together.map(self._make_ready, HOSTS))
@@ -164,48 +156,6 @@ class Lab:
                 self.rate(host.name, rate)
         say(f"Every libvirt answers; starting {len(GUESTS)} guests with {chosen}.")
         return chosen
-
-    def _clean(self) -> None:
-        """Remove what an earlier lab left; its processes are gone, for they cannot outlive their namespace.
-
-        What libvirt learned about QEMU stays, for it takes seconds to learn.
-        """
-        layout = self.layout
-        for folder in (layout.consoles, layout.shared, layout.local):
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir(mode=0o700)
-        for file in (layout.control, layout.process, layout.description, layout.log):
-            file.unlink(missing_ok=True)
-        for spec in HOSTS:
-            host = layout.host(spec.name)
-            for folder in (host.run, host.config, host.disks, host.path / "data"):
-                shutil.rmtree(folder, ignore_errors=True)
-            for file in (host.log, host.path / "libvirtd.log"):
-                file.unlink(missing_ok=True)
-
-    def _prepare(self, host: HostSpec) -> None:
-        folder = self.layout.host(host.name)
-        for needed in (folder.config / "libvirt", folder.cache, folder.disks, folder.path / "data"):
-            needed.mkdir(mode=0o700, parents=True, exist_ok=True)
-        folder.daemon_config.write_text(descriptions.daemon_configuration(self.layout, host))
-        (folder.config / "libvirt" / "qemu.conf").write_text(descriptions.qemu_configuration(host))
-
-    def _start_process(self) -> None:
-        command = (*LAB, *python_module("xenweb.lab.qemu.hub", str(self.layout.folder)))
-        with self.layout.log.open("w") as log:
-            # A session of its own: the lab outlives the terminal it was started from.
-            process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment(), start_new_session=True
-            )
-        control.remember_process(self.layout, process.pid)
-        deadline = time.monotonic() + START_PATIENCE
-        while not self.layout.control.exists():
-            if process.poll() is not None or time.monotonic() > deadline:
-                control.end_process(self.layout)
-                said = (self.layout.log.read_text().strip().splitlines() or ["it said nothing"])[-1]
-                msg = f"The lab's process did not start: {said} (see {self.layout.log})."
-                raise LabError(msg)
-            time.sleep(0.01)
 
     def _make_ready(self, host: HostSpec) -> None:
         hypervisors.wait_for_daemon(self.layout, host.name)
