@@ -71,7 +71,7 @@ def make_board(monkeypatch: pytest.MonkeyPatch) -> Board:
     return board
 
 
-def _endpoint(host: Host):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _endpoint(host: Host):  # type: ignore[no-untyped-def]
     from xenweb.inventory.selectors import endpoint_of
 
     return endpoint_of(host)

@@ -41,13 +41,11 @@ class ScriptedDriver:
     on_call: Callable[[MigrationPlan], None] = lambda plan: None
     on_cancel: Callable[[MigrationPlan], None] = lambda plan: None
     on_preflight: Callable[[MigrationPlan], None] = lambda plan: None
-    stats: CompletedStats = CompletedStats()
+    stats: CompletedStats = field(default_factory=CompletedStats)
 
     def inventory(self, endpoint: Endpoint) -> HostSnapshot:
         """Describe the host with the VMs that it has a copy of."""
-        vms = tuple(
-            snapshot_vm(uuid, copy) for (host, uuid), copy in self.copies.items() if host == endpoint.name
-        )
+        vms = tuple(snapshot_vm(uuid, copy) for (host, uuid), copy in self.copies.items() if host == endpoint.name)
         return snapshot_host(endpoint.name, vms)
 
     def watch(self, endpoint: Endpoint, sink: Callable[[HostEvent], None]) -> "ScriptedDriver":

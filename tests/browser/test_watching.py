@@ -131,5 +131,3 @@ def test_kill_9_of_the_worker_in_mid_copy_loses_nothing(signed_in: SignedIn, sta
         expect_alive(lab, heartbeat, "cache-1", target)
     outcomes = rest(stage, "GET", f"/audit?subject={migration}&action=migration_outcome")["items"]
     assert [record["outcome"] for record in outcomes] == ["done"], json.dumps(outcomes)
-
-

@@ -72,9 +72,7 @@ def test_only_administrators_add_and_remove_hosts(board: Board, pool: str) -> No
 
 
 def test_a_credential_is_sealed_and_opened_only_for_a_driver(board: Board, pool: str) -> None:
-    wire = host_add(
-        board.admin, pool=pool, where=HostAddress(uri="qemu+ssh://kvm-01/system"), credential="hunter2"
-    )
+    wire = host_add(board.admin, pool=pool, where=HostAddress(uri="qemu+ssh://kvm-01/system"), credential="hunter2")
     stored = Host.objects.get(pk=wire.id)
     assert "hunter2" not in stored.credential
     assert "hunter2" not in wire.model_dump_json()

@@ -168,7 +168,9 @@ def test_a_vm_that_changes_team_vanishes_for_the_old_and_appears_for_the_new(boa
     assert isinstance(events_since(before)[0].event, VmRemoved)
 
 
-@pytest.mark.parametrize("name", ["<script>alert(1)</script>", "../../etc/passwd", "a\r\nb", "‮evil", "=cmd|'/C calc'"])
+@pytest.mark.parametrize(
+    "name", ["<script>alert(1)</script>", "../../etc/passwd", "a\r\nb", "\u202eevil", "=cmd|'/C calc'"]
+)
 def test_hostile_names_are_kept_as_text(board: Board, name: str) -> None:
     lay(board, "host-a", snapshot_host("host-a", (snapshot_vm(VM_UUID, name=name),)))
     assert vms_for(board.lead)[0].name == name

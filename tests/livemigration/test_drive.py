@@ -45,9 +45,7 @@ def copying(pass_number: int, remaining: int, processed: int) -> Progress:
 
 
 def asked(board: Board) -> Migration:
-    wire = migration_request(
-        board.admin, vm=str(board.vm.pk), target=str(board.target.pk), options=MoveOptions()
-    )
+    wire = migration_request(board.admin, vm=str(board.vm.pk), target=str(board.target.pk), options=MoveOptions())
     return Migration.objects.get(pk=wire.id)
 
 
@@ -74,9 +72,9 @@ def states(migration: Migration) -> list[str]:
     told: list[str] = []
     for stored in events_since(0, 10_000):
         event = stored.event
-        if isinstance(event, MigrationChanged) and event.migration.id == migration.pk:
-            if not told or told[-1] != event.migration.state:
-                told.append(event.migration.state)
+        is_ours = isinstance(event, MigrationChanged) and event.migration.id == migration.pk
+        if is_ours and told[-1:] != [event.migration.state]:
+            told.append(event.migration.state)
     return told
 
 

@@ -132,7 +132,9 @@ def _finish(board: Board, _copy: Copy) -> None:
         (State.PREPARING, State.VERIFYING),
     ):
         state_change(row.pk, seen, following)
-    state_change(row.pk, State.VERIFYING, State.DONE, place=Place(row.target_id, row.source_id), downtime=12)
+    state_change(
+        row.pk, State.VERIFYING, State.DONE, place=Place(row.target_id, row.source_id), figures={"downtime": 12}
+    )
 
 
 STEPS = st.lists(

@@ -5,7 +5,9 @@ the change between looks, because hypervisors keep reporting a stale speed while
 nothing moves. Moments are milliseconds since the call.
 """
 
+import math
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from xenweb.core.quantities import Bytes, BytesPerSecond, Milliseconds
 
@@ -141,7 +143,7 @@ def _share(passes: tuple[PassStats, ...], look: Look) -> float:
     if current.pass_number == 1:
         return FIRST_PASS_SHARE * within
     # Each later pass closes half of what is left of the later passes' share.
-    behind = 1 - 0.5 ** (current.pass_number - 2 + within)
+    behind = 1 - math.pow(0.5, current.pass_number - 2 + within)
     return FIRST_PASS_SHARE + LATER_PASSES_SHARE * behind
 
 
@@ -150,7 +152,7 @@ def is_converging(track: Track) -> bool | None:
     starts = [p.remaining_at_start for p in track.passes if p.remaining_at_start]
     if len(starts) < 2:  # noqa: PLR2004 - a comparison needs two
         return None
-    pairs = list(zip(starts[1:], starts[2:], strict=False))[-PAIRS_UNTIL_STUCK:]
+    pairs = list(pairwise(starts[1:]))[-PAIRS_UNTIL_STUCK:]
     stuck = [after > SHRINKS_ENOUGH * before for before, after in pairs]
     return not (len(stuck) >= PAIRS_UNTIL_STUCK and all(stuck))
 

@@ -1,6 +1,9 @@
-"""Which pool has which driver. Drivers are imported on first use, so that a
-missing library costs only the pools that need it."""
+"""Which pool has which driver.
 
+Drivers are imported on first use, so that a missing library costs only the pools that need it.
+"""
+
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from typing import cast
@@ -24,6 +27,16 @@ def driver_for(kind: str) -> HypervisorDriver:
         raise DriverUnavailableError(msg, driver=kind)
     module = import_module(_DRIVERS[kind])
     return cast("HypervisorDriver", module.create())
+
+
+def preload() -> None:
+    """Import every driver that works here, so that a process forked from this one need not.
+
+    Nothing is opened: no connection may cross a fork.
+    """
+    for kind in _DRIVERS:
+        with suppress(DriverUnavailableError):
+            driver_for(kind)
 
 
 def check_address(kind: str, uri: str) -> str:

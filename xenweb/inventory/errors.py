@@ -34,7 +34,7 @@ class HostNotFoundError(InventoryError):
 
 
 class HostForbiddenError(InventoryError):
-    """This person may not add or remove hosts."""
+    """The person may not add or remove hosts."""
 
     code = "host_forbidden"
     kind = RefusalKind.FORBIDDEN

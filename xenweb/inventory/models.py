@@ -100,7 +100,7 @@ class Network(models.Model):
 
     pool = models.ForeignKey(Pool, on_delete=models.PROTECT, related_name="networks")
     name = models.CharField(max_length=255)
-    hosts: models.ManyToManyField = models.ManyToManyField(Host, related_name="networks")
+    hosts: "models.ManyToManyField[Host, models.Model]" = models.ManyToManyField(Host, related_name="networks")
 
     class Meta:
         constraints: ClassVar = [

@@ -223,7 +223,7 @@ def _residence_apply(row: VirtualMachine) -> None:
         row.resident_on_id,
     )
     if row.resident_on_id != judged.host:
-        row.resident_on = Host.objects.filter(pk=judged.host).first()
+        row.resident_on = None if judged.host is None else Host.objects.get(pk=judged.host)
         row.cpu_load = None
     row.state, row.conflict = judged.state, judged.conflict
 

@@ -30,7 +30,7 @@ TEAMS = {
     "Platform": ("ldap-1", "dns-1", "dns-2", "git-1", "wiki", "build-7", "old-wiki"),
 }
 
-PEOPLE = (
+PEOPLE: tuple[tuple[str, str, Role, str | None], ...] = (
     ("admin", "Ada Administrator", Role.ADMINISTRATOR, None),
     ("lead-shop", "Sam, lead of Shop", Role.TEAM_LEAD, "Shop"),
     ("lead-data", "Dana, lead of Data", Role.TEAM_LEAD, "Data"),
@@ -60,10 +60,10 @@ def people_seed(keep: Path) -> list[SignIn]:
     passwords: dict[str, str] = json.loads(keep.read_text()) if keep.exists() else {}
     for team in TEAMS:
         accounts.team_create(team)
-    for username, name, role, team in PEOPLE:
+    for username, name, role, led in PEOPLE:
         password = passwords.setdefault(username, secrets.token_urlsafe(9))
         accounts.user_create(username, password, name)
-        accounts.role_bind(username, role, team)
+        accounts.role_bind(username, role, led)
     keep.touch(mode=0o600)
     keep.write_text(json.dumps(passwords))
     return [SignIn(username, passwords[username], role.value) for username, _, role, _ in PEOPLE]

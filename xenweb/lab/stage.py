@@ -11,11 +11,11 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -46,13 +46,12 @@ class Stage:
     lab: Path
     port: int
     workers: int = 3
-    say: Callable[[str], None] = lambda line: print(line, file=sys.stderr)  # noqa: E731
+    say: Callable[[str], None] = lambda line: print(line, file=sys.stderr)
     simulated_because: str = ""
     sign_ins: list[dict[str, str]] = field(default_factory=list)
     token: str = ""
     _up: "subprocess.Popen[bytes] | None" = None
     _lab_is_ours: bool = False
-
 
     @property
     def address(self) -> str:
@@ -104,7 +103,7 @@ class Stage:
         return {"driver": "libvirt", "hosts": hosts}
 
     def _simulated_hosts(self) -> dict[str, Any]:
-        from xenweb.drivers.simulated_driver.world import demo_world  # noqa: PLC0415 - only where it is used
+        from xenweb.drivers.simulated_driver.world import demo_world
 
         path = self.data / "world.json"
         names = demo_world(path)
@@ -122,13 +121,18 @@ class Stage:
     def _wait_ready(self) -> None:
         deadline = time.monotonic() + READY_WITHIN
         while time.monotonic() < deadline:
-            with suppress(urllib.error.URLError, ConnectionError, TimeoutError):
-                with urllib.request.urlopen(f"{self.address}/readyz", timeout=2) as answer:  # noqa: S310 - our own address
-                    if answer.status == 200:  # noqa: PLR2004
-                        return
+            if self._answers():
+                return
             time.sleep(0.1)
         msg = f"The web process did not become ready; its log: {self.data / 'log' / 'web.log'}"
         raise StageError(msg)
+
+    def _answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.address}/readyz", timeout=2) as answer:  # noqa: S310 - our own address
+                return bool(answer.status == HTTPStatus.OK)
+        except OSError:
+            return False
 
     def stop(self) -> None:
         """End what this stage started, and only that."""

@@ -81,7 +81,8 @@ def _from_the_queue(lease: Lease, row: Migration) -> None:
         state_change(row.pk, State.CHECKING, State.FAILED, lease=lease, failure=refusal)
         return
     # The intent is stored before the call; the renewal proves that the fence is still ours.
-    state_change(row.pk, State.CHECKING, State.PREPARING, lease=lease, call_intended_at=timezone.now())
+    intended = {"call_intended_at": timezone.now()}
+    state_change(row.pk, State.CHECKING, State.PREPARING, lease=lease, figures=intended)
     watching = Watching(lease, _row(row.pk), driver, plan)
     lease_renew(lease)
     call = Call(driver, plan)

@@ -23,7 +23,7 @@ class MigrationNotFoundError(LiveMigrationError):
 
 
 class MoveForbiddenError(LiveMigrationError):
-    """This person sees the VM, but may not move it."""
+    """The person sees the VM, but may not move it."""
 
     code = "move_forbidden"
     kind = RefusalKind.FORBIDDEN

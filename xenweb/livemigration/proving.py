@@ -12,7 +12,7 @@ from xenweb.drivers.contract import (
     VmSighting,
 )
 from xenweb.livemigration.models import Migration
-from xenweb.livemigration.transitions import Failure, Lease, Place, state_change
+from xenweb.livemigration.transitions import Failure, Figure, Lease, Place, state_change
 
 UNPROVEN = Failure(
     "place_unproven",
@@ -58,9 +58,9 @@ def settle(lease: Lease, row: Migration, proof: Proof, stats: CompletedStats, ca
         following = State.UNCERTAIN
     if following is seen:
         return seen
-    fields: dict[str, object] = {}
+    figures: dict[str, Figure] = {}
     if following is State.DONE:
-        fields = {
+        figures = {
             "downtime": stats.downtime,
             "total": stats.total if stats.total is not None else row.elapsed,
             "total_is_measured": stats.total is not None,
@@ -74,7 +74,7 @@ def settle(lease: Lease, row: Migration, proof: Proof, stats: CompletedStats, ca
         lease=lease,
         failure=_failure(following, conclusion, cause),
         place=_place(row, conclusion),
-        **fields,
+        figures=figures,
     )
     return following
 

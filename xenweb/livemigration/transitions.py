@@ -6,8 +6,9 @@ of its lease can do no harm when it wakes. The record, the event and the end of
 the VM's move belong to the same transaction.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import F, Q
@@ -22,10 +23,10 @@ from xenweb.livemigration.wiring import migration_wire
 from xenweb.realtime.events import MigrationChanged
 from xenweb.realtime.publish import publish
 
+Figure = str | float | datetime | None
+
 LEASE = timedelta(seconds=6)
 """A process that does not renew its lease for so long is taken to be dead."""
-
-Field = str | int | float | bool | None | object
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ def state_change(
     failure: Failure | None = None,
     place: Place | None = None,
     by: str = "xenweb",
-    **fields: Field,
+    figures: Mapping[str, Figure] | None = None,
 ) -> Migration:
     """Bring a move from the state that was seen to the next one.
 
@@ -104,7 +105,7 @@ def state_change(
     """
     advance(seen, following)
     now = timezone.now()
-    values: dict[str, Field] = {"state": following, "as_of": now, **fields}
+    values: dict[str, Figure] = {"state": following, "as_of": now, **(figures or {})}
     if failure is not None:
         values |= {
             "failure_code": failure.code,

@@ -19,7 +19,7 @@ GROUP = "board"
 
 
 def publish(event: Event, *, team: int | None = None, public: bool = False) -> int:
-    """Number and store an event inside the caller's transaction; answer its sequence.
+    """Store an event with its number inside the caller's transaction; answer its sequence.
 
     ``public`` events go to everybody signed in, the others to those who may see
     VMs of ``team``. The update of the head row serialises the writers, so that

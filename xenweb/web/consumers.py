@@ -44,7 +44,7 @@ LARGEST_SEQUENCE = 2**63 - 1
 LONGEST_SEQUENCE = len(str(LARGEST_SEQUENCE))
 
 
-class BoardConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
+class BoardConsumer(AsyncWebsocketConsumer):
     """One open board. All state is per connection and set in connect."""
 
     # No channel of its own: one ear hears the doorbell for the whole process.

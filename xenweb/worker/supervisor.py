@@ -69,11 +69,10 @@ class Supervisor:
         self._say = say
         self._stopping = False
 
-    def add(self, child: Child) -> Child:
-        """Start a child and keep it from now on."""
+    def add(self, child: Child) -> "subprocess.Popen[bytes]":
+        """Start a child and keep it up from now on; answer its process."""
         self.children.append(child)
-        child.start()
-        return child
+        return child.start()
 
     def stop_soon(self, _number: int = 0, _frame: FrameType | None = None) -> None:
         """Leave ``run`` at its next step; fits as a signal handler."""

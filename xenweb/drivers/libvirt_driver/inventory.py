@@ -107,9 +107,7 @@ class Inventory:
                     raise  # a domain that vanished meanwhile is simply not there
         return found
 
-    def _vm(
-        self, uri: str, domain: libvirt.virDomain, stats: dict[str, int], repositories: Repositories
-    ) -> VmSnapshot:
+    def _vm(self, uri: str, domain: libvirt.virDomain, stats: dict[str, int], repositories: Repositories) -> VmSnapshot:
         state, reason = stats.get("state.state", 0), stats.get("state.reason", 0)
         described = self._described(uri, domain, (state, reason, domain.ID()))
         return VmSnapshot(

@@ -11,9 +11,7 @@ from xenweb.drivers.libvirt_driver.description import DomainDescription
 from xenweb.drivers.libvirt_driver.errors import sentence_of
 
 
-def findings_of(
-    plan: MigrationPlan, source: libvirt.virConnect, target: libvirt.virConnect
-) -> Iterator[Finding]:
+def findings_of(plan: MigrationPlan, source: libvirt.virConnect, target: libvirt.virConnect) -> Iterator[Finding]:
     """Ask both hosts; yields what stands in the way. Raises libvirtError."""
     domain = source.lookupByUUIDString(plan.vm_uuid)
     state, _ = domain.state()
@@ -49,9 +47,7 @@ def _clashes(plan: MigrationPlan, target: libvirt.virConnect) -> Iterator[Findin
             yield _blocker("name_taken", f"{name} knows {domain.name()} with another name or UUID.", remedy)
 
 
-def _processor(
-    plan: MigrationPlan, described: DomainDescription, target: libvirt.virConnect
-) -> Iterator[Finding]:
+def _processor(plan: MigrationPlan, described: DomainDescription, target: libvirt.virConnect) -> Iterator[Finding]:
     if not described.cpu:
         return
     try:

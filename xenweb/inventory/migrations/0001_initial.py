@@ -6,157 +6,227 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
+        ("accounts", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Pool',
+            name="Pool",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=100, unique=True)),
-                ('driver', models.CharField(max_length=20)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=100, unique=True)),
+                ("driver", models.CharField(max_length=20)),
             ],
         ),
         migrations.CreateModel(
-            name='Host',
+            name="Host",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=255)),
-                ('uuid', models.CharField(blank=True, db_index=True, max_length=36)),
-                ('uri', models.CharField(max_length=500)),
-                ('migration_address', models.CharField(blank=True, max_length=255)),
-                ('credential', models.TextField(blank=True)),
-                ('enabled', models.BooleanField(default=True)),
-                ('removed', models.BooleanField(default=False)),
-                ('state', models.CharField(default=xenweb.core.facts.HostState['UNREACHABLE'], max_length=20)),
-                ('state_reason', models.CharField(blank=True, max_length=500)),
-                ('hypervisor', models.CharField(blank=True, max_length=20)),
-                ('version', models.CharField(blank=True, max_length=100)),
-                ('architecture', models.CharField(blank=True, max_length=40)),
-                ('cpu_model', models.CharField(blank=True, max_length=200)),
-                ('cpu_count', models.PositiveIntegerField(default=0)),
-                ('cpu_load', models.FloatField(null=True)),
-                ('memory_total', models.BigIntegerField(default=0)),
-                ('memory_free', models.BigIntegerField(null=True)),
-                ('as_of', models.DateTimeField(null=True)),
-                ('pool', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='hosts', to='inventory.pool')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=255)),
+                ("uuid", models.CharField(blank=True, db_index=True, max_length=36)),
+                ("uri", models.CharField(max_length=500)),
+                ("migration_address", models.CharField(blank=True, max_length=255)),
+                ("credential", models.TextField(blank=True)),
+                ("enabled", models.BooleanField(default=True)),
+                ("removed", models.BooleanField(default=False)),
+                ("state", models.CharField(default=xenweb.core.facts.HostState["UNREACHABLE"], max_length=20)),
+                ("state_reason", models.CharField(blank=True, max_length=500)),
+                ("hypervisor", models.CharField(blank=True, max_length=20)),
+                ("version", models.CharField(blank=True, max_length=100)),
+                ("architecture", models.CharField(blank=True, max_length=40)),
+                ("cpu_model", models.CharField(blank=True, max_length=200)),
+                ("cpu_count", models.PositiveIntegerField(default=0)),
+                ("cpu_load", models.FloatField(null=True)),
+                ("memory_total", models.BigIntegerField(default=0)),
+                ("memory_free", models.BigIntegerField(null=True)),
+                ("as_of", models.DateTimeField(null=True)),
+                (
+                    "pool",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="hosts", to="inventory.pool"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['name', 'id'],
+                "ordering": ["name", "id"],
             },
         ),
         migrations.CreateModel(
-            name='StorageRepository',
+            name="StorageRepository",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('identity', models.CharField(max_length=400)),
-                ('name', models.CharField(max_length=255)),
-                ('kind', models.CharField(max_length=40)),
-                ('capacity', models.BigIntegerField(null=True)),
-                ('available', models.BigIntegerField(null=True)),
-                ('vouched_shared', models.BooleanField(default=False)),
-                ('pool', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='storage_repositories', to='inventory.pool')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("identity", models.CharField(max_length=400)),
+                ("name", models.CharField(max_length=255)),
+                ("kind", models.CharField(max_length=40)),
+                ("capacity", models.BigIntegerField(null=True)),
+                ("available", models.BigIntegerField(null=True)),
+                ("vouched_shared", models.BooleanField(default=False)),
+                (
+                    "pool",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="storage_repositories",
+                        to="inventory.pool",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['name', 'id'],
+                "ordering": ["name", "id"],
             },
         ),
         migrations.CreateModel(
-            name='StorageAttachment',
+            name="StorageAttachment",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('path', models.CharField(max_length=1000)),
-                ('host', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='attachments', to='inventory.host')),
-                ('repository', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='attachments', to='inventory.storagerepository')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("path", models.CharField(max_length=1000)),
+                (
+                    "host",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="attachments", to="inventory.host"
+                    ),
+                ),
+                (
+                    "repository",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="attachments",
+                        to="inventory.storagerepository",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='VirtualMachine',
+            name="VirtualMachine",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uuid', models.CharField(max_length=36, unique=True)),
-                ('name', models.CharField(max_length=255)),
-                ('hypervisor', models.CharField(max_length=20)),
-                ('state', models.CharField(default=xenweb.core.facts.PowerState['UNKNOWN'], max_length=20)),
-                ('conflict', models.BooleanField(default=False)),
-                ('gone', models.BooleanField(default=False)),
-                ('memory', models.BigIntegerField(default=0)),
-                ('vcpus', models.PositiveIntegerField(default=0)),
-                ('cpu_load', models.FloatField(null=True)),
-                ('networks', models.JSONField(default=list)),
-                ('moving_as', models.CharField(blank=True, max_length=16)),
-                ('pool', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='vms', to='inventory.pool')),
-                ('resident_on', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='vms', to='inventory.host')),
-                ('team', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='accounts.team')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("uuid", models.CharField(max_length=36, unique=True)),
+                ("name", models.CharField(max_length=255)),
+                ("hypervisor", models.CharField(max_length=20)),
+                ("state", models.CharField(default=xenweb.core.facts.PowerState["UNKNOWN"], max_length=20)),
+                ("conflict", models.BooleanField(default=False)),
+                ("gone", models.BooleanField(default=False)),
+                ("memory", models.BigIntegerField(default=0)),
+                ("vcpus", models.PositiveIntegerField(default=0)),
+                ("cpu_load", models.FloatField(null=True)),
+                ("networks", models.JSONField(default=list)),
+                ("moving_as", models.CharField(blank=True, max_length=16)),
+                (
+                    "pool",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="vms", to="inventory.pool"
+                    ),
+                ),
+                (
+                    "resident_on",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="vms", to="inventory.host"
+                    ),
+                ),
+                (
+                    "team",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to="accounts.team"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['name', 'id'],
+                "ordering": ["name", "id"],
             },
         ),
         migrations.CreateModel(
-            name='VirtualDisk',
+            name="VirtualDisk",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('device', models.CharField(max_length=40)),
-                ('path', models.CharField(blank=True, max_length=1000)),
-                ('format', models.CharField(blank=True, max_length=40)),
-                ('capacity', models.BigIntegerField(null=True)),
-                ('cache', models.CharField(blank=True, max_length=40)),
-                ('read_only', models.BooleanField(default=False)),
-                ('repository', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='disks', to='inventory.storagerepository')),
-                ('vm', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='disks', to='inventory.virtualmachine')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("device", models.CharField(max_length=40)),
+                ("path", models.CharField(blank=True, max_length=1000)),
+                ("format", models.CharField(blank=True, max_length=40)),
+                ("capacity", models.BigIntegerField(null=True)),
+                ("cache", models.CharField(blank=True, max_length=40)),
+                ("read_only", models.BooleanField(default=False)),
+                (
+                    "repository",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="disks",
+                        to="inventory.storagerepository",
+                    ),
+                ),
+                (
+                    "vm",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="disks", to="inventory.virtualmachine"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['device'],
+                "ordering": ["device"],
             },
         ),
         migrations.CreateModel(
-            name='VmSighting',
+            name="VmSighting",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('state', models.CharField(max_length=20)),
-                ('active', models.BooleanField()),
-                ('incoming', models.BooleanField(default=False)),
-                ('at', models.DateTimeField()),
-                ('host', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='sightings', to='inventory.host')),
-                ('vm', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='sightings', to='inventory.virtualmachine')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("state", models.CharField(max_length=20)),
+                ("active", models.BooleanField()),
+                ("incoming", models.BooleanField(default=False)),
+                ("at", models.DateTimeField()),
+                (
+                    "host",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="sightings", to="inventory.host"
+                    ),
+                ),
+                (
+                    "vm",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="sightings",
+                        to="inventory.virtualmachine",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Network',
+            name="Network",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=255)),
-                ('hosts', models.ManyToManyField(related_name='networks', to='inventory.host')),
-                ('pool', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='networks', to='inventory.pool')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=255)),
+                ("hosts", models.ManyToManyField(related_name="networks", to="inventory.host")),
+                (
+                    "pool",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="networks", to="inventory.pool"
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('pool', 'name'), name='one_network_per_name')],
+                "constraints": [models.UniqueConstraint(fields=("pool", "name"), name="one_network_per_name")],
             },
         ),
         migrations.AddConstraint(
-            model_name='host',
-            constraint=models.UniqueConstraint(condition=models.Q(('removed', False)), fields=('uri',), name='one_host_per_uri'),
+            model_name="host",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("removed", False)), fields=("uri",), name="one_host_per_uri"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='storagerepository',
-            constraint=models.UniqueConstraint(fields=('pool', 'identity'), name='one_repository_per_identity'),
+            model_name="storagerepository",
+            constraint=models.UniqueConstraint(fields=("pool", "identity"), name="one_repository_per_identity"),
         ),
         migrations.AddConstraint(
-            model_name='storageattachment',
-            constraint=models.UniqueConstraint(fields=('host', 'repository'), name='one_attachment_per_host'),
+            model_name="storageattachment",
+            constraint=models.UniqueConstraint(fields=("host", "repository"), name="one_attachment_per_host"),
         ),
         migrations.AddConstraint(
-            model_name='virtualdisk',
-            constraint=models.UniqueConstraint(fields=('vm', 'device'), name='one_disk_per_device'),
+            model_name="virtualdisk",
+            constraint=models.UniqueConstraint(fields=("vm", "device"), name="one_disk_per_device"),
         ),
         migrations.AddConstraint(
-            model_name='vmsighting',
-            constraint=models.UniqueConstraint(fields=('vm', 'host'), name='one_sighting_per_host'),
+            model_name="vmsighting",
+            constraint=models.UniqueConstraint(fields=("vm", "host"), name="one_sighting_per_host"),
         ),
     ]

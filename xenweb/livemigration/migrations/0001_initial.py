@@ -8,96 +8,150 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('inventory', '0001_initial'),
+        ("inventory", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Migration',
+            name="Migration",
             fields=[
-                ('id', models.CharField(default=xenweb.livemigration.models.new_id, max_length=16, primary_key=True, serialize=False)),
-                ('vm_name', models.CharField(max_length=255)),
-                ('vm_uuid', models.CharField(max_length=36)),
-                ('vm_memory', models.BigIntegerField(default=0)),
-                ('source_name', models.CharField(max_length=255)),
-                ('target_name', models.CharField(max_length=255)),
-                ('hypervisor', models.CharField(blank=True, max_length=100)),
-                ('state', models.CharField(default=xenweb.core.migration.State['REQUESTED'], max_length=20)),
-                ('requested_by_name', models.CharField(max_length=150)),
-                ('idempotency_key', models.CharField(blank=True, max_length=200)),
-                ('requested_at', models.DateTimeField()),
-                ('call_intended_at', models.DateTimeField(null=True)),
-                ('ended_at', models.DateTimeField(null=True)),
-                ('as_of', models.DateTimeField(null=True)),
-                ('bandwidth_limit', models.BigIntegerField(null=True)),
-                ('downtime_limit', models.PositiveIntegerField(null=True)),
-                ('auto_converge', models.BooleanField(default=False)),
-                ('trust_shared_storage', models.BooleanField(default=False)),
-                ('lease_owner', models.CharField(blank=True, max_length=100)),
-                ('lease_until', models.DateTimeField(null=True)),
-                ('fence', models.PositiveIntegerField(default=0)),
-                ('cancel_requested_at', models.DateTimeField(null=True)),
-                ('cancel_requested_by', models.CharField(blank=True, max_length=150)),
-                ('total_share', models.FloatField(default=0.0)),
-                ('pass_number', models.PositiveIntegerField(null=True)),
-                ('remaining', models.BigIntegerField(null=True)),
-                ('transferred', models.BigIntegerField(null=True)),
-                ('dirty_rate', models.FloatField(null=True)),
-                ('transfer_rate', models.FloatField(null=True)),
-                ('expected_downtime', models.PositiveBigIntegerField(null=True)),
-                ('elapsed', models.PositiveBigIntegerField(null=True)),
-                ('converging', models.BooleanField(null=True)),
-                ('downtime', models.PositiveBigIntegerField(null=True)),
-                ('total', models.PositiveBigIntegerField(null=True)),
-                ('total_is_measured', models.BooleanField(default=False)),
-                ('failure_code', models.CharField(blank=True, max_length=60)),
-                ('failure_sentence', models.TextField(blank=True)),
-                ('failure_remedy', models.TextField(blank=True)),
-                ('requested_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('source', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='inventory.host')),
-                ('target', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='inventory.host')),
-                ('vm', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='migrations', to='inventory.virtualmachine')),
+                (
+                    "id",
+                    models.CharField(
+                        default=xenweb.livemigration.models.new_id, max_length=16, primary_key=True, serialize=False
+                    ),
+                ),
+                ("vm_name", models.CharField(max_length=255)),
+                ("vm_uuid", models.CharField(max_length=36)),
+                ("vm_memory", models.BigIntegerField(default=0)),
+                ("source_name", models.CharField(max_length=255)),
+                ("target_name", models.CharField(max_length=255)),
+                ("hypervisor", models.CharField(blank=True, max_length=100)),
+                ("state", models.CharField(default=xenweb.core.migration.State["REQUESTED"], max_length=20)),
+                ("requested_by_name", models.CharField(max_length=150)),
+                ("idempotency_key", models.CharField(blank=True, max_length=200)),
+                ("requested_at", models.DateTimeField()),
+                ("call_intended_at", models.DateTimeField(null=True)),
+                ("ended_at", models.DateTimeField(null=True)),
+                ("as_of", models.DateTimeField(null=True)),
+                ("bandwidth_limit", models.BigIntegerField(null=True)),
+                ("downtime_limit", models.PositiveIntegerField(null=True)),
+                ("auto_converge", models.BooleanField(default=False)),
+                ("trust_shared_storage", models.BooleanField(default=False)),
+                ("lease_owner", models.CharField(blank=True, max_length=100)),
+                ("lease_until", models.DateTimeField(null=True)),
+                ("fence", models.PositiveIntegerField(default=0)),
+                ("cancel_requested_at", models.DateTimeField(null=True)),
+                ("cancel_requested_by", models.CharField(blank=True, max_length=150)),
+                ("total_share", models.FloatField(default=0.0)),
+                ("pass_number", models.PositiveIntegerField(null=True)),
+                ("remaining", models.BigIntegerField(null=True)),
+                ("transferred", models.BigIntegerField(null=True)),
+                ("dirty_rate", models.FloatField(null=True)),
+                ("transfer_rate", models.FloatField(null=True)),
+                ("expected_downtime", models.PositiveBigIntegerField(null=True)),
+                ("elapsed", models.PositiveBigIntegerField(null=True)),
+                ("converging", models.BooleanField(null=True)),
+                ("downtime", models.PositiveBigIntegerField(null=True)),
+                ("total", models.PositiveBigIntegerField(null=True)),
+                ("total_is_measured", models.BooleanField(default=False)),
+                ("failure_code", models.CharField(blank=True, max_length=60)),
+                ("failure_sentence", models.TextField(blank=True)),
+                ("failure_remedy", models.TextField(blank=True)),
+                (
+                    "requested_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "source",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="inventory.host"
+                    ),
+                ),
+                (
+                    "target",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="inventory.host"
+                    ),
+                ),
+                (
+                    "vm",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="migrations",
+                        to="inventory.virtualmachine",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-requested_at', '-id'],
+                "ordering": ["-requested_at", "-id"],
             },
         ),
         migrations.CreateModel(
-            name='MigrationPass',
+            name="MigrationPass",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('pass_number', models.PositiveIntegerField()),
-                ('started', models.PositiveBigIntegerField()),
-                ('ended', models.PositiveBigIntegerField(null=True)),
-                ('remaining_at_start', models.BigIntegerField(null=True)),
-                ('remaining_at_end', models.BigIntegerField(null=True)),
-                ('transfer_rate', models.FloatField(null=True)),
-                ('dirty_rate', models.FloatField(null=True)),
-                ('migration', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='passes', to='livemigration.migration')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("pass_number", models.PositiveIntegerField()),
+                ("started", models.PositiveBigIntegerField()),
+                ("ended", models.PositiveBigIntegerField(null=True)),
+                ("remaining_at_start", models.BigIntegerField(null=True)),
+                ("remaining_at_end", models.BigIntegerField(null=True)),
+                ("transfer_rate", models.FloatField(null=True)),
+                ("dirty_rate", models.FloatField(null=True)),
+                (
+                    "migration",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="passes", to="livemigration.migration"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['pass_number'],
+                "ordering": ["pass_number"],
             },
         ),
         migrations.AddIndex(
-            model_name='migration',
-            index=models.Index(fields=['state', 'lease_until'], name='livemigrati_state_e7b83a_idx'),
+            model_name="migration",
+            index=models.Index(fields=["state", "lease_until"], name="livemigrati_state_e7b83a_idx"),
         ),
         migrations.AddConstraint(
-            model_name='migration',
-            constraint=models.UniqueConstraint(condition=models.Q(('state__in', [xenweb.core.migration.State['CANCELLING'], xenweb.core.migration.State['CHECKING'], xenweb.core.migration.State['PRE_COPY'], xenweb.core.migration.State['PREPARING'], xenweb.core.migration.State['QUEUED'], xenweb.core.migration.State['REQUESTED'], xenweb.core.migration.State['STOP_AND_COPY'], xenweb.core.migration.State['UNCERTAIN'], xenweb.core.migration.State['VERIFYING']])), fields=('vm',), name='one_active_migration_per_vm'),
+            model_name="migration",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(
+                    (
+                        "state__in",
+                        [
+                            xenweb.core.migration.State["CANCELLING"],
+                            xenweb.core.migration.State["CHECKING"],
+                            xenweb.core.migration.State["PRE_COPY"],
+                            xenweb.core.migration.State["PREPARING"],
+                            xenweb.core.migration.State["QUEUED"],
+                            xenweb.core.migration.State["REQUESTED"],
+                            xenweb.core.migration.State["STOP_AND_COPY"],
+                            xenweb.core.migration.State["UNCERTAIN"],
+                            xenweb.core.migration.State["VERIFYING"],
+                        ],
+                    )
+                ),
+                fields=("vm",),
+                name="one_active_migration_per_vm",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='migration',
-            constraint=models.UniqueConstraint(condition=models.Q(('idempotency_key', ''), _negated=True), fields=('requested_by', 'idempotency_key'), name='one_migration_per_idempotency_key'),
+            model_name="migration",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("idempotency_key", ""), _negated=True),
+                fields=("requested_by", "idempotency_key"),
+                name="one_migration_per_idempotency_key",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='migrationpass',
-            constraint=models.UniqueConstraint(fields=('migration', 'pass_number'), name='one_row_per_pass'),
+            model_name="migrationpass",
+            constraint=models.UniqueConstraint(fields=("migration", "pass_number"), name="one_row_per_pass"),
         ),
     ]

@@ -21,7 +21,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Take the folders, the port, and why the hypervisors must be simulated."""
         parser.add_argument("--data", type=Path, default=ROOT / "build" / "demo")
-        parser.add_argument("--lab", type=Path, default=Path(f"/tmp/xw-{os.getuid()}"))  # noqa: S108 - must be short
+        parser.add_argument("--lab", type=Path, default=Path(f"/tmp/xw-{os.getuid()}"))
         parser.add_argument("--port", type=int, default=0)
         parser.add_argument("--simulated", default="", metavar="WHY", help="run on the simulated driver, because WHY")
 
@@ -59,7 +59,7 @@ class Command(BaseCommand):
 
 def free_port_near(port: int) -> int:
     """Answer ``port`` if nobody listens there, else any free one."""
-    import socket  # noqa: PLC0415
+    import socket
 
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,7 +1,7 @@
 """``manage.py lab``: a thin shell over xenweb.lab.qemu, which knows no Django."""
 
 from argparse import ArgumentParser, Namespace
-from typing import Any, ClassVar
+from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
@@ -14,7 +14,7 @@ class Command(BaseCommand):
 
     help = "Three real libvirt hosts with real QEMU guests on this machine."
     # The lab needs neither a database nor a checked project.
-    requires_system_checks: ClassVar[list[str]] = []
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take the words from the lab itself."""

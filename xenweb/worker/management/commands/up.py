@@ -25,7 +25,7 @@ class Command(BaseCommand):
 
     def handle(self, *_args: object, **options: Any) -> None:
         """Start the processes in the order of their needs, and stay until a signal comes."""
-        supervisor = Supervisor(lambda line: self.stderr.write(line))
+        supervisor = Supervisor(self.stderr.write)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, supervisor.stop_soon)
         logs = Path(settings.XENWEB_DATA) / "log"
@@ -41,9 +41,8 @@ class Command(BaseCommand):
         socket = Path(settings.XENWEB_DATA) / "redis.sock"
         if settings.XENWEB_REDIS_URL.startswith(f"unix://{socket}"):
             folder = Path(settings.XENWEB_DATA)
-            child = supervisor.add(Child("redis", redis_process.command(folder, socket), logs / "redis.log"))
-            assert child.process is not None
-            redis_process.wait_ready(socket, child.process)
+            child = Child("redis", redis_process.command(folder, socket), logs / "redis.log")
+            redis_process.wait_ready(socket, supervisor.add(child))
         if not options["no_migrate"]:
             call_command("migrate", verbosity=0, interactive=False)
         web = [

@@ -3,6 +3,7 @@ from django.core.management.base import BaseCommand
 from django.db import connections
 from rq import Worker
 
+from xenweb.drivers.registry import preload
 from xenweb.livemigration.doorbell import QUEUE
 from xenweb.worker import doors
 
@@ -15,8 +16,9 @@ class Command(BaseCommand):
     def handle(self, *_args: object, **_options: object) -> None:
         """Work until ended by a signal."""
         queue = django_rq.get_queue(QUEUE)
-        # The door is imported before the fork, so that a move need not wait for it;
-        # no database connection may cross the fork.
+        # The door and the drivers are imported before the fork, so that a move need not
+        # wait for them; no database connection may cross the fork.
+        preload()
         self.stdout.write(f"waiting at {doors.__name__}")
         connections.close_all()
         worker = Worker([queue], connection=queue.connection, serializer=queue.serializer)
