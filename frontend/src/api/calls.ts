@@ -1,0 +1,28 @@
+/** Every request the front end makes, by what it is for. */
+import { bodyOf, client } from './client'
+import type { AuditQuery, MigrationQuery, MoveOptions } from './types'
+
+export const fetchBoard = () => bodyOf(client.GET('/api/v1/board'))
+
+export const fetchVerdicts = (vm: number, signal?: AbortSignal) =>
+  bodyOf(client.GET('/api/v1/vms/{vm}/verdicts', { params: { path: { vm: String(vm) } }, signal: signal ?? null }))
+
+export const fetchMigration = (migration: string) =>
+  bodyOf(client.GET('/api/v1/migrations/{migration}', { params: { path: { migration } } }))
+
+export const fetchMigrations = (query: MigrationQuery) =>
+  bodyOf(client.GET('/api/v1/migrations', { params: { query } }))
+
+export const fetchHistory = (query: AuditQuery) => bodyOf(client.GET('/api/v1/audit', { params: { query } }))
+
+/** Ask for a move. The same key answers the same migration, however often it is sent. */
+export const requestMove = (vm: number, target: number, options: MoveOptions, key: string) =>
+  bodyOf(
+    client.POST('/api/v1/migrations', {
+      params: { header: { 'Idempotency-Key': key } },
+      body: { vm, target, options },
+    }),
+  )
+
+export const cancelMove = (migration: string) =>
+  bodyOf(client.POST('/api/v1/migrations/{migration}/cancel', { params: { path: { migration } } }))

@@ -1,0 +1,43 @@
+/** The typed door to REST: session cookie, CSRF header, and problems as thrown refusals. */
+import createClient from 'openapi-fetch'
+import { Refusal, refusalFrom } from './refusal'
+import type { paths } from './schema'
+
+function cookie(name: string): string {
+  const found = document.cookie.split('; ').find((pair) => pair.startsWith(`${name}=`))
+  return found ? decodeURIComponent(found.slice(name.length + 1)) : ''
+}
+
+export const csrfToken = (): string => cookie('csrftoken')
+
+export const client = createClient<paths>({
+  baseUrl: globalThis.location?.origin ?? '',
+  credentials: 'same-origin',
+  // Looked up at each call, so that tests may stand in for it.
+  fetch: (request) => globalThis.fetch(request),
+})
+
+client.use({
+  onRequest({ request }) {
+    if (request.method !== 'GET') request.headers.set('X-CSRFToken', csrfToken())
+    return request
+  },
+})
+
+interface Answered<T> {
+  data?: T
+  error?: unknown
+  response: Response
+}
+
+/** Give back the body of an answer, or throw the refusal in it. */
+export async function bodyOf<T>(answer: Promise<Answered<T>>): Promise<T> {
+  let answered: Answered<T>
+  try {
+    answered = await answer
+  } catch {
+    throw new Refusal(null)
+  }
+  if (answered.data === undefined) throw refusalFrom(answered.response, answered.error)
+  return answered.data
+}

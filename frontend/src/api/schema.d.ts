@@ -1,0 +1,2030 @@
+// Written by `npm run gen:api` from the OpenAPI document. Do not edit.
+export interface paths {
+    "/api/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Audit List
+         * @description List the records that the actor may read, newest first.
+         */
+        get: operations["audit_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/board": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Board Read
+         * @description Answer everything on the board, with the sequence from which events go on.
+         *
+         *     The sequence is read first: what changes while the rows are read comes again
+         *     as an event, and laying an event over newer rows changes nothing.
+         */
+        get: operations["board_read"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/hosts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Hosts List
+         * @description List the hosts.
+         */
+        get: operations["hosts_list"];
+        put?: never;
+        /**
+         * Host Post
+         * @description Put a host on the board; only administrators may.
+         */
+        post: operations["host_add"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/hosts/{host}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Host Read
+         * @description Answer one host, by id or by UUID.
+         */
+        get: operations["host_read"];
+        put?: never;
+        post?: never;
+        /**
+         * Host Delete
+         * @description Take a host off the board; only administrators may.
+         */
+        delete: operations["host_remove"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Me Read
+         * @description Answer who is signed in and what they may do.
+         */
+        get: operations["me_read"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/migrations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Migrations List
+         * @description List the migrations that the actor may see, newest first.
+         */
+        get: operations["migrations_list"];
+        put?: never;
+        /**
+         * Migration Post
+         * @description Judge a move again and begin it. The same Idempotency-Key answers the same migration.
+         */
+        post: operations["migration_request"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/migrations/{migration}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Migration Read
+         * @description Answer one migration.
+         */
+        get: operations["migration_read"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/migrations/{migration}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel Post
+         * @description Ask for one migration to be given up.
+         */
+        post: operations["migration_cancel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/migrations/{migration}/passes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Passes List
+         * @description List the passes of one migration, in order.
+         */
+        get: operations["passes_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/storage-repositories": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Storage Repositories List
+         * @description List the storage repositories and which hosts reach them.
+         */
+        get: operations["storage_repositories_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/vms": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Vms List
+         * @description List the VMs that the actor may see.
+         */
+        get: operations["vms_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/vms/{vm}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Vm Read
+         * @description Answer one VM, by id or by UUID.
+         */
+        get: operations["vm_read"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/vms/{vm}/verdicts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Verdicts Read
+         * @description Judge every host as a target for one VM.
+         */
+        get: operations["verdicts_read"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
+export type webhooks = Record<string, never>;
+export interface components {
+    schemas: {
+        /**
+         * ActorWire
+         * @description Who is signed in, and what the screens may offer them.
+         */
+        ActorWire: {
+            /** May Manage Hosts */
+            may_manage_hosts: boolean;
+            /** May Move */
+            may_move: boolean;
+            /** May Read History */
+            may_read_history: boolean;
+            /** Name */
+            name: string;
+            /** Role */
+            role: string;
+            /** Teams */
+            teams: string[];
+            /** Username */
+            username: string;
+        };
+        /**
+         * AuditPage
+         * @description Some records, newest first.
+         */
+        AuditPage: {
+            /** Items */
+            items: components["schemas"]["AuditRecordWire"][];
+            /** Next */
+            next: string | null;
+        };
+        /**
+         * AuditQuery
+         * @description Which records to list. ``subject`` is an id or a name; ``q`` looks everywhere.
+         */
+        AuditQuery: {
+            /**
+             * Action
+             * @default
+             */
+            action: string;
+            /**
+             * Actor
+             * @default
+             */
+            actor: string;
+            /** Cursor */
+            cursor?: string | null;
+            /**
+             * Limit
+             * @default 50
+             */
+            limit: number;
+            /**
+             * Outcome
+             * @default
+             */
+            outcome: string;
+            /**
+             * Q
+             * @default
+             */
+            q: string;
+            /** Since */
+            since?: string | null;
+            /**
+             * Subject
+             * @default
+             */
+            subject: string;
+            /** Until */
+            until?: string | null;
+        };
+        /**
+         * AuditRecordWire
+         * @description One line of the history. ``subject`` names what was acted on.
+         */
+        AuditRecordWire: {
+            /** Action */
+            action: string;
+            /** Actor */
+            actor: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Facts */
+            facts: {
+                [key: string]: string | number | boolean | null;
+            };
+            /** Outcome */
+            outcome: string;
+            /** Reason */
+            reason: string;
+            /** Request Id */
+            request_id: string;
+            /** Sequence */
+            sequence: number;
+            /** Subject Id */
+            subject_id: string;
+            /** Subject Kind */
+            subject_kind: string;
+            /** Subject Name */
+            subject_name: string;
+            /** Team */
+            team: string | null;
+        };
+        /**
+         * BoardWire
+         * @description The snapshot that events with a higher sequence are laid over.
+         */
+        BoardWire: {
+            actor: components["schemas"]["ActorWire"];
+            /** Hosts */
+            hosts: components["schemas"]["HostWire"][];
+            /** Migrations */
+            migrations: components["schemas"]["MigrationWire"][];
+            /** Sequence */
+            sequence: number;
+            /** Simulated */
+            simulated: boolean;
+            /** Storage Repositories */
+            storage_repositories: components["schemas"]["StorageRepositoryWire"][];
+            /** Vms */
+            vms: components["schemas"]["VmWire"][];
+        };
+        /**
+         * DiskWire
+         * @description One disk of a VM. ``storage`` is None where no repository is known for it.
+         */
+        DiskWire: {
+            /** Capacity */
+            capacity: number | null;
+            /** Device */
+            device: string;
+            /** Format */
+            format: string;
+            /** Path */
+            path: string;
+            /** Shared */
+            shared: boolean;
+            /** Storage */
+            storage: string | null;
+        };
+        /**
+         * EventFrame
+         * @description One event on the socket. ``previous`` is the sequence this reader got before it.
+         *
+         *     A reader whose own last sequence is not ``previous`` has a gap and refetches.
+         */
+        EventFrame: {
+            /** Event */
+            event: components["schemas"]["HostChanged"] | components["schemas"]["HostRemoved"] | components["schemas"]["VmChanged"] | components["schemas"]["VmRemoved"] | components["schemas"]["StorageRepositoryChanged"] | components["schemas"]["MigrationChanged"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "event";
+            /** Previous */
+            previous: number;
+            /** Sequence */
+            sequence: number;
+        };
+        /**
+         * FieldFault
+         * @description One field that does not fit, and why.
+         */
+        FieldFault: {
+            /** Field */
+            field: string;
+            /** Sentence */
+            sentence: string;
+        };
+        /**
+         * Figure
+         * @description One number together with where it comes from.
+         */
+        Figure: {
+            /**
+             * Provenance
+             * @enum {string}
+             */
+            provenance: "measured" | "estimated" | "not_available";
+            /** Value */
+            value: number | null;
+        };
+        /**
+         * FindingWire
+         * @description One reason of a verdict: what was found, how bad, and what helps.
+         */
+        FindingWire: {
+            /** Code */
+            code: string;
+            /** Facts */
+            facts: {
+                [key: string]: string | number | boolean | null;
+            };
+            /** Remedy */
+            remedy: string;
+            /** Sentence */
+            sentence: string;
+            /**
+             * Severity
+             * @enum {string}
+             */
+            severity: "blocker" | "warning" | "note";
+        };
+        Frame: components["schemas"]["EventFrame"] | components["schemas"]["HelloFrame"] | components["schemas"]["ResyncFrame"];
+        /**
+         * HelloFrame
+         * @description First frame of a socket: the sequence from which the feed goes on.
+         */
+        HelloFrame: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "hello";
+            /** Sequence */
+            sequence: number;
+        };
+        /**
+         * HostBody
+         * @description A host, by its libvirt URI or by the parts of one. The credential is never read back.
+         */
+        HostBody: {
+            /**
+             * Address
+             * @default
+             */
+            address: string;
+            /**
+             * Credential
+             * @default
+             */
+            credential: string;
+            /**
+             * Hypervisor
+             * @default
+             */
+            hypervisor: string;
+            /**
+             * Migration Address
+             * @default
+             */
+            migration_address: string;
+            /** Pool */
+            pool: string;
+            /** Port */
+            port?: number | null;
+            /**
+             * Transport
+             * @default
+             */
+            transport: string;
+            /**
+             * Uri
+             * @default
+             */
+            uri: string;
+            /**
+             * User
+             * @default
+             */
+            user: string;
+        };
+        /**
+         * HostChanged
+         * @description A host's facts changed; applies as an upsert by ``host.id``.
+         */
+        HostChanged: {
+            host: components["schemas"]["HostWire"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "host_changed";
+        };
+        /**
+         * HostPage
+         * @description Some hosts.
+         */
+        HostPage: {
+            /** Items */
+            items: components["schemas"]["HostWire"][];
+            /** Next */
+            next: string | null;
+        };
+        /**
+         * HostRemoved
+         * @description A host left the inventory.
+         */
+        HostRemoved: {
+            /** Host Id */
+            host_id: number;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "host_removed";
+        };
+        /**
+         * HostWire
+         * @description A host with the meters of its column. ``cpu_load`` is 0..1 of all CPUs.
+         */
+        HostWire: {
+            /** As Of */
+            as_of: string | null;
+            /** Cpu Count */
+            cpu_count: number;
+            /** Cpu Load */
+            cpu_load: number | null;
+            /** Hypervisor */
+            hypervisor: string;
+            /** Id */
+            id: number;
+            /** Memory Free */
+            memory_free: number | null;
+            /** Memory Total */
+            memory_total: number;
+            /** Name */
+            name: string;
+            /** Pool */
+            pool: string;
+            /** Simulated */
+            simulated: boolean;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "connected" | "unreachable" | "disabled";
+            /** State Reason */
+            state_reason: string;
+            /** Storage */
+            storage: string[];
+            /** Uuid */
+            uuid: string;
+            /** Version */
+            version: string;
+        };
+        /**
+         * MigrationBody
+         * @description A VM and where it is to go, each by id or by UUID.
+         */
+        MigrationBody: {
+            options?: components["schemas"]["OptionsBody"];
+            /** Target */
+            target: number | string;
+            /** Vm */
+            vm: number | string;
+        };
+        /**
+         * MigrationChanged
+         * @description A migration changed state, started a pass or made progress; an upsert by id.
+         */
+        MigrationChanged: {
+            migration: components["schemas"]["MigrationWire"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "migration_changed";
+        };
+        /**
+         * MigrationPage
+         * @description Some migrations, newest first.
+         */
+        MigrationPage: {
+            /** Items */
+            items: components["schemas"]["MigrationWire"][];
+            /** Next */
+            next: string | null;
+        };
+        /**
+         * MigrationQuery
+         * @description Which migrations to list; ``state`` may be given several times.
+         */
+        MigrationQuery: {
+            /** Active */
+            active?: boolean | null;
+            /** Cursor */
+            cursor?: string | null;
+            /**
+             * Limit
+             * @default 50
+             */
+            limit: number;
+            /** State */
+            state?: ("requested" | "queued" | "checking" | "preparing" | "pre_copy" | "stop_and_copy" | "cancelling" | "verifying" | "uncertain" | "done" | "failed" | "cancelled")[];
+            /** Vm */
+            vm?: string | null;
+        };
+        /**
+         * MigrationWire
+         * @description A migration as everybody who may see it sees it.
+         *
+         *     ``cancellable`` says whether asking the hypervisor still makes sense;
+         *     ``as_of`` is the last time a process of ours looked at the move.
+         */
+        MigrationWire: {
+            /** Active */
+            active: boolean;
+            /** As Of */
+            as_of: string | null;
+            /** Cancel Requested */
+            cancel_requested: boolean;
+            /** Cancellable */
+            cancellable: boolean;
+            downtime_ms: components["schemas"]["Figure"];
+            /** Ended At */
+            ended_at: string | null;
+            /** Failure Code */
+            failure_code: string | null;
+            /** Failure Remedy */
+            failure_remedy: string | null;
+            /** Failure Sentence */
+            failure_sentence: string | null;
+            /** Hypervisor */
+            hypervisor: string;
+            /** Id */
+            id: string;
+            /** Options */
+            options: {
+                [key: string]: number | boolean | null;
+            };
+            /** Passes */
+            passes: components["schemas"]["PassWire"][];
+            progress: components["schemas"]["ProgressWire"];
+            /**
+             * Requested At
+             * Format: date-time
+             */
+            requested_at: string;
+            /** Requested By */
+            requested_by: string;
+            /** Source */
+            source: number;
+            /** Source Name */
+            source_name: string;
+            /** Started At */
+            started_at: string | null;
+            /** State */
+            state: string;
+            /** Target */
+            target: number;
+            /** Target Name */
+            target_name: string;
+            total_ms: components["schemas"]["Figure"];
+            /** Vm */
+            vm: number;
+            /** Vm Name */
+            vm_name: string;
+            /** Vm Uuid */
+            vm_uuid: string;
+        };
+        /**
+         * OptionsBody
+         * @description What was chosen in the confirmation. ``bandwidth_limit`` is bytes per second.
+         */
+        OptionsBody: {
+            /**
+             * Auto Converge
+             * @default false
+             */
+            auto_converge: boolean;
+            /** Bandwidth Limit */
+            bandwidth_limit?: number | null;
+            /** Downtime Limit Ms */
+            downtime_limit_ms?: number | null;
+        };
+        /**
+         * OptionWire
+         * @description One option the driver offers in the confirmation.
+         */
+        OptionWire: {
+            /** Help */
+            help: string;
+            /** Label */
+            label: string;
+            /** Maximum */
+            maximum: number | null;
+            /** Minimum */
+            minimum: number | null;
+            /**
+             * Name
+             * @enum {string}
+             */
+            name: "bandwidth_limit" | "downtime_limit_ms" | "auto_converge";
+            /** Unit */
+            unit: string | null;
+        };
+        /**
+         * Paging
+         * @description Where to go on, and how far.
+         */
+        Paging: {
+            /** Cursor */
+            cursor?: string | null;
+            /**
+             * Limit
+             * @default 50
+             */
+            limit: number;
+        };
+        /**
+         * PassPage
+         * @description The passes of one migration; they come all at once.
+         */
+        PassPage: {
+            /** Items */
+            items: components["schemas"]["PassWire"][];
+            /** Next */
+            next: string | null;
+        };
+        /**
+         * PassWire
+         * @description One pre-copy pass. Moments are milliseconds since the hypervisor call.
+         */
+        PassWire: {
+            /** Dirty Rate */
+            dirty_rate: number | null;
+            /** Ended Ms */
+            ended_ms: number | null;
+            /** Pass Number */
+            pass_number: number;
+            /**
+             * Provenance
+             * @enum {string}
+             */
+            provenance: "measured" | "estimated" | "not_available";
+            /** Remaining At End */
+            remaining_at_end: number | null;
+            /** Remaining At Start */
+            remaining_at_start: number | null;
+            /** Started Ms */
+            started_ms: number;
+            /** Transfer Rate */
+            transfer_rate: number | null;
+        };
+        /**
+         * Problem
+         * @description Why something was not done. ``request_id`` finds it in the logs.
+         *
+         *     A 404 has no request id: what is unknown and what is another team's are
+         *     answered with the same bytes.
+         */
+        Problem: {
+            /** Code */
+            code: string;
+            /** Detail */
+            detail: string;
+            /** Errors */
+            errors?: components["schemas"]["FieldFault"][];
+            /** Facts */
+            facts?: {
+                [key: string]: string | number | boolean | null;
+            };
+            /** Findings */
+            findings?: components["schemas"]["FindingWire"][];
+            /** Remedy */
+            remedy: string;
+            /** Request Id */
+            request_id?: string | null;
+            /** Status */
+            status: number;
+            /** Title */
+            title: string;
+            /** Type */
+            type: string;
+        };
+        /**
+         * ProgressWire
+         * @description Where a move stands now. ``total`` is 0..1 and never runs backwards.
+         */
+        ProgressWire: {
+            /** Converging */
+            converging: boolean | null;
+            dirty_rate: components["schemas"]["Figure"];
+            /** Elapsed Ms */
+            elapsed_ms: number | null;
+            expected_downtime_ms: components["schemas"]["Figure"];
+            /** Pass Number */
+            pass_number: number | null;
+            remaining: components["schemas"]["Figure"];
+            total: components["schemas"]["Figure"];
+            transfer_rate: components["schemas"]["Figure"];
+            transferred: components["schemas"]["Figure"];
+        };
+        /**
+         * ResyncFrame
+         * @description The feed cannot go on from where the reader stands: refetch the snapshot.
+         */
+        ResyncFrame: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "resync";
+            /** Reason */
+            reason: string;
+        };
+        /**
+         * State
+         * @description The states of a move, in the order in which a move meets them.
+         * @enum {string}
+         */
+        State: "requested" | "queued" | "checking" | "preparing" | "pre_copy" | "stop_and_copy" | "cancelling" | "verifying" | "uncertain" | "done" | "failed" | "cancelled";
+        /**
+         * StorageRepositoryChanged
+         * @description A storage repository's facts changed; an upsert by ``storage_repository.id``.
+         */
+        StorageRepositoryChanged: {
+            storage_repository: components["schemas"]["StorageRepositoryWire"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "storage_repository_changed";
+        };
+        /**
+         * StorageRepositoryPage
+         * @description Some storage repositories.
+         */
+        StorageRepositoryPage: {
+            /** Items */
+            items: components["schemas"]["StorageRepositoryWire"][];
+            /** Next */
+            next: string | null;
+        };
+        /**
+         * StorageRepositoryWire
+         * @description A place where disks live. Source: the driver's inventory.
+         */
+        StorageRepositoryWire: {
+            /** Available */
+            available: number | null;
+            /** Capacity */
+            capacity: number | null;
+            /** Hosts */
+            hosts: number[];
+            /** Id */
+            id: number;
+            /** Kind */
+            kind: string;
+            /** Name */
+            name: string;
+            /** Pool */
+            pool: string;
+            /** Shared */
+            shared: boolean;
+        };
+        /**
+         * VerdictsWire
+         * @description The answer to lifting a card: every host's verdict, and the options on offer.
+         */
+        VerdictsWire: {
+            /** Options */
+            options: components["schemas"]["OptionWire"][];
+            /** Source */
+            source: number | null;
+            /** Verdicts */
+            verdicts: components["schemas"]["VerdictWire"][];
+            /** Vm */
+            vm: number;
+        };
+        /**
+         * VerdictWire
+         * @description Whether one host can take the VM, with every reason.
+         */
+        VerdictWire: {
+            /**
+             * Answer
+             * @enum {string}
+             */
+            answer: "can_go" | "can_go_but" | "cannot_go";
+            /** Facts Age Ms */
+            facts_age_ms: number | null;
+            /** Findings */
+            findings: components["schemas"]["FindingWire"][];
+            /** Host */
+            host: number;
+            /** Memory Free After */
+            memory_free_after: number | null;
+            /** Memory Total */
+            memory_total: number;
+        };
+        /**
+         * VmChanged
+         * @description A VM's facts changed; applies as an upsert by ``vm.id``.
+         */
+        VmChanged: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "vm_changed";
+            vm: components["schemas"]["VmWire"];
+        };
+        /**
+         * VmPage
+         * @description Some VMs.
+         */
+        VmPage: {
+            /** Items */
+            items: components["schemas"]["VmWire"][];
+            /** Next */
+            next: string | null;
+        };
+        /**
+         * VmRemoved
+         * @description A VM is gone, or is no longer visible to the reader.
+         */
+        VmRemoved: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "vm_removed";
+            /** Vm Id */
+            vm_id: number;
+        };
+        /**
+         * VmWire
+         * @description A VM on its card. ``resident_on`` is the host id, a fact and never a wish.
+         *
+         *     ``migration`` names the active migration, if there is one.
+         */
+        VmWire: {
+            /** As Of */
+            as_of: string | null;
+            /** Conflict */
+            conflict: boolean;
+            /** Cpu Load */
+            cpu_load: number | null;
+            /** Disks */
+            disks: components["schemas"]["DiskWire"][];
+            /** Id */
+            id: number;
+            /** May Move */
+            may_move: boolean;
+            /** Memory */
+            memory: number;
+            /** Migration */
+            migration: string | null;
+            /** Name */
+            name: string;
+            /** Resident On */
+            resident_on: number | null;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "running" | "paused" | "halted" | "crashed" | "unknown";
+            /** Team */
+            team: string | null;
+            /** Uuid */
+            uuid: string;
+            /** Vcpus */
+            vcpus: number;
+        };
+    };
+    responses: never;
+    parameters: never;
+    requestBodies: never;
+    headers: never;
+    pathItems: never;
+}
+export type $defs = Record<string, never>;
+export interface operations {
+    audit_list: {
+        parameters: {
+            query?: {
+                action?: string;
+                actor?: string;
+                cursor?: string | null;
+                limit?: number;
+                outcome?: string;
+                q?: string;
+                since?: string | null;
+                subject?: string;
+                until?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditPage"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    board_read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BoardWire"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    hosts_list: {
+        parameters: {
+            query?: {
+                cursor?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HostPage"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    host_add: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HostBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HostWire"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    host_read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                host: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HostWire"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    host_remove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                host: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    me_read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActorWire"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    migrations_list: {
+        parameters: {
+            query?: {
+                active?: boolean | null;
+                cursor?: string | null;
+                limit?: number;
+                state?: ("requested" | "queued" | "checking" | "preparing" | "pre_copy" | "stop_and_copy" | "cancelling" | "verifying" | "uncertain" | "done" | "failed" | "cancelled")[];
+                vm?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MigrationPage"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    migration_request: {
+        parameters: {
+            query?: never;
+            header?: {
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MigrationBody"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MigrationWire"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    migration_read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                migration: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MigrationWire"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    migration_cancel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                migration: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MigrationWire"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    passes_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                migration: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PassPage"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    storage_repositories_list: {
+        parameters: {
+            query?: {
+                cursor?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StorageRepositoryPage"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    vms_list: {
+        parameters: {
+            query?: {
+                cursor?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VmPage"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    vm_read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                vm: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VmWire"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    verdicts_read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                vm: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VerdictsWire"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+}

@@ -1,0 +1,27 @@
+/** The wire's own shapes, under the names the house uses. */
+import type { components, operations } from './schema'
+
+type Schemas = components['schemas']
+
+export type Actor = Schemas['ActorWire']
+export type Answer = Schemas['VerdictWire']['answer']
+export type AuditRecord = Schemas['AuditRecordWire']
+export type Board = Schemas['BoardWire']
+export type Event = Schemas['EventFrame']['event']
+export type Figure = Schemas['Figure']
+export type Finding = Schemas['FindingWire']
+export type Frame = Schemas['Frame']
+export type Host = Schemas['HostWire']
+export type Migration = Schemas['MigrationWire']
+export type MigrationPass = Schemas['PassWire']
+export type MoveOptions = NonNullable<Schemas['MigrationBody']['options']>
+export type OfferedOption = Schemas['OptionWire']
+export type Problem = Schemas['Problem']
+export type State = Schemas['State']
+export type StorageRepository = Schemas['StorageRepositoryWire']
+export type Verdict = Schemas['VerdictWire']
+export type Verdicts = Schemas['VerdictsWire']
+export type VirtualMachine = Schemas['VmWire']
+
+export type AuditQuery = NonNullable<operations['audit_list']['parameters']['query']>
+export type MigrationQuery = NonNullable<operations['migrations_list']['parameters']['query']>

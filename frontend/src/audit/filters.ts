@@ -1,0 +1,44 @@
+/** What is looked for in the history, between the form and the wire. Pure. */
+import type { AuditQuery } from '../api/types'
+
+/** As the form holds it; `since` and `until` are local days, YYYY-MM-DD. */
+export interface Looking {
+  readonly q: string
+  readonly actor: string
+  readonly action: string
+  readonly outcome: string
+  readonly subject: string
+  readonly since: string
+  readonly until: string
+}
+
+export const ANYTHING: Looking = { q: '', actor: '', action: '', outcome: '', subject: '', since: '', until: '' }
+
+export const ACTIONS = [
+  'migration_request',
+  'migration_start',
+  'migration_outcome',
+  'migration_cancel',
+  'sign_in',
+  'sign_out',
+  'host_add',
+  'host_remove',
+] as const
+
+export const OUTCOMES = ['allowed', 'refused', 'done', 'failed', 'cancelled', 'uncertain'] as const
+
+/** A local day's first or last moment; undefined for a day that cannot be read. */
+function edgeOf(day: string, time: string): string | undefined {
+  const moment = new Date(`${day}T${time}`)
+  return Number.isNaN(moment.getTime()) ? undefined : moment.toISOString()
+}
+
+/** Only what is filled in travels. */
+export function auditQuery(looking: Looking, cursor: string | null): AuditQuery {
+  const edges = { since: edgeOf(looking.since, '00:00:00.000'), until: edgeOf(looking.until, '23:59:59.999') }
+  const texts = { q: looking.q, actor: looking.actor, action: looking.action, outcome: looking.outcome, subject: looking.subject }
+  const filled = Object.entries({ ...texts, ...edges, cursor }).filter(([, value]) => value)
+  return Object.fromEntries(filled) as AuditQuery
+}
+
+export const isAnything = (looking: Looking): boolean => Object.values(looking).every((value) => value === '')

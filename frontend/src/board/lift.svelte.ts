@@ -1,0 +1,81 @@
+/** What happens while a card is lifted: the reducer's state, and the verdicts asked for once per lift. */
+import { fetchVerdicts, requestMove } from '../api/calls'
+import { Refusal } from '../api/refusal'
+import type { Migration, MoveOptions, Verdict, Verdicts } from '../api/types'
+import { IDLE, reduce, type DragInput, type DragState } from '../drag/machine'
+
+function freshKey(): string {
+  // Not randomUUID: browsers keep that from pages without TLS.
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('')
+}
+
+const liftedVm = (state: DragState): number | null =>
+  state.at === 'dragging' || state.at === 'confirming' ? state.vm : null
+
+export class Lift {
+  state = $state.raw<DragState>(IDLE)
+  verdicts = $state.raw<Verdicts | null>(null)
+  /** Why there are no verdicts, or why the move was refused. */
+  refusal = $state.raw<Refusal | null>(null)
+  sending = $state(false)
+
+  #asked: AbortController | null = null
+  #key = ''
+
+  /** The VM that is off its place, if one is. */
+  readonly vm = $derived(liftedVm(this.state))
+  readonly isLifted = $derived(this.state.at === 'dragging')
+
+  send(input: DragInput): void {
+    const before = liftedVm(this.state)
+    this.state = reduce(this.state, input)
+    const after = liftedVm(this.state)
+    if (after === before) return
+    this.#forget()
+    if (after !== null) void this.#ask(after)
+  }
+
+  verdictOf(host: number): Verdict | null {
+    return this.verdicts?.verdicts.find((verdict) => verdict.host === host) ?? null
+  }
+
+  /** Ask for the move that is being confirmed; null when it was refused. */
+  async confirm(options: MoveOptions): Promise<Migration | null> {
+    if (this.state.at !== 'confirming' || this.state.target === null || this.sending) return null
+    this.sending = true
+    this.refusal = null
+    try {
+      const migration = await requestMove(this.state.vm, this.state.target, options, this.#key)
+      this.send({ kind: 'put_back' })
+      return migration
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error
+      this.refusal = error
+      // A refusal is an answer too: asking again is a new request. Silence may have been heard.
+      if (error.problem) this.#key = freshKey()
+      return null
+    } finally {
+      this.sending = false
+    }
+  }
+
+  #forget(): void {
+    this.#asked?.abort()
+    this.#asked = null
+    this.verdicts = null
+    this.refusal = null
+    this.#key = freshKey()
+  }
+
+  async #ask(vm: number): Promise<void> {
+    const asked = new AbortController()
+    this.#asked = asked
+    try {
+      const verdicts = await fetchVerdicts(vm, asked.signal)
+      if (this.#asked === asked) this.verdicts = verdicts
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error
+      if (this.#asked === asked) this.refusal = error
+    }
+  }
+}

@@ -1,0 +1,14 @@
+/** What a card says about its VM. */
+import type { VirtualMachine } from '../api/types'
+import { stageWords } from '../store/sentences'
+import { percent } from '../ui/format'
+import { t, told } from '../ui/words.svelte'
+import type { Placed } from './columns'
+
+export const stateWords = (vm: VirtualMachine): string => told('vm_state', vm.state)
+
+export function subline({ vm, migration }: Placed): string {
+  if (migration) return t('vm.moving', { target: migration.target_name, stage: stageWords(migration) })
+  const load = vm.cpu_load === null || vm.state !== 'running' ? null : t('vm.load', { load: percent(vm.cpu_load) })
+  return [stateWords(vm), load, vm.team].filter((part) => part !== null && part !== '').join(' · ')
+}

@@ -1,0 +1,40 @@
+/** The board's socket: it comes back by itself, and each time asks for what it has not seen. */
+import ReconnectingWebSocket from 'partysocket/ws'
+import type { Frame } from '../api/types'
+
+const SIGNED_OUT = 4401
+const NOT_ALLOWED = 4403
+
+export type Ending = 'signed_out' | 'not_allowed'
+
+export interface FeedListener {
+  opened(): void
+  frame(frame: Frame): void
+  closed(): void
+  /** The server will not have us back; the feed has stopped trying. */
+  ended(why: Ending): void
+}
+
+function address(since: number): string {
+  const scheme = location.protocol === 'https:' ? 'wss:' : 'ws:'
+  return `${scheme}//${location.host}/ws/board?since=${since}`
+}
+
+/** Open the feed; `since` is asked anew at each connection. Returns how to close it. */
+export function openFeed(since: () => number, listener: FeedListener): () => void {
+  const socket = new ReconnectingWebSocket(() => address(since()), [], {
+    minReconnectionDelay: 400,
+    maxReconnectionDelay: 5000,
+    reconnectionDelayGrowFactor: 1.6,
+    connectionTimeout: 6000,
+  })
+  socket.addEventListener('open', () => listener.opened())
+  socket.addEventListener('message', ({ data }) => listener.frame(JSON.parse(String(data)) as Frame))
+  socket.addEventListener('close', ({ code }) => {
+    listener.closed()
+    if (code !== SIGNED_OUT && code !== NOT_ALLOWED) return
+    socket.close()
+    listener.ended(code === SIGNED_OUT ? 'signed_out' : 'not_allowed')
+  })
+  return () => socket.close()
+}
