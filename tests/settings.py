@@ -10,7 +10,7 @@ for name in ("DATABASE_URL", "REDIS_URL", "XENWEB_ORIGINS", "XENWEB_ALLOWED_HOST
 if "XENWEB_TEST_DATABASE_URL" in os.environ:
     os.environ["DATABASE_URL"] = os.environ["XENWEB_TEST_DATABASE_URL"]
 
-from xenweb.settings import *  # noqa: E402, F403
+from xenweb.settings import *  # noqa: F403
 
 # In a file, so that threads wait for each other as they do in the demo.
 DATABASES["default"].setdefault("TEST", {})  # noqa: F405

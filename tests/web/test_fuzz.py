@@ -23,7 +23,7 @@ FEW = settings(
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
-EVERY_OPERATION = pytest.mark.parametrize("method, path", operations())  # noqa: PT006
+EVERY_OPERATION = pytest.mark.parametrize("method, path", operations())
 
 
 @pytest.fixture

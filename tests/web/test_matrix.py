@@ -35,7 +35,7 @@ def test_every_operation_has_its_row() -> None:
     assert set(operations()) == set(EXPECTED)
 
 
-@pytest.mark.parametrize("method, path", sorted(EXPECTED))  # noqa: PT006
+@pytest.mark.parametrize("method, path", sorted(EXPECTED))
 @pytest.mark.parametrize("who", PEOPLE)
 def test_each_role_gets_what_it_should(world: World, who: str, method: str, path: str) -> None:
     migration = world.move()

@@ -68,7 +68,7 @@ def sign_out_record(username: str, address: str, request_id: str) -> None:
     _record(username, "allowed", "", address, request_id, action="sign_out")
 
 
-def _record(  # noqa: PLR0913
+def _record(
     username: str, outcome: str, reason: str, address: str, request_id: str, *, action: str = "sign_in"
 ) -> None:
     name = _known(username)

@@ -59,7 +59,7 @@ class Problem(Wire):
     request_id: str | None = None
 
 
-def problem(  # noqa: PLR0913
+def problem(
     request: HttpRequest,
     status: HTTPStatus,
     *,

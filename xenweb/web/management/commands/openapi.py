@@ -10,7 +10,7 @@ class Command(BaseCommand):
     """Print the document from which the front end's types are made."""
 
     help = "Print the OpenAPI document, the same bytes for the same code."
-    requires_system_checks: list[str] = []  # noqa: RUF012
+    requires_system_checks: list[str] = []
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         """Write JSON with sorted keys to standard output."""
