@@ -52,6 +52,7 @@ def test_a_foreign_vm_is_answered_like_an_unknown_one(board: Board) -> None:
     with pytest.raises(VmNotFoundError) as unknown:
         ask(board, board.stranger, vm="999999")
     assert str(foreign.value) == str(unknown.value)
+    assert actions().count(("lead-data", "migration_request", "refused")) == 2
 
 
 def test_an_auditor_sees_the_vm_but_may_not_move_it(board: Board) -> None:

@@ -25,7 +25,7 @@ KEPT_ON_BOARD = 24
 
 
 def _visible(actor: Actor) -> QuerySet[Migration]:
-    rows = Migration.objects.prefetch_related("passes").select_related("vm")
+    rows = Migration.objects.prefetch_related("passes").select_related("vm__team")
     teams = visible_teams(actor)
     return rows if teams is None else rows.filter(vm__team_id__in=teams)
 

@@ -58,8 +58,12 @@ def migration_request(
     OptionRefusedError, VmAlreadyMovingError, NotPlaceableError or
     IdempotencyConflictError; a refusal is recorded and changes nothing else.
     """
-    row = vm_row(actor, vm)
-    request = Request(actor, row, host_row(target), options, idempotency_key, request_id)
+    try:
+        row, host = vm_row(actor, vm), host_row(target)
+    except RefusalError as refusal:
+        _record_unknown(actor, vm, target, refusal, request_id)
+        raise
+    request = Request(actor, row, host, options, idempotency_key, request_id)
     earlier = _same_request(request)
     if earlier is not None:
         return migration_wire(earlier)
@@ -147,6 +151,21 @@ def _store_request(request: Request, verdict: Verdict) -> MigrationWire:
     return migration_wire(row)
 
 
+def _record_unknown(actor: Actor, vm: str, target: str, refusal: RefusalError, request_id: str) -> None:
+    """Record a request for what is not there, or not visible: no team may read more than its words."""
+    record(
+        actor=actor.username,
+        action="migration_request",
+        outcome="refused",
+        subject_kind="vm",
+        subject_id=vm,
+        subject_name=vm,
+        reason=refusal.sentence,
+        facts={"target": target, "code": refusal.code},
+        request_id=request_id,
+    )
+
+
 def _record_request(request: Request, outcome: str, migration: str, refusal: RefusalError | None) -> None:
     record(
         actor=request.actor.username,
@@ -156,6 +175,7 @@ def _record_request(request: Request, outcome: str, migration: str, refusal: Ref
         subject_id=request.vm.uuid,
         subject_name=request.vm.name,
         team=request.vm.team_id,
+        team_name=request.vm.team.name if request.vm.team else "",
         reason=refusal.sentence if refusal else "",
         facts={
             "target": request.target.name,
@@ -211,6 +231,7 @@ def _record_cancel(actor: Actor, row: Migration, outcome: str, reason: str, requ
         subject_id=row.pk,
         subject_name=row.vm_name,
         team=row.vm.team_id,
+        team_name=row.vm.team.name if row.vm.team else "",
         reason=reason,
         request_id=request_id,
     )

@@ -127,7 +127,7 @@ def state_change(
 
 def migration_row(migration_id: str) -> Migration:
     """Load a move with all that its wire shape needs."""
-    return Migration.objects.prefetch_related("passes").select_related("vm").get(pk=migration_id)
+    return Migration.objects.prefetch_related("passes").select_related("vm__team").get(pk=migration_id)
 
 
 def tell(row: Migration) -> None:
@@ -166,6 +166,7 @@ def _record(row: Migration, following: State, by: str) -> None:
         subject_id=row.pk,
         subject_name=row.vm_name,
         team=row.vm.team_id,
+        team_name=row.vm.team.name if row.vm.team else "",
         reason=row.failure_sentence,
         facts=facts,
     )

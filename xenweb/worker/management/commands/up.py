@@ -48,7 +48,8 @@ class Command(BaseCommand):
         web = [
             *(sys.executable, "-m", "uvicorn", "xenweb.web.asgi:application"),
             *("--host", options["host"], "--port", str(options["port"])),
-            *("--ws-max-size", "16384", "--timeout-graceful-shutdown", "2", "--no-access-log"),
+            *("--ws", "websockets", "--ws-max-size", "16384"),
+            *("--timeout-graceful-shutdown", "2", "--no-access-log", "--no-proxy-headers", "--no-server-header"),
         ]
         supervisor.add(Child("web", web, logs / "web.log"))
         supervisor.add(Child("watcher", manage("watch"), logs / "watcher.log"))
