@@ -63,6 +63,7 @@ class Stage:
         """Answer the environment of every process of the stage."""
         return {
             **os.environ,
+            "DJANGO_SETTINGS_MODULE": "xenweb.settings",
             "XENWEB_DATA": str(self.data),
             "XENWEB_LAB": str(self.lab),
             "XENWEB_LIBVIRT_SOCKET_FOLDERS": str(self.lab),
