@@ -25,7 +25,7 @@ export interface Column {
   readonly count: number
 }
 
-export interface PoolColumns {
+interface PoolColumns {
   readonly pool: string
   readonly columns: readonly Column[]
 }

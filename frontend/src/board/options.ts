@@ -7,7 +7,7 @@ export type Typed = Partial<Record<OfferedOption['name'], string | boolean>>
 const MIB = 1024 * 1024
 
 /** How many of the wire's units one typed unit is: speeds are typed in MiB/s. */
-export const scaleOf = (option: OfferedOption): number => (option.unit === 'bytes/s' ? MIB : 1)
+const scaleOf = (option: OfferedOption): number => (option.unit === 'bytes/s' ? MIB : 1)
 
 export const unitOf = (option: OfferedOption): string => (option.unit === 'bytes/s' ? 'MiB/s' : (option.unit ?? ''))
 

@@ -5,7 +5,7 @@ export interface Point {
   readonly y: number
 }
 
-export type By = 'pointer' | 'keyboard' | 'button'
+type By = 'pointer' | 'keyboard' | 'button'
 
 export type DragState =
   | { readonly at: 'idle' }

@@ -6,6 +6,8 @@ import type { Series } from './series'
 
 const HEIGHT = 250
 
+const seconds = (mark: number): string => (mark < 120 ? `${mark} s` : duration(mark * 1000))
+
 /** Canvas wants plain colours: let the browser work out what a token is here and now. */
 function inkOf(element: HTMLElement, token: string): string {
   const probe = document.createElement('span')
@@ -27,6 +29,8 @@ function passMarks(series: () => Series, label: (pass: number) => string, ink: s
     ctx.strokeStyle = line
     ctx.fillStyle = ink
     ctx.font = `${11 * scale}px "Inter Variable", system-ui`
+    ctx.textAlign = 'left'
+    ctx.textBaseline = 'alphabetic'
     ctx.setLineDash([2 * scale, 3 * scale])
     let free = 0
     for (const { pass, at } of series().starts) {
@@ -41,6 +45,19 @@ function passMarks(series: () => Series, label: (pass: number) => string, ink: s
       free = x + ctx.measureText(text).width + 12 * scale
     }
     ctx.restore()
+  }
+}
+
+/** A dot where a move that is under way stands now. */
+function nowMark(series: () => Series, ink: string) {
+  return (plot: uPlot) => {
+    const { at, left, isOpen } = series()
+    const [last, bytes] = [at.at(-1), left.at(-1)]
+    if (!isOpen || last === undefined || bytes === null || bytes === undefined) return
+    plot.ctx.beginPath()
+    plot.ctx.fillStyle = ink
+    plot.ctx.arc(plot.valToPos(last, 'x', true), plot.valToPos(bytes, 'y', true), 4.5 * devicePixelRatio, 0, 2 * Math.PI)
+    plot.ctx.fill()
   }
 }
 
@@ -64,11 +81,11 @@ export function drawChart(place: HTMLElement, first: Series, passLabel: (pass: n
       cursor: { show: false },
       scales: { x: { time: false }, y: { range: (_plot, _low, high) => [0, Math.max(high, 1) * 1.04] } },
       axes: [
-        { ...axis, grid: { show: false }, values: (_plot, marks) => marks.map((mark) => duration(mark * 1000)) },
+        { ...axis, grid: { show: false }, size: 30, values: (_plot, marks) => marks.map(seconds) },
         { ...axis, size: 74, incrs: Array.from({ length: 45 }, (_none, power) => 2 ** power), values: (_plot, marks) => marks.map(size) },
       ],
       series: [{}, { stroke: move, width: 2, points: { show: false } }],
-      hooks: { draw: [passMarks(() => series, passLabel, ink, inkOf(place, '--line-strong'))] },
+      hooks: { draw: [passMarks(() => series, passLabel, ink, inkOf(place, '--line-strong')), nowMark(() => series, move)] },
     },
     dataOf(series),
     place,

@@ -2,7 +2,7 @@
 import type { Migration, State } from '../api/types'
 import { stateOf } from '../store/stages'
 
-export type Standing = 'behind' | 'now' | 'ahead' | 'ended'
+type Standing = 'behind' | 'now' | 'ahead' | 'ended'
 
 export interface Stage {
   readonly state: State

@@ -5,6 +5,8 @@ import type { Migration } from '../api/types'
 export interface Series {
   readonly at: readonly number[]
   readonly left: readonly (number | null)[]
+  /** Whether the last point is where the move stands now. */
+  readonly isOpen: boolean
   /** When each pass began, in seconds. */
   readonly starts: readonly { readonly pass: number; readonly at: number }[]
 }
@@ -22,8 +24,9 @@ export function seriesOf(migration: Migration): Series {
     if (pass.ended_ms !== null) put(pass.ended_ms, pass.remaining_at_end)
   }
   const { elapsed_ms, remaining } = migration.progress
-  const open = migration.passes.at(-1)?.ended_ms === null
-  if (open && migration.active && elapsed_ms !== null && remaining.value !== null) put(elapsed_ms, remaining.value)
+  const copying = migration.active && migration.passes.at(-1)?.ended_ms === null
+  const isOpen = copying && elapsed_ms !== null && remaining.value !== null
+  if (isOpen) put(elapsed_ms, remaining.value)
   const starts = migration.passes.map((pass) => ({ pass: pass.pass_number, at: pass.started_ms / 1000 }))
-  return { at, left, starts }
+  return { at, left, isOpen, starts }
 }

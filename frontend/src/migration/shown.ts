@@ -8,6 +8,15 @@ function isFresh(migration: Migration, now: number): boolean {
   return migration.ended_at !== null && now - Date.parse(migration.ended_at) < OUTCOME_STAYS_MS
 }
 
+/** A fetched list with what the feed knows better or newer, newest first. */
+export function freshened(fetched: readonly Migration[], live: Iterable<Migration>): readonly Migration[] {
+  const known = new Map(fetched.map((migration) => [migration.id, migration]))
+  for (const migration of live) {
+    if (migration.active || known.has(migration.id)) known.set(migration.id, migration)
+  }
+  return [...known.values()].sort((one, two) => two.requested_at.localeCompare(one.requested_at))
+}
+
 /** Active moves first, oldest first; then fresh outcomes, newest first. */
 export function shownInDock(
   migrations: Iterable<Migration>,

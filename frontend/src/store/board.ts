@@ -42,6 +42,11 @@ export function fromSnapshot(board: Board): BoardState {
   }
 }
 
+export const withMigration = (state: BoardState, migration: Migration): BoardState => ({
+  ...state,
+  migrations: withOne(state.migrations, migration),
+})
+
 function lay(state: BoardState, event: Event): BoardState {
   switch (event.type) {
     case 'host_changed':
@@ -55,7 +60,7 @@ function lay(state: BoardState, event: Event): BoardState {
     case 'storage_repository_changed':
       return { ...state, storage: withOne(state.storage, event.storage_repository) }
     case 'migration_changed':
-      return { ...state, migrations: withOne(state.migrations, event.migration) }
+      return withMigration(state, event.migration)
     default:
       // A newer server may speak of things this page does not show yet.
       return state

@@ -2,7 +2,7 @@
 import { Refusal } from '../api/refusal'
 import type { Board, Frame, Migration } from '../api/types'
 import type { Ending, FeedListener } from '../realtime/feed'
-import { apply, fromSnapshot, type BoardState } from './board'
+import { apply, fromSnapshot, withMigration, type BoardState } from './board'
 
 export type Link = 'joining' | 'live' | 'away' | 'not_allowed'
 
@@ -65,7 +65,7 @@ export class Live {
   /** Show at once what an answer of REST already says about a migration. */
   note(migration: Migration): void {
     if (!this.board || this.board.migrations.has(migration.id)) return
-    this.board = { ...this.board, migrations: new Map(this.board.migrations).set(migration.id, migration) }
+    this.board = withMigration(this.board, migration)
   }
 
   #becomeLive(): void {

@@ -43,7 +43,7 @@ export function duration(ms: number): string {
 export const clock = (moment: Date | string): string =>
   new Intl.DateTimeFormat(locale(), { timeStyle: 'medium', hourCycle: 'h23' }).format(new Date(moment))
 
-export const dateAndTime = (moment: Date | string): string =>
+const dateAndTime = (moment: Date | string): string =>
   new Intl.DateTimeFormat(locale(), { dateStyle: 'medium', timeStyle: 'medium', hourCycle: 'h23' }).format(new Date(moment))
 
 /** The clock alone for today, the date with it for other days. */

@@ -1,0 +1,22 @@
+import { describe, expect, it } from 'vitest'
+import { someVerdicts } from '../store/world.fixture'
+import { bounds, unitOf, wireOptions } from './options'
+
+const { options: offered } = someVerdicts(1, 1)
+const [limit] = offered
+
+describe('the options of a move', () => {
+  it('a speed is typed in MiB/s and travels in bytes', () => {
+    expect(wireOptions(offered, { bandwidth_limit: '64' })).toEqual({ bandwidth_limit: 64 * 1024 ** 2, auto_converge: false })
+    expect(limit && [unitOf(limit), bounds(limit)]).toEqual(['MiB/s', { min: 1, max: 1000 }])
+  })
+
+  it('what is left empty, or is no number, travels as nothing', () => {
+    expect(wireOptions(offered, { bandwidth_limit: ' ' }).bandwidth_limit).toBeNull()
+    expect(wireOptions(offered, { bandwidth_limit: 'fast' }).bandwidth_limit).toBeNull()
+  })
+
+  it('what the driver does not offer does not travel', () => {
+    expect(wireOptions([], { auto_converge: true, downtime_limit_ms: '300' })).toEqual({ auto_converge: false })
+  })
+})

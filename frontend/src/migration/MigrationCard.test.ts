@@ -1,0 +1,75 @@
+import { cleanup, fireEvent, render, screen } from '@testing-library/svelte'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { aMigration } from '../store/world.fixture'
+import MigrationCard from './MigrationCard.svelte'
+
+const show = (...all: Parameters<typeof aMigration>) => {
+  const dismiss = vi.fn()
+  render(MigrationCard, { migration: aMigration(...all), dismiss })
+  return dismiss
+}
+const text = () => screen.getByTestId('migration-card').textContent.replace(/\s+/g, ' ')
+/** What stands beside a figure's name. */
+const figure = (name: string) =>
+  screen.getByText(name).nextElementSibling?.textContent.replace(/\s+/g, ' ').trim()
+
+beforeEach(() => {
+  HTMLDialogElement.prototype.showModal = function () {
+    this.open = true
+  }
+})
+afterEach(() => {
+  cleanup()
+  vi.unstubAllGlobals()
+})
+
+describe('the card of a move', () => {
+  it('says of each figure where it comes from', () => {
+    show('MOVE0001')
+    expect(figure('Left to copy')).toBe('684 MiB measured')
+    expect(figure('Expected pause')).toBe('7.1 s estimated')
+    expect(text()).toContain('Not converging: it changes 91 MiB/s, the link copies 96 MiB/s')
+    expect(screen.getAllByTestId('pass-bar')).toHaveLength(2)
+  })
+
+  it('invents nothing where the hypervisor says nothing', () => {
+    const none = { value: null, provenance: 'not_available' } as const
+    const progress = { ...aMigration('X').progress, total: none, remaining: none, converging: null }
+    show('MOVE0001', { progress, passes: [] })
+    expect(figure('Left to copy')).toBe('not available')
+    expect(screen.getByRole('progressbar').hasAttribute('aria-valuenow')).toBe(false)
+    expect(screen.queryAllByTestId('pass-bar')).toHaveLength(0)
+  })
+
+  it('says how it ended and how long the VM was paused, and can be put away', async () => {
+    const dismiss = show('MOVE0001', { state: 'done', active: false, downtime_ms: { value: 34, provenance: 'measured' } })
+    expect(text()).toContain('Done: it runs on host-b, both hosts say so')
+    expect(figure('Pause')).toBe('34 ms measured')
+    expect(screen.queryByTestId('cancel-move')).toBeNull()
+    await fireEvent.click(screen.getByText('Put away'))
+    expect(dismiss).toHaveBeenCalledOnce()
+  })
+
+  it('says that a move is being checked while nobody knows where the VM runs', () => {
+    show('MOVE0001', { state: 'uncertain' })
+    expect(text()).toContain('Being checked')
+    expect(text()).not.toContain('Done')
+  })
+
+  it('asks before it cancels', async () => {
+    const sent = vi.fn((_request: Request) =>
+      Promise.resolve(new Response(JSON.stringify(aMigration('MOVE0001')), { status: 202, headers: { 'content-type': 'application/json' } })),
+    )
+    vi.stubGlobal('fetch', sent)
+    show('MOVE0001')
+    await fireEvent.click(screen.getByTestId('cancel-move'))
+    expect(sent).not.toHaveBeenCalled()
+    await fireEvent.click(screen.getByTestId('cancel-confirm'))
+    expect(new URL(sent.mock.calls[0]?.[0].url ?? '').pathname).toBe('/api/v1/migrations/MOVE0001/cancel')
+  })
+
+  it('offers no cancel where it makes no sense any more', () => {
+    show('MOVE0001', { state: 'stop_and_copy', cancellable: false })
+    expect(screen.queryByTestId('cancel-move')).toBeNull()
+  })
+})

@@ -1,0 +1,164 @@
+/** A small world for tests: three hosts, a few VMs, a move that is under way. */
+import type { Actor, Board, Host, Migration, StorageRepository, Verdicts, VirtualMachine } from '../api/types'
+
+export const GIB = 1024 ** 3
+const MIB = 1024 ** 2
+const NOON = '2026-11-23T12:00:00Z'
+
+export const ADA: Actor = {
+  username: 'ada',
+  name: 'Ada Admin',
+  role: 'administrator',
+  teams: [],
+  may_move: true,
+  may_read_history: true,
+  may_manage_hosts: true,
+}
+
+export const aHost = (id: number, name: string, more: Partial<Host> = {}): Host => ({
+  id,
+  uuid: `host-${id}`,
+  name,
+  pool: 'rack-2',
+  hypervisor: 'QEMU',
+  version: '7.2',
+  state: 'connected',
+  state_reason: '',
+  cpu_count: 8,
+  cpu_load: 0.25,
+  memory_total: 64 * GIB,
+  memory_free: 40 * GIB,
+  as_of: NOON,
+  simulated: false,
+  storage: ['shared-1'],
+  ...more,
+})
+
+export const aVm = (id: number, name: string, more: Partial<VirtualMachine> = {}): VirtualMachine => ({
+  id,
+  uuid: `vm-${id}`,
+  name,
+  state: 'running',
+  resident_on: 1,
+  conflict: false,
+  memory: 4 * GIB,
+  vcpus: 2,
+  cpu_load: 0.1,
+  team: 'Shop',
+  disks: [],
+  migration: null,
+  may_move: true,
+  as_of: NOON,
+  ...more,
+})
+
+export const aRepository = (id: number, name: string): StorageRepository => ({
+  id,
+  pool: 'rack-2',
+  name,
+  kind: 'dir',
+  shared: true,
+  capacity: 100 * GIB,
+  available: 60 * GIB,
+  hosts: [1, 2],
+})
+
+const measured = (value: number) => ({ value, provenance: 'measured' }) as const
+const unknown = { value: null, provenance: 'not_available' } as const
+
+/** A move in its second pass that does not get smaller. */
+export const aMigration = (id: string, more: Partial<Migration> = {}): Migration => ({
+  id,
+  vm: 1,
+  vm_name: 'shop-db',
+  vm_uuid: 'vm-1',
+  source: 1,
+  source_name: 'host-a',
+  target: 2,
+  target_name: 'host-b',
+  state: 'pre_copy',
+  active: true,
+  requested_by: 'ada',
+  requested_at: NOON,
+  started_at: '2026-11-23T12:00:02Z',
+  ended_at: null,
+  options: { auto_converge: false, bandwidth_limit: null, downtime_limit_ms: null },
+  progress: {
+    total: { value: 0.62, provenance: 'estimated' },
+    pass_number: 2,
+    remaining: measured(684 * MIB),
+    transferred: measured(5 * GIB),
+    dirty_rate: measured(91 * MIB),
+    transfer_rate: measured(96 * MIB),
+    expected_downtime_ms: { value: 7100, provenance: 'estimated' },
+    elapsed_ms: 50_000,
+    converging: false,
+  },
+  passes: [
+    {
+      pass_number: 1,
+      started_ms: 0,
+      ended_ms: 42_000,
+      remaining_at_start: 4 * GIB,
+      remaining_at_end: 200 * MIB,
+      transfer_rate: 96 * MIB,
+      dirty_rate: 54 * MIB,
+      provenance: 'measured',
+    },
+    {
+      pass_number: 2,
+      started_ms: 42_000,
+      ended_ms: null,
+      remaining_at_start: 2 * GIB,
+      remaining_at_end: null,
+      transfer_rate: 96 * MIB,
+      dirty_rate: 91 * MIB,
+      provenance: 'measured',
+    },
+  ],
+  downtime_ms: unknown,
+  total_ms: unknown,
+  failure_code: null,
+  failure_sentence: null,
+  failure_remedy: null,
+  cancel_requested: false,
+  cancellable: true,
+  hypervisor: 'QEMU',
+  as_of: NOON,
+  ...more,
+})
+
+export const aBoard = (more: Partial<Board> = {}): Board => ({
+  sequence: 10,
+  actor: ADA,
+  simulated: false,
+  hosts: [aHost(1, 'host-a'), aHost(2, 'host-b'), aHost(3, 'host-c')],
+  vms: [aVm(1, 'shop-db'), aVm(2, 'web-1', { resident_on: 2 }), aVm(3, 'old-wiki', { state: 'halted', team: null })],
+  storage_repositories: [aRepository(1, 'shared-1')],
+  migrations: [],
+  ...more,
+})
+
+/** host-b can, host-c cannot and says twice why. */
+export const someVerdicts = (vm: number, source: number): Verdicts => ({
+  vm,
+  source,
+  verdicts: [
+    { host: 2, answer: 'can_go', findings: [], memory_free_after: 36 * GIB, memory_total: 64 * GIB, facts_age_ms: 900 },
+    {
+      host: 3,
+      answer: 'cannot_go',
+      findings: [
+        { code: 'storage', severity: 'blocker', sentence: 'Disk vda is local to host-a.', remedy: 'Copy it first.', facts: {} },
+        { code: 'memory', severity: 'blocker', sentence: 'host-c has 1 GiB free.', remedy: 'Free some memory.', facts: {} },
+      ],
+      memory_free_after: null,
+      memory_total: 64 * GIB,
+      facts_age_ms: 900,
+    },
+  ],
+  options: [
+    { name: 'bandwidth_limit', label: '', help: '', unit: 'bytes/s', minimum: MIB, maximum: 1000 * MIB },
+    { name: 'auto_converge', label: '', help: '', unit: null, minimum: null, maximum: null },
+  ],
+})
