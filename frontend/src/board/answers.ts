@@ -6,6 +6,8 @@ import { t } from '../ui/words.svelte'
 
 export const ANSWER_ACCENT = { can_go: 'go', can_go_but: 'care', cannot_go: 'no' } as const satisfies Record<Answer, Accent>
 
+export const SIGN_OF = { go: 'check', care: 'care', no: 'cross' } as const
+
 const ANSWER_WORDS = {
   can_go: 'verdict.can_go',
   can_go_but: 'verdict.can_go_but',

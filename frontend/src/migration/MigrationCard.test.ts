@@ -57,9 +57,8 @@ describe('the card of a move', () => {
   })
 
   it('asks before it cancels', async () => {
-    const sent = vi.fn((_request: Request) =>
-      Promise.resolve(new Response(JSON.stringify(aMigration('MOVE0001')), { status: 202, headers: { 'content-type': 'application/json' } })),
-    )
+    const answer = new Response(JSON.stringify(aMigration('MOVE0001')), { status: 202, headers: { 'content-type': 'application/json' } })
+    const sent = vi.fn<(request: Request) => Promise<Response>>(() => Promise.resolve(answer))
     vi.stubGlobal('fetch', sent)
     show('MOVE0001')
     await fireEvent.click(screen.getByTestId('cancel-move'))

@@ -17,6 +17,9 @@ export function freshened(fetched: readonly Migration[], live: Iterable<Migratio
   return [...known.values()].sort((one, two) => two.requested_at.localeCompare(one.requested_at))
 }
 
+/** How many outcomes the dock shows at most; all of them are in the list of migrations. */
+const OUTCOMES = 3
+
 /** Active moves first, oldest first; then fresh outcomes, newest first. */
 export function shownInDock(
   migrations: Iterable<Migration>,
@@ -30,5 +33,5 @@ export function shownInDock(
   const ended = all
     .filter((migration) => !migration.active && !dismissed.has(migration.id) && isFresh(migration, now))
     .sort((one, two) => (two.ended_at ?? '').localeCompare(one.ended_at ?? ''))
-  return [...active, ...ended]
+  return [...active, ...ended.slice(0, OUTCOMES)]
 }

@@ -5,7 +5,7 @@ export const GIB = 1024 ** 3
 const MIB = 1024 ** 2
 const NOON = '2026-11-23T12:00:00Z'
 
-export const ADA: Actor = {
+const ADA: Actor = {
   username: 'ada',
   name: 'Ada Admin',
   role: 'administrator',
