@@ -35,7 +35,7 @@ def preload() -> None:
     Nothing is opened: no connection may cross a fork.
     """
     for kind in _DRIVERS:
-        with suppress(DriverUnavailableError, ImportError):
+        with suppress(DriverUnavailableError):
             driver_for(kind)
 
 

@@ -1,0 +1,238 @@
+"""What every driver must do alike: one suite, the real lab included."""
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.contract.rig import SLOW, Rig
+from xenweb.core.facts import PowerState
+from xenweb.core.migration import Conclusion, Copy, Proof, conclude
+from xenweb.drivers.contract import (
+    CompletedStats,
+    DriverError,
+    HostEvent,
+    HostUnreachableError,
+    MigrationPlan,
+    MoveCancelledError,
+    Phase,
+    Progress,
+)
+
+pytestmark = pytest.mark.contract
+
+
+class Calling(threading.Thread):
+    """The blocking call in a thread of its own."""
+
+    def __init__(self, rig: Rig, plan: MigrationPlan) -> None:
+        super().__init__(daemon=True)
+        self.rig, self.plan = rig, plan
+        self.stats: CompletedStats | None = None
+        self.error: DriverError | None = None
+
+    def run(self) -> None:
+        """Make the call; keep its answer."""
+        try:
+            self.stats = self.rig.driver.migrate(self.plan)
+        except DriverError as error:
+            self.error = error
+
+
+@contextmanager
+def calling(rig: Rig, plan: MigrationPlan) -> Iterator[Calling]:
+    """Make the call; whatever happens, give the move up and wait for its end."""
+    call = Calling(rig, plan)
+    call.start()
+    try:
+        yield call
+    finally:
+        if call.is_alive():
+            rig.driver.cancel(plan)
+        call.join(30)
+        assert not call.is_alive(), "the call did not come back"
+
+
+def proof(rig: Rig, plan: MigrationPlan) -> Proof:
+    """Ask both hosts."""
+    source = rig.driver.locate(plan.source, plan.vm_uuid)
+    return Proof(source.copy, rig.driver.locate(plan.target, plan.vm_uuid).copy, source.busy)
+
+
+def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
+    """Wait for something."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"it did not happen within {seconds} s"
+        time.sleep(0.05)
+
+
+def until_copying(rig: Rig, plan: MigrationPlan) -> None:
+    """Wait until memory is being copied."""
+    until(lambda: rig.driver.progress(plan).phase is Phase.COPYING)
+
+
+def test_the_inventory_tells_hosts_vms_and_storage(rig: Rig) -> None:
+    looks = {name: rig.driver.inventory(endpoint) for name, endpoint in rig.endpoints.items()}
+    assert {look.name for look in looks.values()} == {"host-a", "host-b", "host-c"}
+    assert len({look.uuid for look in looks.values()}) == 3
+    vms = [vm for look in looks.values() for vm in look.vms]
+    assert len(vms) >= 12
+    assert {vm.name for vm in vms if vm.state is PowerState.HALTED} == {"old-wiki"}
+    for look in looks.values():
+        assert look.memory_free is not None
+        assert 0 < look.memory_free <= look.memory_total
+
+
+def test_shared_storage_has_one_identity_and_local_storage_many(rig: Rig) -> None:
+    identities: dict[str, set[str]] = {"shared": set(), "local": set()}
+    for endpoint in rig.endpoints.values():
+        for repository in rig.driver.inventory(endpoint).repositories:
+            identities[repository.name].add(repository.identity)
+    assert len(identities["shared"]) == 1
+    assert len(identities["local"]) == 3
+
+
+def test_a_disk_is_found_in_its_repository(rig: Rig) -> None:
+    look = rig.driver.inventory(rig.endpoints[rig.where("shop-db")])
+    disk = next(vm for vm in look.vms if vm.name == "shop-db").disks[0]
+    assert disk.repository == next(each.identity for each in look.repositories if each.name == "shared")
+    assert disk.cache == "none"
+
+
+def test_a_live_move_ends_on_the_target_and_both_hosts_prove_it(rig: Rig) -> None:
+    plan = rig.plan("web-1")
+    assert rig.driver.preflight(plan) == ()
+    with calling(rig, plan) as call:
+        call.join(60)
+    assert call.error is None
+    assert conclude(proof(rig, plan)) is Conclusion.ON_TARGET
+    assert call.stats is not None
+    assert call.stats.total is not None
+    assert call.stats.downtime is not None
+    assert call.stats.downtime <= call.stats.total
+    assert rig.driver.completed(plan).downtime is not None
+
+
+def test_looks_never_fail_during_a_whole_move_and_tell_its_passes(rig: Rig) -> None:
+    plan = rig.plan("cache-1")
+    looks: list[Progress] = [rig.driver.progress(plan)]
+    with calling(rig, plan) as call:
+        while call.is_alive():
+            looks.append(rig.driver.progress(plan))
+            time.sleep(0.05)
+    looks.append(rig.driver.progress(plan))
+    assert call.error is None
+    assert looks[0].phase is Phase.NONE
+    copying = [look for look in looks if look.phase is Phase.COPYING]
+    assert copying
+    for look in copying:
+        assert look.pass_number is not None
+        assert look.remaining is not None
+        assert look.total is not None
+        assert 0 <= look.remaining <= look.total
+    numbers = [look.pass_number or 0 for look in copying]
+    assert numbers == sorted(numbers)
+
+
+def test_cancelling_leaves_the_vm_running_where_it_was(rig: Rig) -> None:
+    plan = rig.plan("hot-db", SLOW)
+    with calling(rig, plan) as call:
+        until_copying(rig, plan)
+        assert conclude(proof(rig, plan)) is Conclusion.STILL_MOVING
+        rig.driver.cancel(plan)
+        call.join(20)
+    assert isinstance(call.error, MoveCancelledError)
+    until(lambda: conclude(proof(rig, plan)) is Conclusion.ON_SOURCE, 10)
+
+
+def test_a_vm_that_changes_faster_than_it_is_copied_goes_on_until_it_is_cancelled(rig: Rig) -> None:
+    plan = rig.plan("hot-db", SLOW)
+    with calling(rig, plan) as call:
+        until_copying(rig, plan)
+        time.sleep(2)
+        assert rig.driver.progress(plan).phase is Phase.COPYING
+        assert call.is_alive()
+    assert rig.driver.locate(plan.source, plan.vm_uuid).copy is Copy.RUNNING
+
+
+def test_giving_up_what_is_not_under_way_is_no_error(rig: Rig) -> None:
+    rig.driver.cancel(rig.plan("dns-1"))
+
+
+def test_a_halted_vm_is_not_moved(rig: Rig) -> None:
+    plan = rig.plan("old-wiki")
+    assert [finding.code for finding in rig.driver.preflight(plan)] == ["vm_not_running"]
+    with pytest.raises(DriverError):
+        rig.driver.migrate(plan)
+    assert rig.driver.locate(plan.source, plan.vm_uuid).copy is Copy.INACTIVE
+
+
+def test_a_vm_whose_disk_only_its_host_has_is_refused_before_the_call(rig: Rig) -> None:
+    findings = rig.driver.preflight(rig.plan("ledger"))
+    assert "disk_not_there" in [finding.code for finding in findings]
+    assert all(finding.sentence and finding.remedy for finding in findings)
+
+
+def test_a_shared_disk_moves_only_where_it_is_known_to_be_shared(rig: Rig) -> None:
+    refused = rig.plan("shop-db")
+    with pytest.raises(DriverError):
+        rig.driver.migrate(refused)
+    assert rig.driver.locate(refused.source, refused.vm_uuid).copy is Copy.RUNNING
+    trusted = rig.plan("shop-db", trust=True)
+    with calling(rig, trusted) as call:
+        call.join(60)
+    assert call.error is None
+    assert conclude(proof(rig, trusted)) is Conclusion.ON_TARGET
+
+
+def test_a_host_that_is_not_there_is_said_to_be_unreachable(rig: Rig) -> None:
+    began = time.monotonic()
+    with pytest.raises(HostUnreachableError):
+        rig.driver.inventory(rig.nowhere())
+    assert rig.driver.locate(rig.nowhere(), rig.uuid("dns-1")).copy is Copy.NO_ANSWER
+    assert time.monotonic() - began < 15
+
+
+def test_a_silent_host_proves_nothing_and_is_heard_again_later(rig: Rig) -> None:
+    uuid = rig.uuid("wiki")
+    endpoint = rig.endpoints[rig.where("wiki")]
+    with rig.silence(endpoint.name):
+        until(lambda: rig.driver.locate(endpoint, uuid).copy is Copy.NO_ANSWER, 15)
+        with pytest.raises(HostUnreachableError):
+            rig.driver.inventory(endpoint)
+    until(lambda: rig.driver.locate(endpoint, uuid).copy is Copy.RUNNING, 15)
+
+
+def test_a_change_from_outside_is_told_within_two_seconds(rig: Rig) -> None:
+    heard: list[HostEvent] = []
+    endpoint = rig.endpoints[rig.where("dns-2")]
+    watch = rig.driver.watch(endpoint, heard.append)
+    try:
+        rig.change_outside("dns-2")
+        until(lambda: bool(heard), 2)
+    finally:
+        watch.close()
+
+
+def _migrate_elsewhere(rig: Rig, plan: MigrationPlan) -> None:
+    rig.driver.migrate(plan)
+
+
+def test_a_move_goes_on_without_the_process_that_began_it(rig: Rig) -> None:
+    plan = rig.plan("mail-2", SLOW)
+    other = multiprocessing.get_context("fork").Process(target=_migrate_elsewhere, args=(rig, plan), daemon=True)
+    other.start()
+    until_copying(rig, plan)
+    assert other.pid is not None
+    os.kill(other.pid, signal.SIGKILL)
+    other.join(5)
+    assert conclude(proof(rig, plan)) is Conclusion.STILL_MOVING
+    assert rig.driver.progress(plan).phase is Phase.COPYING
+    until(lambda: conclude(proof(rig, plan)) is Conclusion.ON_TARGET, 60)
+    assert rig.driver.completed(plan).downtime is not None

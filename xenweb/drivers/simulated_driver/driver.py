@@ -1,0 +1,276 @@
+"""The eight verbs over a simulated world. It keeps no state of its own."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from xenweb.core.facts import PowerState
+from xenweb.core.migration import Copy
+from xenweb.core.placement import Finding, Severity
+from xenweb.core.quantities import GIB, Bytes, BytesPerSecond, Milliseconds
+from xenweb.drivers.contract import (
+    Capability,
+    CompletedStats,
+    DiskSnapshot,
+    Endpoint,
+    HostEvent,
+    HostSnapshot,
+    HostUnreachableError,
+    MigrationPlan,
+    MoveBrokenError,
+    MoveCancelledError,
+    MoveRefusedError,
+    PassMark,
+    Phase,
+    Progress,
+    RepositorySnapshot,
+    VmMissingError,
+    VmSighting,
+    VmSnapshot,
+)
+from xenweb.drivers.simulated_driver import addresses
+from xenweb.drivers.simulated_driver.world import (
+    DOWNTIME_LIMIT,
+    LINK,
+    SimulatedHost,
+    SimulatedMove,
+    SimulatedVm,
+    World,
+    opened,
+)
+
+LOOK_EVERY = 0.1
+WAIT_EVERY = 0.05
+THROTTLED = 0.2
+"""What auto-converge leaves of a guest's changes, in this world."""
+
+
+class SimulatedWatch:
+    """Tells of each new version of the world."""
+
+    def __init__(self, path: Path, endpoint: Endpoint, sink: Callable[[HostEvent], None]) -> None:
+        self._over = threading.Event()
+        self._path, self._endpoint, self._sink = path, endpoint, sink
+        self._seen = self._version()
+        threading.Thread(target=self._look, name=f"simulated {endpoint.name}", daemon=True).start()
+
+    def _version(self) -> int:
+        with opened(self._path) as world:
+            return world.version
+
+    def _look(self) -> None:
+        while not self._over.wait(LOOK_EVERY):
+            version = self._version()
+            if version != self._seen:
+                self._seen = version
+                self._sink(HostEvent(self._endpoint.host, "", "changed"))
+
+    def close(self) -> None:
+        """Stop telling."""
+        self._over.set()
+
+
+@contextmanager
+def _host(endpoint: Endpoint) -> Iterator[tuple[World, SimulatedHost]]:
+    path, name = addresses.parts(endpoint.uri)
+    if not path.exists():
+        raise HostUnreachableError(f"{endpoint.name} does not answer: its world is gone.", host=endpoint.name)
+    with opened(path) as world:
+        host = world.hosts.get(name)
+        if host is None or host.is_silent:
+            raise HostUnreachableError(f"{endpoint.name} does not answer.", host=endpoint.name)
+        yield world, host
+
+
+def _vm(world: World, host: SimulatedHost, uuid: str) -> SimulatedVm:
+    vm = world.vms.get(uuid)
+    if vm is None or vm.host != host.name:
+        raise VmMissingError(f"{host.name} does not know the VM.", host=host.name)
+    return vm
+
+
+class SimulatedDriver:
+    """Speaks the contract for a world in a file."""
+
+    name = "simulated"
+    simulated = True
+    capabilities = frozenset(Capability)
+
+    def inventory(self, endpoint: Endpoint) -> HostSnapshot:
+        """Describe a host and all that is on it."""
+        with _host(endpoint) as (world, host):
+            vms = [vm for vm in world.vms.values() if vm.host == host.name]
+            coming = [
+                world.vms[move.vm] for move in world.moves.values() if not move.ending and move.target == host.name
+            ]
+            used = sum(vm.memory for vm in vms if vm.state == "running")
+            now = time.time_ns()
+            return HostSnapshot(
+                uuid=host.uuid,
+                name=host.name,
+                hypervisor="qemu",
+                version="simulated",
+                architecture="x86_64",
+                cpu_model="simulated",
+                cpu_count=2,
+                cpu_busy=round(now * sum(vm.load for vm in vms if vm.state == "running")),
+                cpu_total=now * 2,
+                memory_total=Bytes(host.memory),
+                memory_free=Bytes(max(0, host.memory - used)),
+                repositories=tuple(
+                    RepositorySnapshot(identity, name, "dir", f"/srv/{name}", Bytes(100 * GIB), Bytes(60 * GIB))
+                    for name, identity in host.storage.items()
+                ),
+                networks=("lan",),
+                vms=(
+                    *(_snapshot(vm, host, now) for vm in vms),
+                    *(_snapshot(vm, host, now, incoming=True) for vm in coming),
+                ),
+            )
+
+    def watch(self, endpoint: Endpoint, sink: Callable[[HostEvent], None]) -> SimulatedWatch:
+        """Call ``sink`` whenever something changes in the world."""
+        with _host(endpoint):
+            pass
+        return SimulatedWatch(addresses.parts(endpoint.uri)[0], endpoint, sink)
+
+    def preflight(self, plan: MigrationPlan) -> tuple[Finding, ...]:
+        """Ask both hosts what only they can say about this move."""
+        with _host(plan.source) as (world, source):
+            vm = _vm(world, source, plan.vm_uuid)
+            if vm.state != "running":
+                return (_blocker("vm_not_running", f"{vm.name} does not run.", "Start it first."),)
+            disk = source.storage.get(vm.disk)
+        with _host(plan.target) as (_world, target):
+            if disk is not None and disk not in target.storage.values():
+                sentence = f"The disk of {vm.name} is in no storage repository of {target.name}."
+                return (_blocker("disk_not_there", sentence, "Choose a host that has the storage."),)
+        return ()
+
+    def migrate(self, plan: MigrationPlan) -> CompletedStats:
+        """Begin the move, and wait until the world says how it ended."""
+        self._begin(plan)
+        while True:
+            with _host(plan.source) as (world, _):
+                move = world.moves[plan.migration]
+                if move.ending == "moved":
+                    return _stats(world, move)
+                if move.ending == "cancelled":
+                    raise MoveCancelledError("The simulated hypervisor gave the move up, as it was asked to.")
+                if move.ending == "broken":
+                    raise MoveBrokenError("The simulated stream broke.")
+            time.sleep(WAIT_EVERY)
+
+    def _begin(self, plan: MigrationPlan) -> None:
+        with _host(plan.target) as (_world, target):
+            target_name = target.name
+        with _host(plan.source) as (world, source):
+            vm = _vm(world, source, plan.vm_uuid)
+            if vm.state != "running":
+                raise MoveRefusedError(f"{vm.name} does not run.")
+            if source.name == target_name:
+                raise MoveRefusedError("The source and the target are the same host.")
+            if world.move_of(vm.uuid) is not None:
+                raise MoveRefusedError(f"{vm.name} is being moved already.")
+            if vm.disk and not plan.trust_shared_storage:
+                raise MoveRefusedError("Moving without storage that is known to be shared is unsafe.")
+            options = plan.options
+            limit = options.downtime_limit
+            world.moves[plan.migration] = SimulatedMove(
+                vm=vm.uuid,
+                source=source.name,
+                target=target_name,
+                began=time.time(),
+                bandwidth=float(options.bandwidth_limit or LINK),
+                downtime_limit=DOWNTIME_LIMIT if limit is None else limit / 1000,
+                dirty_rate=vm.dirty_rate * (THROTTLED if options.auto_converge else 1),
+            )
+            world.version += 1
+
+    def progress(self, plan: MigrationPlan) -> Progress:
+        """Look at the move from the source."""
+        with _host(plan.source) as (world, _):
+            move = world.moves.get(plan.migration)
+            if move is None or move.ending:
+                return Progress(Phase.NONE)
+            wall, clock = time.time(), time.monotonic()
+            stands = world.moment(move, wall)
+            began = clock - (wall - move.began)
+            marks = tuple(PassMark(number, began + at) for number, at in enumerate(stands.pass_started, 1))
+            if not stands.processed:
+                return Progress(Phase.STARTING)
+            expected = round(stands.remaining * 1000 / move.bandwidth)
+            return Progress(
+                phase=Phase.CANCELLING if move.cancel_at else Phase.COPYING,
+                elapsed=Milliseconds(round((wall - move.began) * 1000)),
+                pass_number=stands.pass_number,
+                remaining=Bytes(stands.remaining),
+                processed=Bytes(stands.processed),
+                total=Bytes(world.vms[move.vm].memory),
+                dirty_rate=BytesPerSecond(move.dirty_rate),
+                expected_downtime=Milliseconds(expected) if stands.pass_number > 1 else None,
+                passes=marks,
+            )
+
+    def cancel(self, plan: MigrationPlan) -> None:
+        """Ask for the move to be given up."""
+        with _host(plan.source) as (world, _):
+            move = world.moves.get(plan.migration)
+            if move is not None and not move.ending:
+                move.cancel_at = time.time()
+
+    def locate(self, endpoint: Endpoint, vm_uuid: str) -> VmSighting:
+        """Ask one host what it knows of a VM."""
+        try:
+            with _host(endpoint) as (world, host):
+                move = world.move_of(vm_uuid)
+                vm = world.vms.get(vm_uuid)
+                if vm is not None and vm.host == host.name:
+                    copy = {"running": Copy.RUNNING, "halted": Copy.INACTIVE}.get(vm.state, Copy.PAUSED)
+                    return VmSighting(copy, busy=move is not None and move.source == host.name)
+                is_coming = move is not None and move.target == host.name
+                return VmSighting(Copy.INCOMING if is_coming else Copy.ABSENT)
+        except HostUnreachableError:
+            return VmSighting(Copy.NO_ANSWER)
+
+    def completed(self, plan: MigrationPlan) -> CompletedStats:
+        """Answer what the world measured of a move that is over."""
+        with _host(plan.target) as (world, _):
+            move = world.moves.get(plan.migration)
+            return _stats(world, move) if move is not None and move.ending == "moved" else CompletedStats()
+
+
+def _stats(world: World, move: SimulatedMove) -> CompletedStats:
+    stands = world.moment(move, move.ended)
+    return CompletedStats(
+        total=Milliseconds(round((move.ended - move.began) * 1000)),
+        downtime=Milliseconds(round(move.downtime * 1000)),
+        transferred=Bytes(stands.processed),
+        passes=stands.pass_number,
+    )
+
+
+def _blocker(code: str, sentence: str, remedy: str) -> Finding:
+    return Finding(code, Severity.BLOCKER, sentence, remedy)
+
+
+def _snapshot(vm: SimulatedVm, host: SimulatedHost, now: int, *, incoming: bool = False) -> VmSnapshot:
+    state = PowerState.PAUSED if incoming else PowerState(vm.state)
+    disks: tuple[DiskSnapshot, ...] = ()
+    if vm.disk:
+        path = f"/srv/{vm.disk}/{vm.name}.img"
+        disks = (DiskSnapshot("vda", path, "raw", None, "none", False, host.storage.get(vm.disk)),)
+    return VmSnapshot(
+        uuid=vm.uuid,
+        name=vm.name,
+        state=state,
+        active=vm.state != "halted",
+        incoming=incoming,
+        memory=Bytes(vm.memory),
+        vcpus=1,
+        cpu_time=round(now * vm.load),
+        disks=disks,
+        networks=("lan",),
+    )
