@@ -1,11 +1,17 @@
 /** What a card says about its VM. */
-import type { VirtualMachine } from '../api/types'
+import type { Host, VirtualMachine } from '../api/types'
 import { stageWords } from '../store/sentences'
 import { percent } from '../ui/format'
 import { t, told } from '../ui/words.svelte'
 import type { Placed } from './columns'
 
 export const stateWords = (vm: VirtualMachine): string => told('vm_state', vm.state)
+
+/** What runs the VMs of a host; many versions name their hypervisor themselves. */
+export function kindWords({ hypervisor, version }: Host): string {
+  const named = version.toLowerCase().startsWith(hypervisor.toLowerCase())
+  return named ? version : `${hypervisor} ${version}`.trim()
+}
 
 export function subline({ vm, migration }: Placed): string {
   if (migration) return t('vm.moving', { target: migration.target_name, stage: stageWords(migration) })
