@@ -131,7 +131,10 @@ def progress_of(domain: libvirt.virDomain, marks: tuple[PassMark, ...]) -> Progr
     pass_number = stats.get("memory_iteration") or None
     if pass_number is None or not stats.get("memory_total"):
         return Progress(Phase.SWITCHING if is_paused else Phase.STARTING, passes=marks)
-    said_downtime = stats.get("downtime") if pass_number >= FIRST_SYNCHRONISED_PASS else None
+    # Before the first synchronisation nothing is known of changes: a 0 would be an invention.
+    is_synchronised = pass_number >= FIRST_SYNCHRONISED_PASS
+    said_downtime = stats.get("downtime") if is_synchronised else None
+    dirty_rate = stats.get("memory_dirty_rate", 0) * stats.get("memory_page_size", 4096)
     return Progress(
         phase=Phase.SWITCHING if is_paused else Phase.COPYING,
         elapsed=Milliseconds(stats.get("time_elapsed", 0)),
@@ -139,7 +142,7 @@ def progress_of(domain: libvirt.virDomain, marks: tuple[PassMark, ...]) -> Progr
         remaining=Bytes(stats.get("memory_remaining", 0)),
         processed=Bytes(stats.get("memory_processed", 0)),
         total=Bytes(stats["memory_total"]),
-        dirty_rate=BytesPerSecond(stats.get("memory_dirty_rate", 0) * stats.get("memory_page_size", 4096)),
+        dirty_rate=BytesPerSecond(dirty_rate) if is_synchronised else None,
         expected_downtime=None if said_downtime is None else Milliseconds(said_downtime),
         throttle=stats.get("auto_converge_throttle"),
         passes=marks,

@@ -209,7 +209,7 @@ class SimulatedDriver:
                 remaining=Bytes(stands.remaining),
                 processed=Bytes(stands.processed),
                 total=Bytes(world.vms[move.vm].memory),
-                dirty_rate=BytesPerSecond(move.dirty_rate),
+                dirty_rate=BytesPerSecond(move.dirty_rate) if stands.pass_number > 1 else None,
                 expected_downtime=Milliseconds(expected) if stands.pass_number > 1 else None,
                 passes=marks,
             )
