@@ -1,0 +1,82 @@
+"""Moves that nobody drives are rung for again, or adopted; those that somebody drives are left alone."""
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from tests.board import Board
+from xenweb.core.migration import Copy, State
+from xenweb.drivers.contract import MoveOptions
+from xenweb.livemigration.models import Migration
+from xenweb.livemigration.services import migration_request
+from xenweb.worker import reconciler as module
+from xenweb.worker.reconciler import Reconciler
+
+
+def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def asked(board: Board) -> Migration:
+    wire = migration_request(board.admin, vm=str(board.vm.pk), target=str(board.target.pk), options=MoveOptions())
+    return Migration.objects.get(pk=wire.id)
+
+
+def state(row: Migration) -> str:
+    return str(Migration.objects.values_list("state", flat=True).get(pk=row.pk))
+
+
+def test_a_queued_move_whose_ring_was_lost_is_rung_for_again(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
+    rung: list[str] = []
+    monkeypatch.setattr(module, "enqueue", rung.append)
+    row = asked(board)
+    Reconciler().look()
+    assert rung == []
+    Migration.objects.filter(pk=row.pk).update(requested_at=timezone.now() - timedelta(seconds=10))
+    Reconciler().look()
+    assert rung == [row.pk]
+
+
+def test_a_move_whose_worker_died_is_adopted_and_proven(board: Board) -> None:
+    row = asked(board)
+    Migration.objects.filter(pk=row.pk).update(
+        state=State.PRE_COPY,
+        call_intended_at=timezone.now(),
+        lease_until=timezone.now() - timedelta(seconds=1),
+        fence=3,
+    )
+    board.driver.copies[("host-a", board.vm.uuid)] = Copy.ABSENT
+    board.driver.copies[("host-b", board.vm.uuid)] = Copy.RUNNING
+    Reconciler().look()
+    until(lambda: state(row) == State.DONE)
+    row.refresh_from_db()
+    assert row.fence > 3
+    assert board.driver.calls == []
+
+
+def test_a_move_that_somebody_drives_is_left_alone(board: Board) -> None:
+    row = asked(board)
+    until_later = timezone.now() + timedelta(seconds=30)
+    Migration.objects.filter(pk=row.pk).update(state=State.PRE_COPY, lease_until=until_later, fence=1)
+    Reconciler().look()
+    time.sleep(0.2)
+    row.refresh_from_db()
+    assert (row.state, row.fence) == (State.PRE_COPY, 1)
+
+
+def test_an_uncertain_move_is_asked_about_until_the_hosts_prove_something(board: Board) -> None:
+    row = asked(board)
+    Migration.objects.filter(pk=row.pk).update(state=State.UNCERTAIN, call_intended_at=timezone.now())
+    board.driver.copies[("host-a", board.vm.uuid)] = Copy.NO_ANSWER
+    reconciler = Reconciler()
+    reconciler.look()
+    time.sleep(0.6)
+    assert state(row) == State.UNCERTAIN
+    board.driver.copies[("host-a", board.vm.uuid)] = Copy.RUNNING
+    until(lambda: (reconciler.look(), state(row) == State.FAILED)[1])
