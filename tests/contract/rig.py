@@ -1,6 +1,5 @@
 """What the contract suite needs of a driver's world: hosts, names, and a hand from outside."""
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -12,7 +11,9 @@ import libvirt
 from xenweb.core.quantities import MIB, BytesPerSecond
 from xenweb.drivers.contract import Endpoint, HypervisorDriver, MigrationPlan, MoveOptions
 from xenweb.drivers.registry import check_address, driver_for
-from xenweb.drivers.simulated_driver import world
+from xenweb.drivers.simulated_driver import faults
+from xenweb.drivers.simulated_driver.demo import demo_world
+from xenweb.drivers.simulated_driver.world import opened
 from xenweb.lab.qemu.lab import Lab
 
 DEFAULTS = MoveOptions()
@@ -83,27 +84,22 @@ class SimulatedRig(Rig):
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "world.json"
-        names = world.demo_world(self.path)
+        names = demo_world(self.path)
         self.endpoints = {
             name: Endpoint(number, name, check_address("simulated", f"simulated://{self.path}?host={name}"))
             for number, name in enumerate(names)
         }
 
     def change_outside(self, vm: str) -> None:
-        with world.opened(self.path) as here:
+        with opened(self.path) as here:
             next(each for each in here.vms.values() if each.name == vm).load = 0.9
             here.version += 1
 
     @contextmanager
     def silence(self, host: str) -> Iterator[None]:
-        self._set_silent(host, is_silent=True)
+        faults.set_silent(self.path, host, is_silent=True)
         yield
-        self._set_silent(host, is_silent=False)
-
-    def _set_silent(self, host: str, *, is_silent: bool) -> None:
-        said = json.loads(self.path.read_text())
-        said["hosts"][host]["is_silent"] = is_silent
-        self.path.write_text(json.dumps(said))
+        faults.set_silent(self.path, host, is_silent=False)
 
 
 class LabRig(Rig):

@@ -104,7 +104,7 @@ class Stage:
         return {"driver": "libvirt", "hosts": hosts}
 
     def _simulated_hosts(self) -> dict[str, Any]:
-        from xenweb.drivers.simulated_driver.world import demo_world
+        from xenweb.drivers.simulated_driver.demo import demo_world
 
         path = self.data / "world.json"
         names = demo_world(path)

@@ -4,7 +4,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from xenweb.core.facts import PowerState
 from xenweb.core.migration import Copy
@@ -34,6 +33,7 @@ from xenweb.drivers.simulated_driver import addresses
 from xenweb.drivers.simulated_driver.world import (
     DOWNTIME_LIMIT,
     LINK,
+    Clock,
     SimulatedHost,
     SimulatedMove,
     SimulatedVm,
@@ -43,29 +43,37 @@ from xenweb.drivers.simulated_driver.world import (
 
 LOOK_EVERY = 0.1
 WAIT_EVERY = 0.05
-THROTTLED = 0.2
-"""What auto-converge leaves of a guest's changes, in this world."""
+CPUS = 2
+THROTTLE = 80
+"""Percent of its time that auto-converge takes from a guest, in this world from the start."""
 
 
 class SimulatedWatch:
-    """Tells of each new version of the world."""
+    """Tells of each new version of the world, and of a host that falls silent."""
 
-    def __init__(self, path: Path, endpoint: Endpoint, sink: Callable[[HostEvent], None]) -> None:
+    def __init__(self, endpoint: Endpoint, sink: Callable[[HostEvent], None], clock: Clock) -> None:
         self._over = threading.Event()
-        self._path, self._endpoint, self._sink = path, endpoint, sink
-        self._seen = self._version()
-        threading.Thread(target=self._look, name=f"simulated {endpoint.name}", daemon=True).start()
+        self._endpoint, self._sink, self._clock = endpoint, sink, clock
+        self._seen: int | None = self._version()
+        threading.Thread(target=self._look_on, name=f"simulated {endpoint.name}", daemon=True).start()
 
-    def _version(self) -> int:
-        with opened(self._path) as world:
-            return world.version
+    def _version(self) -> int | None:
+        try:
+            with _host(self._endpoint, self._clock) as (world, _):
+                return world.version
+        except HostUnreachableError:
+            return None
 
-    def _look(self) -> None:
+    def look(self) -> None:
+        """Tell what is new since the last look."""
+        version = self._version()
+        if version != self._seen:
+            self._seen = version
+            self._sink(HostEvent(self._endpoint.host, "", "disconnected" if version is None else "changed"))
+
+    def _look_on(self) -> None:
         while not self._over.wait(LOOK_EVERY):
-            version = self._version()
-            if version != self._seen:
-                self._seen = version
-                self._sink(HostEvent(self._endpoint.host, "", "changed"))
+            self.look()
 
     def close(self) -> None:
         """Stop telling."""
@@ -73,11 +81,9 @@ class SimulatedWatch:
 
 
 @contextmanager
-def _host(endpoint: Endpoint) -> Iterator[tuple[World, SimulatedHost]]:
+def _host(endpoint: Endpoint, clock: Clock) -> Iterator[tuple[World, SimulatedHost]]:
     path, name = addresses.parts(endpoint.uri)
-    if not path.exists():
-        raise HostUnreachableError(f"{endpoint.name} does not answer: its world is gone.", host=endpoint.name)
-    with opened(path) as world:
+    with opened(path, clock) as world:
         host = world.hosts.get(name)
         if host is None or host.is_silent:
             raise HostUnreachableError(f"{endpoint.name} does not answer.", host=endpoint.name)
@@ -98,15 +104,13 @@ class SimulatedDriver:
     simulated = True
     capabilities = frozenset(Capability)
 
+    def __init__(self, clock: Clock = time.time, wait: Callable[[float], None] = time.sleep) -> None:
+        self._clock, self._wait = clock, wait
+
     def inventory(self, endpoint: Endpoint) -> HostSnapshot:
         """Describe a host and all that is on it."""
-        with _host(endpoint) as (world, host):
-            vms = [vm for vm in world.vms.values() if vm.host == host.name]
-            coming = [
-                world.vms[move.vm] for move in world.moves.values() if not move.ending and move.target == host.name
-            ]
-            used = sum(vm.memory for vm in vms if vm.state == "running")
-            now = time.time_ns()
+        with _host(endpoint, self._clock) as (world, host):
+            now = self._clock()
             return HostSnapshot(
                 uuid=host.uuid,
                 name=host.name,
@@ -114,36 +118,36 @@ class SimulatedDriver:
                 version="simulated",
                 architecture="x86_64",
                 cpu_model="simulated",
-                cpu_count=2,
-                cpu_busy=round(now * sum(vm.load for vm in vms if vm.state == "running")),
-                cpu_total=now * 2,
+                cpu_count=CPUS,
+                cpu_busy=round(world.busy(host, now) * 1e9),
+                cpu_total=round(now * CPUS * 1e9),
                 memory_total=Bytes(host.memory),
-                memory_free=Bytes(max(0, host.memory - used)),
+                memory_free=Bytes(world.memory_free(host)),
                 repositories=tuple(
                     RepositorySnapshot(identity, name, "dir", f"/srv/{name}", Bytes(100 * GIB), Bytes(60 * GIB))
                     for name, identity in host.storage.items()
                 ),
                 networks=("lan",),
                 vms=(
-                    *(_snapshot(vm, host, now) for vm in vms),
-                    *(_snapshot(vm, host, now, incoming=True) for vm in coming),
+                    *(_snapshot(vm, host, now) for vm in world.resident(host.name)),
+                    *(_snapshot(vm, host, now, incoming=True) for vm in world.incoming(host.name)),
                 ),
             )
 
     def watch(self, endpoint: Endpoint, sink: Callable[[HostEvent], None]) -> SimulatedWatch:
         """Call ``sink`` whenever something changes in the world."""
-        with _host(endpoint):
+        with _host(endpoint, self._clock):
             pass
-        return SimulatedWatch(addresses.parts(endpoint.uri)[0], endpoint, sink)
+        return SimulatedWatch(endpoint, sink, self._clock)
 
     def preflight(self, plan: MigrationPlan) -> tuple[Finding, ...]:
         """Ask both hosts what only they can say about this move."""
-        with _host(plan.source) as (world, source):
+        with _host(plan.source, self._clock) as (world, source):
             vm = _vm(world, source, plan.vm_uuid)
             if vm.state != "running":
                 return (_blocker("vm_not_running", f"{vm.name} does not run.", "Start it first."),)
             disk = source.storage.get(vm.disk)
-        with _host(plan.target) as (_world, target):
+        with _host(plan.target, self._clock) as (_world, target):
             if disk is not None and disk not in target.storage.values():
                 sentence = f"The disk of {vm.name} is in no storage repository of {target.name}."
                 return (_blocker("disk_not_there", sentence, "Choose a host that has the storage."),)
@@ -153,20 +157,22 @@ class SimulatedDriver:
         """Begin the move, and wait until the world says how it ended."""
         self._begin(plan)
         while True:
-            with _host(plan.source) as (world, _):
+            with _host(plan.source, self._clock) as (world, _):
                 move = world.moves[plan.migration]
+                if move.ending == "moved" and world.loses_replies:
+                    raise HostUnreachableError("The connection was lost before the answer came.", host=move.source)
                 if move.ending == "moved":
                     return _stats(world, move)
                 if move.ending == "cancelled":
                     raise MoveCancelledError("The simulated hypervisor gave the move up, as it was asked to.")
                 if move.ending == "broken":
                     raise MoveBrokenError("The simulated stream broke.")
-            time.sleep(WAIT_EVERY)
+            self._wait(WAIT_EVERY)
 
     def _begin(self, plan: MigrationPlan) -> None:
-        with _host(plan.target) as (_world, target):
+        with _host(plan.target, self._clock) as (_world, target):
             target_name = target.name
-        with _host(plan.source) as (world, source):
+        with _host(plan.source, self._clock) as (world, source):
             vm = _vm(world, source, plan.vm_uuid)
             if vm.state != "running":
                 raise MoveRefusedError(f"{vm.name} does not run.")
@@ -177,33 +183,35 @@ class SimulatedDriver:
             if vm.disk and not plan.trust_shared_storage:
                 raise MoveRefusedError("Moving without storage that is known to be shared is unsafe.")
             options = plan.options
-            limit = options.downtime_limit
+            limit, throttle = options.downtime_limit, THROTTLE if options.auto_converge else None
             world.moves[plan.migration] = SimulatedMove(
                 vm=vm.uuid,
                 source=source.name,
                 target=target_name,
-                began=time.time(),
+                began=self._clock(),
                 bandwidth=float(options.bandwidth_limit or LINK),
                 downtime_limit=DOWNTIME_LIMIT if limit is None else limit / 1000,
-                dirty_rate=vm.dirty_rate * (THROTTLED if options.auto_converge else 1),
+                dirty_rate=vm.dirty_rate * (1 - (throttle or 0) / 100),
+                throttle=throttle,
             )
             world.version += 1
 
     def progress(self, plan: MigrationPlan) -> Progress:
         """Look at the move from the source."""
-        with _host(plan.source) as (world, _):
+        with _host(plan.source, self._clock) as (world, _):
             move = world.moves.get(plan.migration)
             if move is None or move.ending:
                 return Progress(Phase.NONE)
-            wall, clock = time.time(), time.monotonic()
+            wall, clock = self._clock(), time.monotonic()
             stands = world.moment(move, wall)
-            began = clock - (wall - move.began)
+            began = clock - (wall - move.began) + move.stalled
             marks = tuple(PassMark(number, began + at) for number, at in enumerate(stands.pass_started, 1))
             if not stands.processed:
                 return Progress(Phase.STARTING)
             expected = round(stands.remaining * 1000 / move.bandwidth)
+            phase = Phase.SWITCHING if stands.is_switching else Phase.COPYING
             return Progress(
-                phase=Phase.CANCELLING if move.cancel_at else Phase.COPYING,
+                phase=Phase.CANCELLING if move.cancel_at else phase,
                 elapsed=Milliseconds(round((wall - move.began) * 1000)),
                 pass_number=stands.pass_number,
                 remaining=Bytes(stands.remaining),
@@ -211,25 +219,27 @@ class SimulatedDriver:
                 total=Bytes(world.vms[move.vm].memory),
                 dirty_rate=BytesPerSecond(move.dirty_rate) if stands.pass_number > 1 else None,
                 expected_downtime=Milliseconds(expected) if stands.pass_number > 1 else None,
+                throttle=move.throttle,
                 passes=marks,
             )
 
     def cancel(self, plan: MigrationPlan) -> None:
         """Ask for the move to be given up."""
-        with _host(plan.source) as (world, _):
+        with _host(plan.source, self._clock) as (world, _):
             move = world.moves.get(plan.migration)
             if move is not None and not move.ending:
-                move.cancel_at = time.time()
+                move.cancel_at = self._clock()
 
     def locate(self, endpoint: Endpoint, vm_uuid: str) -> VmSighting:
         """Ask one host what it knows of a VM."""
         try:
-            with _host(endpoint) as (world, host):
+            with _host(endpoint, self._clock) as (world, host):
                 move = world.move_of(vm_uuid)
                 vm = world.vms.get(vm_uuid)
                 if vm is not None and vm.host == host.name:
                     copy = {"running": Copy.RUNNING, "halted": Copy.INACTIVE}.get(vm.state, Copy.PAUSED)
-                    return VmSighting(copy, busy=move is not None and move.source == host.name)
+                    is_leaving = move is not None and move.source == host.name
+                    return VmSighting(copy, busy=is_leaving, cpu_time=vm.cpu_time(self._clock()))
                 is_coming = move is not None and move.target == host.name
                 return VmSighting(Copy.INCOMING if is_coming else Copy.ABSENT)
         except HostUnreachableError:
@@ -237,7 +247,7 @@ class SimulatedDriver:
 
     def completed(self, plan: MigrationPlan) -> CompletedStats:
         """Answer what the world measured of a move that is over."""
-        with _host(plan.target) as (world, _):
+        with _host(plan.target, self._clock) as (world, _):
             move = world.moves.get(plan.migration)
             return _stats(world, move) if move is not None and move.ending == "moved" else CompletedStats()
 
@@ -246,7 +256,7 @@ def _stats(world: World, move: SimulatedMove) -> CompletedStats:
     stands = world.moment(move, move.ended)
     return CompletedStats(
         total=Milliseconds(round((move.ended - move.began) * 1000)),
-        downtime=Milliseconds(round(move.downtime * 1000)),
+        downtime=Milliseconds(round(stands.downtime * 1000)),
         transferred=Bytes(stands.processed),
         passes=stands.pass_number,
     )
@@ -256,7 +266,7 @@ def _blocker(code: str, sentence: str, remedy: str) -> Finding:
     return Finding(code, Severity.BLOCKER, sentence, remedy)
 
 
-def _snapshot(vm: SimulatedVm, host: SimulatedHost, now: int, *, incoming: bool = False) -> VmSnapshot:
+def _snapshot(vm: SimulatedVm, host: SimulatedHost, now: float, *, incoming: bool = False) -> VmSnapshot:
     state = PowerState.PAUSED if incoming else PowerState(vm.state)
     disks: tuple[DiskSnapshot, ...] = ()
     if vm.disk:
@@ -270,7 +280,7 @@ def _snapshot(vm: SimulatedVm, host: SimulatedHost, now: int, *, incoming: bool 
         incoming=incoming,
         memory=Bytes(vm.memory),
         vcpus=1,
-        cpu_time=round(now * vm.load),
+        cpu_time=None if incoming else vm.cpu_time(now),
         disks=disks,
         networks=("lan",),
     )

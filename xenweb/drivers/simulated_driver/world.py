@@ -1,7 +1,8 @@
 """The world: one JSON file under a lock, so that every process sees the same hosts.
 
-Nothing runs in it. Whoever looks computes what has become of it by now, and
-writes that down; so a process that dies takes nothing with it.
+Nothing runs in it. What becomes of a move follows from the facts written down
+and from the time alone; whoever looks after its end writes the outcome down. So
+a process that dies takes nothing with it.
 """
 
 import fcntl
@@ -14,17 +15,22 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from xenweb.core.quantities import GIB, MIB
-from xenweb.drivers.simulated_driver.precopy import Course, Moment, moment
+from xenweb.core.quantities import MIB
+from xenweb.drivers.contract import HostUnreachableError
+from xenweb.drivers.simulated_driver.precopy import Course, Moment, end_of, moment, start_of
 
 Ending = Literal["", "moved", "cancelled", "broken"]
+Clock = Callable[[], float]
+
 LINK = 24.0 * MIB
 DOWNTIME_LIMIT = 0.3
+CANCEL_TAKES = 0.15
+"""Seconds until a move that was asked to end has ended."""
 
 
-@dataclass
+@dataclass(slots=True)
 class SimulatedVm:
-    """A VM of the world. ``content`` and ``working_set`` are bytes, ``dirty_rate`` bytes per second."""
+    """A VM of the world. Sizes are bytes, rates bytes per second, ``load`` a share of one CPU."""
 
     uuid: str
     name: str
@@ -36,11 +42,16 @@ class SimulatedVm:
     disk: str = ""
     state: str = "running"
     load: float = 0.01
+    started: float = 0.0
+
+    def cpu_time(self, now: float) -> int | None:
+        """Say how many nanoseconds of CPU it has used; None while it does not run."""
+        return round((now - self.started) * self.load * 1e9) if self.state == "running" else None
 
 
-@dataclass
+@dataclass(slots=True)
 class SimulatedMove:
-    """A move of the world; it is over when ``ending`` says how."""
+    """A move of the world; it is over when ``ending`` says how. Moments are seconds since 1970."""
 
     vm: str
     source: str
@@ -49,25 +60,31 @@ class SimulatedMove:
     bandwidth: float
     downtime_limit: float
     dirty_rate: float
+    throttle: int | None = None
+    stalled: float = 0.0
     cancel_at: float | None = None
     ending: Ending = ""
     ended: float = 0.0
-    downtime: float = 0.0
 
 
-@dataclass
+@dataclass(slots=True)
 class SimulatedHost:
-    """A host of the world, and what is wrong with it by the test's will."""
+    """A host of the world, and what is wrong with it by a test's will.
+
+    ``busy`` are the CPU seconds it had worked by ``busy_at``.
+    """
 
     name: str
     uuid: str
     memory: int
     storage: dict[str, str]
+    busy: float = 0.0
+    busy_at: float = 0.0
     is_silent: bool = False
-    is_frozen: bool = False
+    frozen_at: float | None = None
 
 
-@dataclass
+@dataclass(slots=True)
 class World:
     """Everything there is. ``version`` rises with each change that a host would tell."""
 
@@ -75,67 +92,103 @@ class World:
     vms: dict[str, SimulatedVm] = field(default_factory=dict)
     moves: dict[str, SimulatedMove] = field(default_factory=dict)
     break_in_pass: int | None = None
+    loses_replies: bool = False
     version: int = 0
-
-    def course(self, move: SimulatedMove) -> Course:
-        """Gather the facts that a move's course follows from."""
-        vm = self.vms[move.vm]
-        return Course(vm.content, vm.working_set, move.dirty_rate, move.bandwidth, move.downtime_limit)
 
     def moment(self, move: SimulatedMove, now: float) -> Moment:
         """Say where a move stands now, or stood at its end."""
-        return moment(self.course(move), (move.ended or now) - move.began)
+        at = move.ended if move.ending else self._reached(move, now)
+        return moment(self._course(move), at - move.began - move.stalled)
 
     def move_of(self, vm_uuid: str) -> SimulatedMove | None:
         """Find the move that a VM is in."""
         return next((move for move in self.moves.values() if move.vm == vm_uuid and not move.ending), None)
 
+    def resident(self, host: str) -> list[SimulatedVm]:
+        """List the VMs that a host has, running or not."""
+        return [vm for vm in self.vms.values() if vm.host == host]
+
+    def incoming(self, host: str) -> list[SimulatedVm]:
+        """List the VMs that a host is receiving."""
+        return [self.vms[move.vm] for move in self.moves.values() if not move.ending and move.target == host]
+
+    def memory_free(self, host: SimulatedHost) -> int:
+        """Say how much of a host's memory is promised to nobody."""
+        taken = sum(vm.memory for vm in self.resident(host.name) if vm.state == "running")
+        return max(0, host.memory - taken - sum(vm.memory for vm in self.incoming(host.name)))
+
+    def busy(self, host: SimulatedHost, now: float) -> float:
+        """Say how many seconds of CPU a host has worked: a counter that never goes back."""
+        load = sum(vm.load for vm in self.resident(host.name) if vm.state == "running")
+        return host.busy + load * max(0.0, now - host.busy_at)
+
     def catch_up(self, now: float) -> None:
-        """Let happen what has happened by now."""
-        for move in self.moves.values():
-            if not move.ending:
-                self._catch_up_move(move, now)
+        """Let happen what has happened by now, in its order."""
+        due = [(self._outcome(move), move) for move in self.moves.values() if not move.ending]
+        for (ended, ending), move in sorted(due, key=lambda each: each[0][0]):
+            if ended <= now:
+                self._end(move, ending, ended)
 
-    def _catch_up_move(self, move: SimulatedMove, now: float) -> None:
-        if self.hosts[move.target].is_frozen:
-            return  # neither copied nor given up: the source waits for the target
-        stands = self.moment(move, now)
-        if self.break_in_pass is not None and stands.pass_number >= self.break_in_pass:
-            self._end(move, "broken", now)
-        elif stands.is_over:
-            move.downtime = stands.downtime
-            self._end(move, "moved", now)
+    def _course(self, move: SimulatedMove) -> Course:
+        vm = self.vms[move.vm]
+        return Course(vm.content, vm.working_set, move.dirty_rate, move.bandwidth, move.downtime_limit)
+
+    def _reached(self, move: SimulatedMove, now: float) -> float:
+        frozen_at = self.hosts[move.target].frozen_at
+        return now if frozen_at is None else min(now, max(frozen_at, move.began))
+
+    def _outcome(self, move: SimulatedMove) -> tuple[float, Ending]:
+        """Say when and how a move ends, as things stand; infinity for never."""
+        course, began = self._course(move), move.began + move.stalled
+        ends: list[tuple[float | None, Ending]] = [(end_of(course), "moved")]
+        if self.break_in_pass is not None:
+            ends.append((start_of(course, self.break_in_pass), "broken"))
+        if move.cancel_at is not None:
+            ends.append((move.cancel_at + CANCEL_TAKES - began, "cancelled"))
+        after, ending = min((float("inf") if at is None else at, ending) for at, ending in ends)
+        # A frozen target neither receives nor lets go: nothing ends until it thaws.
+        is_stuck = self._reached(move, began + after) < began + after
+        return (float("inf") if is_stuck else began + after), ending
+
+    def _end(self, move: SimulatedMove, ending: Ending, at: float) -> None:
+        if ending == "moved":
+            for name in (move.source, move.target):
+                host = self.hosts[name]
+                host.busy, host.busy_at = self.busy(host, at), at
             self.vms[move.vm].host = move.target
-        elif move.cancel_at is not None:
-            self._end(move, "cancelled", now)
-
-    def _end(self, move: SimulatedMove, ending: Ending, now: float) -> None:
-        move.ending, move.ended = ending, now
+        move.ending, move.ended = ending, at
         self.version += 1
 
 
-def _loaded(text: str) -> World:
-    said = json.loads(text)
-    return World(
-        hosts={key: SimulatedHost(**each) for key, each in said["hosts"].items()},
-        vms={key: SimulatedVm(**each) for key, each in said["vms"].items()},
-        moves={key: SimulatedMove(**each) for key, each in said["moves"].items()},
-        break_in_pass=said["break_in_pass"],
-        version=said["version"],
-    )
+def _read(path: Path) -> World:
+    try:
+        said = json.loads(path.read_text())
+        return World(
+            hosts={key: SimulatedHost(**each) for key, each in said["hosts"].items()},
+            vms={key: SimulatedVm(**each) for key, each in said["vms"].items()},
+            moves={key: SimulatedMove(**each) for key, each in said["moves"].items()},
+            break_in_pass=said["break_in_pass"],
+            loses_replies=said["loses_replies"],
+            version=said["version"],
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        msg = "The simulated world cannot be read: its hosts do not answer."
+        raise HostUnreachableError(msg) from error
 
 
 @contextmanager
-def opened(path: Path, clock: Callable[[], float] = time.time) -> Iterator[World]:
-    """Lend the world as it is now, and keep what was changed in it."""
+def opened(path: Path, clock: Clock = time.time) -> Iterator[World]:
+    """Lend the world as it is now, and keep what was changed in it; raise HostUnreachableError if it is gone."""
+    if not path.parent.is_dir():
+        msg = "The simulated world is gone: its hosts do not answer."
+        raise HostUnreachableError(msg)
     with path.with_suffix(".lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        before = path.read_text()
-        world = _loaded(before)
+        world = _read(path)
+        before = json.dumps(asdict(world))
         world.catch_up(clock())
         yield world
-        after = json.dumps(asdict(world))
-        if after != before:
+        if json.dumps(asdict(world)) != before:
             write(path, world)
 
 
@@ -144,54 +197,3 @@ def write(path: Path, world: World) -> None:
     draft = path.with_suffix(f".{os.getpid()}")
     draft.write_text(json.dumps(asdict(world)))
     draft.replace(path)
-
-
-def demo_world(path: Path) -> list[str]:
-    """Write the small company of the embedded lab as a simulated world; answer its hosts' names."""
-    names = ("host-a", "host-b", "host-c")
-    hosts = {
-        name: SimulatedHost(
-            name=name,
-            uuid=f"51000000-0000-4000-8000-00000000000{number}",
-            memory=(1 if name == "host-c" else 4) * GIB,
-            storage={"shared": "shared", "local": f"local-{name}"},
-        )
-        for number, name in enumerate(names)
-    }
-    vms = {vm.uuid: vm for number, row in enumerate(_CAST) if (vm := _member(number, *row))}
-    write(path, World(hosts, vms))
-    return list(names)
-
-
-def _member(number: int, name: str, host: str, memory: int, rate: float, disk: str) -> SimulatedVm:
-    return SimulatedVm(
-        uuid=f"51000000-0000-4000-8000-0000000001{number:02d}",
-        name=name,
-        host=host,
-        memory=memory * MIB,
-        content=memory * 3 // 4 * MIB,
-        working_set=48 * MIB,
-        dirty_rate=rate * MIB,
-        disk=disk,
-        state="halted" if name == "old-wiki" else "running",
-        load=0.4 if rate > 1 else 0.01,
-    )
-
-
-_CAST = (
-    ("dns-1", "host-a", 64, 0.0, ""),
-    ("ldap-1", "host-a", 128, 0.1, ""),
-    ("web-1", "host-a", 128, 0.1, ""),
-    ("hot-db", "host-a", 256, 80.0, ""),
-    ("shop-db", "host-a", 128, 0.4, "shared"),
-    ("dns-2", "host-b", 64, 0.0, ""),
-    ("web-2", "host-b", 128, 0.1, ""),
-    ("mail-2", "host-b", 128, 0.1, ""),
-    ("cache-1", "host-b", 192, 3.0, ""),
-    ("ledger", "host-b", 128, 0.2, "local"),
-    ("big-etl", "host-b", 1024, 0.0, ""),
-    ("git-1", "host-c", 128, 0.1, ""),
-    ("wiki", "host-c", 64, 0.0, ""),
-    ("build-7", "host-c", 192, 2.0, ""),
-    ("old-wiki", "host-c", 128, 0.0, ""),
-)
