@@ -226,7 +226,7 @@ def _migrate_elsewhere(rig: Rig, plan: MigrationPlan) -> None:
 
 def test_a_move_goes_on_without_the_process_that_began_it(rig: Rig) -> None:
     plan = rig.plan("mail-2", SLOW)
-    other = multiprocessing.get_context("fork").Process(target=_migrate_elsewhere, args=(rig, plan), daemon=True)
+    other = multiprocessing.get_context("spawn").Process(target=_migrate_elsewhere, args=(rig, plan), daemon=True)
     other.start()
     until_copying(rig, plan)
     assert other.pid is not None

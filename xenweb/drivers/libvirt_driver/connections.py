@@ -1,7 +1,8 @@
 """Connections to libvirt: one per process, host and purpose, opened in bounded time.
 
-libvirt's event loop must run before the first connection is opened, and nothing
-of it survives a fork, so everything is made anew in a process that was forked.
+libvirt's event loop must run before the first connection is opened. A process that
+was forked from one in which it runs would answer on its parent's sockets, and the
+parent would wait for ever: such a process is refused.
 """
 
 import os
@@ -13,7 +14,7 @@ from contextlib import contextmanager, suppress
 
 import libvirt
 
-from xenweb.drivers.contract import Endpoint, HostUnreachableError
+from xenweb.drivers.contract import DriverUnavailableError, Endpoint, HostUnreachableError
 from xenweb.drivers.libvirt_driver.errors import translated
 
 OPEN_WITHIN = 5.0
@@ -24,17 +25,20 @@ KEEPALIVE = (2, 2)
 
 
 class _EventLoop:
-    """libvirt's own event loop, in a thread of this very process."""
+    """libvirt's own event loop, in a thread of the one process that it belongs to."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._pid = 0
 
     def ensure(self) -> None:
-        """Start the loop unless it runs in this process."""
+        """Start the loop unless it runs; raise DriverUnavailableError in a fork of its process."""
         with self._lock:
             if self._pid == os.getpid():
                 return
+            if self._pid:
+                msg = "libvirt was in use before this process was forked; it cannot be used here."
+                raise DriverUnavailableError(msg)
             libvirt.registerErrorHandler(_be_silent, None)
             libvirt.virEventRegisterDefaultImpl()
             threading.Thread(target=_turn, name="libvirt events", daemon=True).start()
@@ -95,7 +99,6 @@ class Connections:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._pid = os.getpid()
         self._kept: dict[tuple[str, str], libvirt.virConnect] = {}
         self._opening: dict[tuple[str, str], threading.Lock] = {}
 
@@ -120,11 +123,9 @@ class Connections:
                 connection.close()
 
     def _living(self, endpoint: Endpoint, purpose: str) -> libvirt.virConnect:
+        LOOP.ensure()
         key = (endpoint.uri, purpose)
         with self._lock:
-            if self._pid != os.getpid():
-                # A fork took these along: closing them here would close the parent's.
-                self._kept, self._opening, self._pid = {}, {}, os.getpid()
             opening = self._opening.setdefault(key, threading.Lock())
         with opening:
             connection = self._kept.get(key)
