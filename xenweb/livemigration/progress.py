@@ -3,7 +3,7 @@
 from django.db import transaction
 from django.utils import timezone
 
-from xenweb.core.precopy import Track, expected_downtime, is_converging
+from xenweb.core.precopy.passes import Track, expected_downtime, is_converging
 from xenweb.core.quantities import Milliseconds
 from xenweb.livemigration.models import Migration, MigrationPass
 from xenweb.livemigration.transitions import Lease, LeaseLostError, migration_row, tell

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from django.db import DatabaseError, connection, connections
 
 from xenweb.core.migration import Conclusion, State, conclude
-from xenweb.core.precopy import Look, PassStats, Track, finish, mark_pass, observe
+from xenweb.core.precopy.passes import Look, PassStats, Track, finish, mark_pass, observe
 from xenweb.core.quantities import Bytes, BytesPerSecond, Milliseconds
 from xenweb.drivers.contract import (
     CompletedStats,

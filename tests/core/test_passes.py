@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xenweb.core.precopy import Look, Track, expected_downtime, finish, is_converging, mark_pass, observe
+from xenweb.core.precopy.passes import Look, Track, expected_downtime, finish, is_converging, mark_pass, observe
 from xenweb.core.quantities import MIB, Bytes, BytesPerSecond, Milliseconds
 
 
