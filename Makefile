@@ -4,7 +4,9 @@ PYTHON := .venv/bin/python
 NPM := PATH="$(CURDIR)/.venv/bin:$$PATH" npm --prefix frontend
 PYTEST := $(PYTHON) -m pytest
 
-.PHONY: help demo smoke check test bench clean
+N ?= 50
+
+.PHONY: help demo smoke check test bounce bench clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +35,11 @@ test: ## everything above, every test, on real hypervisors and in a real browser
 	@echo "== Python tests" && $(PYTEST) -q --ignore=tests/browser --ignore=tests/architecture
 	@echo "== smoke" && $(PYTHON) manage.py smoke
 	@echo "== browser tests" && $(PYTEST) -q tests/browser
+	@echo "== bounce" && $(PYTHON) -m tests.bounce $(N)
+
+bounce: ## hop N VMs (N=50) all over the lab while things break; write build/bounce.json
+	@.ci/setup test
+	@$(PYTHON) -m tests.bounce $(N)
 
 bench: ## measure, print a table, write build/bench.json
 	@.ci/setup test

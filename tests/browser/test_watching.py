@@ -1,17 +1,16 @@
 """What others see: the same passes, nothing foreign, the truth after a crash."""
 
 import json
-import os
 import signal
 import subprocess
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.moves import card, expect_alive, expect_on, until
+from tests.stage_processes import send
 from xenweb.lab.qemu.errors import LabError
 from xenweb.lab.qemu.lab import Lab
 from xenweb.lab.smoke import named, rest
@@ -108,23 +107,6 @@ def runs_only_on(lab: Lab, vm: str, host: str) -> bool:
         return False
 
 
-def worker_processes(stage: Stage) -> list[int]:
-    """Find the RQ workers of this stage and their work horses, by command line and environment."""
-    found = []
-    mark = f"XENWEB_DATA={stage.data}".encode()
-    for folder in Path("/proc").iterdir():
-        if not folder.name.isdigit():
-            continue
-        try:
-            words = (folder / "cmdline").read_bytes().split(b"\0")
-            environment = (folder / "environ").read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if b"work" in words and mark in environment:
-            found.append(int(folder.name))
-    return found
-
-
 def test_kill_9_of_the_worker_in_mid_copy_loses_nothing(signed_in: SignedIn, stage: Stage, lab: Lab) -> None:
     page = signed_in("admin")
     with lab.watch("cache-1") as heartbeat:
@@ -132,8 +114,7 @@ def test_kill_9_of_the_worker_in_mid_copy_loses_nothing(signed_in: SignedIn, sta
         target = "host-b" if source != "host-b" else "host-a"
         migration = ask(stage, "cache-1", target, bandwidth_limit=16 * 1024 * 1024)["id"]
         expect(migration_card(page, migration)).to_have_attribute("data-state", "pre_copy")
-        for pid in worker_processes(stage):
-            os.kill(pid, signal.SIGKILL)
+        send(stage, "work", signal.SIGKILL)
         until(lambda: runs_only_on(lab, "cache-1", target), 60)
         expect(migration_card(page, migration)).to_have_attribute("data-state", "done", timeout=TRUTH_WITHIN_MS)
         expect_on(page, "cache-1", target)

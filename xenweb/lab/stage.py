@@ -76,7 +76,7 @@ class Stage:
     def start(self) -> None:
         """Bring up the installation and the lab side by side, then seed the one with the other."""
         self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._manage("migrate", "-v0", "--no-input")
+        self.manage("migrate", "-v0", "--no-input")
         self._up = subprocess.Popen(
             [sys.executable, str(MANAGE), "up", "--no-migrate", f"--port={self.port}", f"--workers={self.workers}"],
             env=self.environment,
@@ -87,7 +87,7 @@ class Stage:
         hosts = self._hosts()
         described = self.data / "hosts.json"
         described.write_text(json.dumps(hosts))
-        said = json.loads(self._manage("seed", f"--hosts={described}", "--token"))
+        said = json.loads(self.manage("seed", f"--hosts={described}", "--token"))
         self.sign_ins, self.token = said["sign_ins"], said["token"]
         self._wait_ready()
 
@@ -110,7 +110,8 @@ class Stage:
         names = demo_world(path)
         return {"driver": "simulated", "hosts": [{"uri": f"simulated://{path}?host={name}"} for name in names]}
 
-    def _manage(self, *words: str) -> str:
+    def manage(self, *words: str) -> str:
+        """Run one of our own commands in this installation; answer what it printed."""
         ran = subprocess.run(
             [sys.executable, str(MANAGE), *words], env=self.environment, capture_output=True, text=True, check=False
         )

@@ -11,8 +11,10 @@ from django.utils import timezone
 from xenweb.core.migration import State
 from xenweb.drivers.registry import driver_for
 from xenweb.livemigration.checking import refusal_of
+from xenweb.livemigration.doorbell import enqueue
 from xenweb.livemigration.models import Migration
 from xenweb.livemigration.plan import driver_kind, plan_of
+from xenweb.livemigration.queueing import due, take_turn
 from xenweb.livemigration.transitions import (
     Failure,
     Lease,
@@ -30,19 +32,21 @@ LOST = Failure("not_started", "The worker was lost before the move began.", "Mov
 
 
 def drive(migration_id: str, owner: str) -> None:
-    """Bring a queued move to its end, or to where only the hosts' next answer helps."""
-    lease = lease_take(migration_id, owner)
+    """Bring a queued move to its end, or to where only the hosts' next answer helps.
+
+    The move that is driven need not be the one that was rung for: it is whose turn it is.
+    """
+    lease = take_turn(migration_id, owner)
     if lease is None:
-        log.info("move %s is driven by somebody else, or over", migration_id)
+        log.info("move %s: not its turn, or no longer waiting", migration_id)
         return
     try:
-        row = _row(migration_id)
-        if row.state == State.QUEUED:
-            _from_the_queue(lease, row)
+        _from_the_queue(lease, _row(lease.migration))
     except LeaseLostError:
-        log.warning("move %s: the lease went to another process, this one stops", migration_id)
+        log.warning("move %s: the lease went to another process, this one stops", lease.migration)
     finally:
         lease_release(lease)
+        ring_for_due()
 
 
 def adopt(migration_id: str, owner: str) -> None:
@@ -63,13 +67,18 @@ def adopt(migration_id: str, owner: str) -> None:
         lease_release(lease)
 
 
+def ring_for_due() -> None:
+    """Ring for those whose turn has come because a move has ended."""
+    for migration in due(timezone.now()):
+        enqueue(migration)
+
+
 def _row(migration_id: str) -> Migration:
     rows = Migration.objects.select_related("source__pool", "target__pool", "vm")
     return rows.prefetch_related("passes").get(pk=migration_id)
 
 
 def _from_the_queue(lease: Lease, row: Migration) -> None:
-    state_change(row.pk, State.QUEUED, State.CHECKING, lease=lease)
     plan = plan_of(row)
     driver = driver_for(driver_kind(row))
     refusal = refusal_of(row, driver, plan)

@@ -40,6 +40,9 @@ class Migration(models.Model):
     requested_by_name = models.CharField(max_length=150)
     idempotency_key = models.CharField(max_length=200, blank=True)
     requested_at = models.DateTimeField()
+    queue_place = models.PositiveIntegerField(null=True)
+    expected_start = models.DateTimeField(null=True)
+    deadline = models.DateTimeField(null=True)
     call_intended_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
     as_of = models.DateTimeField(null=True)
@@ -61,6 +64,8 @@ class Migration(models.Model):
     expected_downtime = models.PositiveBigIntegerField(null=True)
     elapsed = models.PositiveBigIntegerField(null=True)
     converging = models.BooleanField(null=True)
+    throttle = models.PositiveSmallIntegerField(null=True)
+    forecast = models.JSONField(null=True)
     downtime = models.PositiveBigIntegerField(null=True)
     total = models.PositiveBigIntegerField(null=True)
     total_is_measured = models.BooleanField(default=False)
@@ -86,6 +91,27 @@ class Migration(models.Model):
 
     def __str__(self) -> str:
         return f"{self.vm_name}: {self.source_name} to {self.target_name}"
+
+
+class MigrationChoice(models.Model):
+    """What a person chose for a move under way. ``value`` is bytes per second or milliseconds, by ``kind``.
+
+    Asked first, applied by whoever drives the move; ``refusal`` says why it was not.
+    """
+
+    migration = models.ForeignKey(Migration, on_delete=models.CASCADE, related_name="choices")
+    kind = models.CharField(max_length=30)
+    value = models.BigIntegerField(null=True)
+    asked_by = models.CharField(max_length=150)
+    asked_at = models.DateTimeField()
+    applied_at = models.DateTimeField(null=True)
+    refusal = models.TextField(blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["asked_at", "pk"]
+
+    def __str__(self) -> str:
+        return f"{self.kind} for {self.migration_id}"
 
 
 class MigrationPass(models.Model):

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from xenweb.core.migration import State
 from xenweb.livemigration.models import Migration
+from xenweb.livemigration.queueing import due
 from xenweb.livemigration.selectors import unfinished
 
 RING_AGAIN_AFTER = timedelta(seconds=4)
@@ -38,6 +39,7 @@ def care_for(row: Migration, now: datetime) -> Care:
 
 
 def orphans(now: datetime) -> list[Orphan]:
-    """List the unfinished moves that need care, oldest first."""
-    judged = (Orphan(row.pk, care_for(row, now)) for row in unfinished())
-    return [orphan for orphan in judged if orphan.care is not Care.NOTHING]
+    """List the unfinished moves that need care; of those that wait only such whose turn has come."""
+    judged = [Orphan(row.pk, care_for(row, now)) for row in unfinished()]
+    turns = set(due(now)) if any(orphan.care is Care.RING for orphan in judged) else set()
+    return [each for each in judged if each.care is Care.ADOPT or (each.care is Care.RING and each.migration in turns)]

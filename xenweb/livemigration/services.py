@@ -25,6 +25,7 @@ from xenweb.livemigration.errors import (
 )
 from xenweb.livemigration.models import Migration
 from xenweb.livemigration.options import options_check
+from xenweb.livemigration.queueing import tell_places
 from xenweb.livemigration.selectors import facts_for_move, judged, migration_row_for
 from xenweb.livemigration.transitions import LeaseLostError, is_before_call, migration_row, state_change, tell
 from xenweb.livemigration.wiring import migration_wire
@@ -143,6 +144,7 @@ def _store_request(request: Request, verdict: Verdict) -> MigrationWire:
             vm_mark_moving(vm.pk, row.pk)
             row = state_change(row.pk, State.REQUESTED, State.QUEUED)
             transaction.on_commit(lambda: enqueue(row.pk))
+            transaction.on_commit(tell_places)
     except IntegrityError:
         # Somebody was faster: the database keeps one active move per VM, we only explain it.
         _refuse_second_move(vm)

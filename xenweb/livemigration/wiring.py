@@ -61,6 +61,8 @@ def migration_wire(row: Migration) -> MigrationWire:
         active=row.state in ACTIVE,
         requested_by=row.requested_by_name,
         requested_at=row.requested_at,
+        queue_place=row.queue_place if row.state == State.QUEUED else None,
+        expected_start=row.expected_start if row.state == State.QUEUED else None,
         started_at=row.call_intended_at,
         ended_at=row.ended_at,
         options={

@@ -180,6 +180,8 @@ class MigrationWire(Wire):
     active: bool
     requested_by: str
     requested_at: datetime
+    queue_place: int | None
+    expected_start: datetime | None
     started_at: datetime | None
     ended_at: datetime | None
     options: dict[str, int | bool | None]

@@ -12,11 +12,15 @@ from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 
 ROOT = Path(__file__).resolve().parents[2]
+MOST_MOVES = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """Everything that a deployment may choose. Paths are absolute."""
+    """Everything that a deployment may choose. Paths are absolute.
+
+    ``moves`` limits the moves under way: on one host, between two hosts, in all.
+    """
 
     debug: bool
     data: Path
@@ -30,6 +34,7 @@ class Environment:
     libvirt_socket_folders: tuple[Path, ...]
     frontend_dev_server: bool
     log_level: str
+    moves: tuple[int, int, int]
 
 
 def _data_folder(text: str) -> Path:
@@ -118,6 +123,14 @@ def _texts(env: environ.Env, name: str, default: tuple[str, ...] = ()) -> tuple[
     return tuple(item.strip() for item in env.list(name, default=list(default)) if item.strip())
 
 
+def _count(env: environ.Env, name: str, default: int) -> int:
+    text = str(env.str(name, default=str(default))).strip()
+    if not text.isdecimal() or not 1 <= int(text) <= MOST_MOVES:
+        msg = f"{name} must be a number from 1 to {MOST_MOVES}, not {text!r}."
+        raise ImproperlyConfigured(msg)
+    return int(text)
+
+
 def read() -> Environment:
     """Read the process environment; raise ImproperlyConfigured naming what is wrong."""
     env = environ.Env()
@@ -136,6 +149,11 @@ def read() -> Environment:
         libvirt_socket_folders=tuple(Path(text) for text in _texts(env, "XENWEB_LIBVIRT_SOCKET_FOLDERS")),
         frontend_dev_server=_truth(env, "XENWEB_FRONTEND_DEV"),
         log_level=_log_level(env.str("XENWEB_LOG_LEVEL", default="info")),
+        moves=(
+            _count(env, "XENWEB_MOVES_PER_HOST", 2),
+            _count(env, "XENWEB_MOVES_PER_LINK", 2),
+            _count(env, "XENWEB_MOVES_IN_ALL", 8),
+        ),
     )
 
 

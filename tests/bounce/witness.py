@@ -1,0 +1,84 @@
+"""What the guests and the hypervisors say, asked beside the product and never through it."""
+
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import libvirt
+
+from xenweb.lab.qemu.heartbeat import Beat, is_gap_free, is_undamaged, parse
+from xenweb.lab.qemu.lab import Lab
+
+LOOK_EVERY = 0.1
+
+
+@dataclass
+class Diary:
+    """The beats of one guest, read as they are written."""
+
+    console: Path
+    offset: int = 0
+    rest: str = ""
+    last: Beat | None = None
+    heard: int = 0
+    faults: list[str] = field(default_factory=list)
+
+    def read(self) -> None:
+        """Read what is new; every beat must follow the one before it."""
+        size = self.console.stat().st_size
+        if size < self.offset:  # the lab shortened it
+            self.offset, self.rest = 0, ""
+        with self.console.open("rb") as file:
+            file.seek(self.offset)
+            text = self.rest + file.read().decode("ascii", errors="replace")
+            self.offset = file.tell()
+        lines = text.splitlines(keepends=True)
+        self.rest = lines.pop() if lines and not lines[-1].endswith("\n") else ""
+        for line in lines:
+            beat = parse(line)
+            if beat is not None:
+                self._follow(beat)
+
+    def _follow(self, beat: Beat) -> None:
+        if self.last is not None and not is_gap_free([self.last, beat]):
+            self.faults.append(f"beat {beat.number} came after beat {self.last.number}")
+        if not is_undamaged([beat]):
+            self.faults.append(f"beat {beat.number} tells of {beat.damaged} damaged pages")
+        self.last = beat
+        self.heard += 1
+
+
+class Witness(threading.Thread):
+    """Follow the heartbeats of many guests at once, from now on."""
+
+    def __init__(self, lab: Lab, guests: list[str]) -> None:
+        super().__init__(name="witness", daemon=True)
+        self.diaries = {name: Diary(lab.console(name), lab.console(name).stat().st_size) for name in guests}
+        self._over = threading.Event()
+
+    def run(self) -> None:
+        """Read until told to stop."""
+        while not self._over.wait(LOOK_EVERY):
+            for diary in self.diaries.values():
+                diary.read()
+
+    def stop(self) -> None:
+        """Read once more, and end."""
+        self._over.set()
+        self.join()
+
+
+def running_on(lab: Lab, uuid: str) -> list[str]:
+    """Ask every daemon directly, over a connection of its own, which hosts run a VM."""
+    found = []
+    for host in lab.hosts:
+        connection = libvirt.open(host.uri)
+        try:
+            state, reason = connection.lookupByUUIDString(uuid).state()
+        except libvirt.libvirtError:
+            continue
+        finally:
+            connection.close()
+        if state == libvirt.VIR_DOMAIN_RUNNING and reason != libvirt.VIR_DOMAIN_RUNNING_UNKNOWN:
+            found.append(host.name)
+    return found

@@ -1,0 +1,99 @@
+"""The queue: limits hold, teams share, nobody starves, and nothing that could run is left waiting."""
+
+import random
+from collections import Counter
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from xenweb.core.queueing import PATIENCE, Entry, Limits, next_moves, order
+
+LIMITS = Limits(per_host=2, per_link=1, in_all=4)
+
+
+def entry(name: str, team: int | None = 1, source: int = 1, target: int = 2, since: float = 0.0) -> Entry:
+    return Entry(name, team, source, target, since)
+
+
+ENTRIES = st.lists(
+    st.builds(
+        Entry,
+        migration=st.uuids().map(str),
+        team=st.sampled_from([None, 1, 2, 3]),
+        source=st.integers(1, 5),
+        target=st.integers(6, 10),
+        since=st.floats(0, 1000),
+    ),
+    max_size=20,
+)
+
+
+def within(entries: list[Entry], limits: Limits) -> bool:
+    hosts = Counter(host for each in entries for host in each.link)
+    links = Counter(each.link for each in entries)
+    return (
+        len(entries) <= limits.in_all
+        and max(hosts.values(), default=0) <= limits.per_host
+        and max(links.values(), default=0) <= limits.per_link
+    )
+
+
+@given(ENTRIES)
+def test_what_begins_stays_within_every_limit(waiting: list[Entry]) -> None:
+    assert within(next_moves(waiting, [], LIMITS, 0.0), LIMITS)
+
+
+@given(ENTRIES)
+def test_nothing_that_fits_is_left_waiting(waiting: list[Entry]) -> None:
+    chosen = next_moves(waiting, [], LIMITS, 0.0)
+    for each in waiting:
+        if each not in chosen:
+            assert not within([*chosen, each], LIMITS)
+
+
+def test_the_team_with_fewer_moves_comes_first() -> None:
+    waiting = [entry(f"a{n}", team=1, since=n) for n in range(5)] + [entry("b", team=2, since=9)]
+    assert [each.migration for each in order(waiting, [])][:2] == ["a0", "b"]
+
+
+def test_within_a_team_the_oldest_comes_first() -> None:
+    waiting = [entry("late", since=2), entry("early", since=1)]
+    assert [each.migration for each in order(waiting, [])] == ["early", "late"]
+
+
+def test_a_link_takes_no_more_than_its_limit_in_both_directions_together() -> None:
+    there, back = entry("there", source=1, target=2), entry("back", source=2, target=1, since=1)
+    assert [each.migration for each in next_moves([there, back], [], LIMITS, 0.0)] == ["there"]
+
+
+def test_a_move_that_has_waited_long_keeps_its_hosts_free() -> None:
+    limits = Limits(per_host=1, per_link=1, in_all=9)
+    running = [entry("busy", source=1, target=3)]
+    old, young = entry("old", source=1, target=2), entry("young", source=2, target=4, since=PATIENCE + 5)
+    assert next_moves([old, young], running, limits, PATIENCE + 6) == []
+    assert next_moves([old, young], running, limits, 1.0) == [young]
+
+
+def test_a_thousand_moves_over_fifty_hosts_end_near_the_bound_and_nobody_starves() -> None:
+    dice = random.Random(5)
+    limits = Limits(per_host=2, per_link=1, in_all=4)
+    waiting = [
+        Entry(str(n), dice.choice([1, 2, 3]), *dice.sample(range(50), 2), since=0.0)  # type: ignore[call-arg,misc]
+        for n in range(1000)
+    ]
+    running: list[tuple[float, Entry]] = []
+    now, busy, begun = 0.0, 0.0, []
+    while waiting or running:
+        for each in next_moves(waiting, [entry for _, entry in running], limits, now):
+            length = dice.uniform(5, 15)
+            waiting.remove(each)
+            running.append((now + length, each))
+            begun.append(each.team)
+            busy += length
+        assert within([each for _, each in running], limits)
+        ended = min(running, key=lambda each: each[0])
+        running.remove(ended)
+        now = ended[0]
+    assert now <= 1.1 * busy / limits.in_all
+    halfway = Counter(begun[:300])
+    assert max(halfway.values()) - min(halfway.values()) <= 15  # of 100 each

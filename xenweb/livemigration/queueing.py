@@ -1,0 +1,84 @@
+"""Take turns: who of those that wait may begin, and what those who wait are told."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Avg
+from django.utils import timezone
+
+from xenweb.core.migration import ACTIVE, State
+from xenweb.core.queueing import Entry, Limits, next_moves, order
+from xenweb.livemigration.models import Migration
+from xenweb.livemigration.transitions import Lease, lease_take, migration_row, state_change, tell
+
+TOLD = 20
+"""So many of those next in the queue are told when their place changes."""
+
+LEARNED_FROM = 20
+"""So many past moves say how long a turn takes."""
+
+
+def limits() -> Limits:
+    """Answer the limits of this installation."""
+    return Limits(*settings.XENWEB_MOVES)
+
+
+def _entry(row: Migration) -> Entry:
+    return Entry(row.pk, row.vm.team_id, row.source_id, row.target_id, row.requested_at.timestamp())
+
+
+def _entries() -> tuple[list[Entry], list[Entry]]:
+    rows = Migration.objects.filter(state__in=sorted(ACTIVE - {State.REQUESTED})).select_related("vm")
+    waiting = [_entry(row) for row in rows if row.state == State.QUEUED]
+    return waiting, [_entry(row) for row in rows if row.state != State.QUEUED]
+
+
+def due(now: datetime) -> list[str]:
+    """List the queued moves that may begin now, in the order of their turns."""
+    waiting, running = _entries()
+    return [entry.migration for entry in next_moves(waiting, running, limits(), now.timestamp())]
+
+
+def take_turn(rung_for: str, owner: str) -> Lease | None:
+    """Begin the move that was rung for, or whoever's turn it is; None if nobody may begin now.
+
+    Choosing and taking are one transaction: two workers never exceed a limit together.
+    """
+    with transaction.atomic():
+        # PostgreSQL needs the lock; SQLite lets one transaction write at a time anyway.
+        list(Migration.objects.select_for_update().filter(state=State.QUEUED).values_list("pk", flat=True))
+        chosen = due(timezone.now())
+        for migration in sorted(chosen, key=lambda each: each != rung_for):
+            lease = lease_take(migration, owner)
+            if lease is not None:
+                state_change(migration, State.QUEUED, State.CHECKING, lease=lease)
+                transaction.on_commit(tell_places)
+                return lease
+    return None
+
+
+def tell_places() -> None:
+    """Store the places of those that wait, and tell the foremost of them whose place has changed."""
+    waiting, running = _entries()
+    expected = _expected_starts(order(waiting, running), len(running))
+    known = dict(Migration.objects.filter(state=State.QUEUED).values_list("pk", "queue_place"))
+    changed = [each for each in expected if known.get(each[0].migration) != each[1]]
+    for entry, place, start in changed:
+        Migration.objects.filter(pk=entry.migration, state=State.QUEUED).update(queue_place=place, expected_start=start)
+    for entry, place, _ in changed:
+        if place <= TOLD:
+            tell(migration_row(entry.migration))
+
+
+def _expected_starts(in_turn: Iterable[Entry], running: int) -> list[tuple[Entry, int, datetime | None]]:
+    """Estimate each turn's beginning from how long past moves took; None where nothing is known."""
+    newest = Migration.objects.filter(state=State.DONE, total__isnull=False).order_by("-ended_at")[:LEARNED_FROM]
+    usual = Migration.objects.filter(pk__in=[row.pk for row in newest]).aggregate(mean=Avg("total"))["mean"]
+    slots, now = limits().in_all, timezone.now()
+    found = []
+    for place, entry in enumerate(in_turn, 1):
+        turns = max(0, running + place - slots) / slots
+        found.append((entry, place, None if usual is None else now + timedelta(milliseconds=usual * turns)))
+    return found
