@@ -11,11 +11,13 @@ from xenweb.core.quantities import GIB, MIB, Bytes
 from xenweb.drivers.contract import (
     Capability,
     CompletedStats,
+    CopyAction,
     DriverError,
     Endpoint,
     HostEvent,
     HostSnapshot,
     HostUnreachableError,
+    Lever,
     MigrationPlan,
     Phase,
     Progress,
@@ -37,6 +39,9 @@ class ScriptedDriver:
     progresses: list[Progress] = field(default_factory=list)
     error: DriverError | None = None
     calls: list[str] = field(default_factory=list)
+    changes: list[tuple[str, Lever, int | None]] = field(default_factory=list)
+    change_error: DriverError | None = None
+    repairs: list[tuple[str, CopyAction]] = field(default_factory=list)
     let_go: threading.Event = field(default_factory=threading.Event)
     on_call: Callable[[MigrationPlan], None] = lambda plan: None
     on_cancel: Callable[[MigrationPlan], None] = lambda plan: None
@@ -76,6 +81,22 @@ class ScriptedDriver:
         if not self.progresses:
             return Progress(Phase.STARTING)
         return self.progresses.pop(0) if len(self.progresses) > 1 else self.progresses[0]
+
+    def change(self, plan: MigrationPlan, lever: Lever, value: int | None) -> None:
+        """Keep what was asked, or raise what the script says."""
+        if self.change_error is not None:
+            raise self.change_error
+        self.changes.append((plan.migration, lever, value))
+
+    def repair(self, endpoint: Endpoint, vm_uuid: str, action: CopyAction) -> None:
+        """Do it to the copies of the script."""
+        self.repairs.append((endpoint.name, action))
+        done = {CopyAction.RESUME: Copy.RUNNING, CopyAction.PAUSE: Copy.PAUSED, CopyAction.REMOVE: Copy.ABSENT}
+        self.copies[(endpoint.name, vm_uuid)] = done[action]
+
+    def command(self, plan: MigrationPlan) -> str:
+        """Name the move."""
+        return f"move {plan.vm_name} to {plan.target.name}"
 
     def cancel(self, plan: MigrationPlan) -> None:
         """Do what the script says."""

@@ -2,7 +2,9 @@
 
 import multiprocessing
 import os
+import shlex
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,13 +15,18 @@ import pytest
 from tests.contract.rig import SLOW, Rig
 from xenweb.core.facts import PowerState
 from xenweb.core.migration import Conclusion, Copy, Proof, conclude
+from xenweb.core.quantities import MIB, BytesPerSecond
 from xenweb.drivers.contract import (
     CompletedStats,
+    CopyAction,
     DriverError,
     HostEvent,
     HostUnreachableError,
+    Lever,
     MigrationPlan,
     MoveCancelledError,
+    MoveOptions,
+    MoveRefusedError,
     Phase,
     Progress,
 )
@@ -159,6 +166,48 @@ def test_a_vm_that_changes_faster_than_it_is_copied_goes_on_until_it_is_cancelle
         assert rig.driver.progress(plan).phase is Phase.COPYING
         assert call.is_alive()
     assert rig.driver.locate(plan.source, plan.vm_uuid).copy is Copy.RUNNING
+
+
+def test_a_slow_move_gets_faster_by_choice(rig: Rig) -> None:
+    plan = rig.plan("hot-db", SLOW)
+    with calling(rig, plan) as call:
+        until_copying(rig, plan)
+        rig.driver.change(plan, Lever.BANDWIDTH, 256 * MIB)
+        call.join(30)
+    assert call.error is None
+    assert conclude(proof(rig, plan)) is Conclusion.ON_TARGET
+
+
+def test_a_vm_that_is_paused_to_finish_goes_on_at_the_target(rig: Rig) -> None:
+    plan = rig.plan("hot-db", MoveOptions(bandwidth_limit=BytesPerSecond(12.0 * MIB)))
+    with calling(rig, plan) as call:
+        until(lambda: (rig.driver.progress(plan).pass_number or 0) >= 2)
+        rig.driver.change(plan, Lever.PAUSE, None)
+        call.join(60)
+    assert call.error is None
+    assert conclude(proof(rig, plan)) is Conclusion.ON_TARGET
+
+
+def test_changing_what_is_not_under_way_is_refused(rig: Rig) -> None:
+    with pytest.raises(DriverError):
+        rig.driver.change(rig.plan("dns-1"), Lever.DOWNTIME, 500)
+
+
+def test_a_running_copy_is_never_removed(rig: Rig) -> None:
+    plan = rig.plan("dns-1")
+    with pytest.raises(MoveRefusedError):
+        rig.driver.repair(plan.source, plan.vm_uuid, CopyAction.REMOVE)
+    assert rig.driver.locate(plan.source, plan.vm_uuid).copy is Copy.RUNNING
+
+
+def test_the_equivalent_command_does_the_same(rig: Rig) -> None:
+    plan = rig.plan("ldap-1")
+    command = rig.driver.command(plan)
+    if not command:
+        pytest.skip("nothing but this driver moves a simulated VM")
+    ran = subprocess.run(shlex.split(command), capture_output=True, text=True, check=False, timeout=60)
+    assert ran.returncode == 0, ran.stderr
+    assert conclude(proof(rig, plan)) is Conclusion.ON_TARGET
 
 
 def test_giving_up_what_is_not_under_way_is_no_error(rig: Rig) -> None:

@@ -16,10 +16,12 @@ from xenweb.core.migration import (
     Copy,
     ForbiddenTransitionError,
     Proof,
+    Repair,
     State,
     advance,
     conclude,
     reconcile,
+    repairs_for,
 )
 
 COPIES = st.sampled_from(Copy)
@@ -99,7 +101,13 @@ def test_a_silent_host_never_proves_anything(source: Copy, target: Copy, asked: 
         (Copy.PAUSED, Copy.RUNNING, Conclusion.UNDECIDED),
         (Copy.PAUSED, Copy.PAUSED, Conclusion.UNDECIDED),
         (Copy.PAUSED, Copy.ABSENT, Conclusion.UNDECIDED),
-        (Copy.RUNNING, Copy.INCOMING, Conclusion.UNDECIDED),
+        (Copy.RUNNING, Copy.INCOMING, Conclusion.HALF_RECEIVED),
+        (Copy.INCOMING, Copy.ABSENT, Conclusion.INTERRUPTED),
+        (Copy.INCOMING, Copy.INACTIVE, Conclusion.INTERRUPTED),
+        (Copy.INCOMING, Copy.RUNNING, Conclusion.LEFT_BEHIND),
+        (Copy.INCOMING, Copy.INCOMING, Conclusion.UNDECIDED),
+        (Copy.INCOMING, Copy.PAUSED, Conclusion.UNDECIDED),
+        (Copy.NO_ANSWER, Copy.RUNNING, Conclusion.UNDECIDED),
         (Copy.ABSENT, Copy.ABSENT, Conclusion.UNDECIDED),
     ],
 )
@@ -120,3 +128,29 @@ def test_a_vm_that_stayed_was_cancelled_only_if_somebody_asked() -> None:
 
 def test_a_cancel_that_came_too_late_is_a_move_that_is_done() -> None:
     assert reconcile(Conclusion.ON_TARGET, cancel_asked=True) is State.DONE
+
+
+@given(source=COPIES, target=COPIES, busy=st.booleans(), cancelling=st.booleans())
+def test_no_repair_ever_removes_or_pauses_the_only_running_copy(
+    source: Copy, target: Copy, busy: bool, cancelling: bool
+) -> None:
+    repairs = repairs_for(Proof(source, target, busy), cancelling=cancelling)
+    if Repair.REMOVE_SOURCE_COPY in repairs:
+        assert (source, target, busy) == (Copy.INCOMING, Copy.RUNNING, False)
+    if Repair.REMOVE_TARGET_COPY in repairs:
+        assert (source, target) == (Copy.RUNNING, Copy.INCOMING)
+    if {Repair.PAUSE_SOURCE, Repair.PAUSE_TARGET} & set(repairs):
+        assert (source, target, busy) == (Copy.RUNNING, Copy.RUNNING, False)
+
+
+@given(target=COPIES, busy=st.booleans())
+def test_a_vm_is_resumed_only_where_the_other_copy_is_proven_gone(target: Copy, busy: bool) -> None:
+    if Repair.RESUME_SOURCE in repairs_for(Proof(Copy.INCOMING, target, busy), cancelling=False):
+        assert target in {Copy.ABSENT, Copy.INACTIVE}
+        assert not busy
+
+
+def test_a_frozen_target_can_be_got_rid_of_only_after_the_move_was_given_up() -> None:
+    proof = Proof(Copy.RUNNING, Copy.INCOMING, busy=True)
+    assert repairs_for(proof, cancelling=True) == (Repair.REMOVE_TARGET_COPY,)
+    assert repairs_for(proof, cancelling=False) == ()

@@ -9,6 +9,7 @@ from xenweb.drivers.contract import (
     Endpoint,
     HostEvent,
     HostUnreachableError,
+    Lever,
     MigrationPlan,
     MoveBrokenError,
     MoveOptions,
@@ -160,3 +161,17 @@ def test_a_world_that_cannot_be_read_is_a_host_that_does_not_answer(driver: Simu
     with pytest.raises(HostUnreachableError):
         driver.inventory(plan.source)
     assert driver.locate(plan.source, plan.vm_uuid).copy is Copy.NO_ANSWER
+
+
+def test_a_changed_speed_counts_from_now_on(driver: SimulatedDriver, path: Path, hand: Hand) -> None:
+    plan = _begun(path, hand)
+    hand.now += 2
+    before = driver.progress(plan)
+    driver.change(plan, Lever.BANDWIDTH, 96_000_000)
+    assert driver.progress(plan).remaining == before.remaining
+    assert driver.progress(plan).processed == before.processed
+    hand.now += 0.25
+    assert before.remaining is not None
+    assert driver.progress(plan).remaining == before.remaining - 24_000_000
+    hand.now += 2
+    assert _ending(path, hand) == "moved"

@@ -26,9 +26,14 @@ EXPECTED = {
     ("GET", "/api/v1/migrations/{migration}"): WHO_SEES_THE_VM,
     ("GET", "/api/v1/migrations/{migration}/passes"): WHO_SEES_THE_VM,
     ("POST", "/api/v1/migrations/{migration}/cancel"): (401, 403, 202, 202, 404, 403),
+    # The move is still queued: there is nothing to choose.
+    ("POST", "/api/v1/migrations/{migration}/choices"): (401, 403, 409, 409, 404, 403),
     ("GET", "/api/v1/audit"): ANYBODY,
 }
-BODIES = {"/api/v1/hosts": {"pool": "nowhere", "uri": "scripted:x"}}
+BODIES = {
+    "/api/v1/hosts": {"pool": "nowhere", "uri": "scripted:x"},
+    "/api/v1/migrations/{migration}/choices": {"kind": "pause"},
+}
 
 
 def test_every_operation_has_its_row() -> None:

@@ -18,6 +18,7 @@ class State(StrEnum):
     PREPARING = "preparing"
     PRE_COPY = "pre_copy"
     STOP_AND_COPY = "stop_and_copy"
+    POST_COPY = "post_copy"
     CANCELLING = "cancelling"
     VERIFYING = "verifying"
     UNCERTAIN = "uncertain"
@@ -35,8 +36,10 @@ TRANSITIONS: dict[State, frozenset[State]] = {
     S.QUEUED: frozenset({S.CHECKING, S.CANCELLED, S.FAILED}),
     S.CHECKING: frozenset({S.PREPARING, S.CANCELLED, S.FAILED}),
     S.PREPARING: frozenset({S.PRE_COPY, S.STOP_AND_COPY, S.CANCELLING, S.VERIFYING, S.UNCERTAIN}),
-    S.PRE_COPY: frozenset({S.STOP_AND_COPY, S.CANCELLING, S.VERIFYING, S.UNCERTAIN}),
-    S.STOP_AND_COPY: frozenset({S.PRE_COPY, S.CANCELLING, S.VERIFYING, S.UNCERTAIN}),
+    S.PRE_COPY: frozenset({S.STOP_AND_COPY, S.POST_COPY, S.CANCELLING, S.VERIFYING, S.UNCERTAIN}),
+    S.STOP_AND_COPY: frozenset({S.PRE_COPY, S.POST_COPY, S.CANCELLING, S.VERIFYING, S.UNCERTAIN}),
+    # No host holds the whole memory: there is no way back, and nothing to cancel.
+    S.POST_COPY: frozenset({S.VERIFYING, S.UNCERTAIN}),
     S.CANCELLING: frozenset({S.VERIFYING, S.UNCERTAIN}),
     S.VERIFYING: frozenset({S.DONE, S.FAILED, S.CANCELLED, S.UNCERTAIN}),
     S.UNCERTAIN: frozenset({S.PRE_COPY, S.CANCELLING, S.VERIFYING, S.DONE, S.FAILED, S.CANCELLED}),
@@ -47,8 +50,9 @@ TRANSITIONS: dict[State, frozenset[State]] = {
 
 ENDED = frozenset(state for state, following in TRANSITIONS.items() if not following)
 ACTIVE = frozenset(TRANSITIONS) - ENDED
-CALLED = frozenset({S.PREPARING, S.PRE_COPY, S.STOP_AND_COPY, S.CANCELLING, S.VERIFYING, S.UNCERTAIN})
-NOT_CALLED = ACTIVE - CALLED
+NOT_CALLED = frozenset({S.REQUESTED, S.QUEUED, S.CHECKING})
+CALLED = ACTIVE - NOT_CALLED
+CANCELLABLE = frozenset(state for state in ACTIVE if {S.CANCELLING, S.CANCELLED} & TRANSITIONS[state]) - {S.VERIFYING}
 
 
 class ForbiddenTransitionError(ValueError):
@@ -68,7 +72,11 @@ def advance(current: State, following: State) -> State:
 
 
 class Copy(StrEnum):
-    """What one host, asked directly, says of its copy of the VM."""
+    """What one host, asked directly, says of its copy of the VM.
+
+    INCOMING is a copy that stands still because of a move: at a target it is still
+    being received, at a source it was stopped for the hand-over.
+    """
 
     RUNNING = "running"
     PAUSED = "paused"
@@ -97,10 +105,19 @@ class Conclusion(StrEnum):
     ON_TARGET = "on_target"
     ON_SOURCE = "on_source"
     BOTH_RUNNING = "both_running"
+    INTERRUPTED = "interrupted"
+    LEFT_BEHIND = "left_behind"
+    HALF_RECEIVED = "half_received"
     UNDECIDED = "undecided"
 
 
 _GONE = frozenset({Copy.INACTIVE, Copy.ABSENT})
+_STANDING = {
+    (Copy.INCOMING, Copy.ABSENT): Conclusion.INTERRUPTED,
+    (Copy.INCOMING, Copy.INACTIVE): Conclusion.INTERRUPTED,
+    (Copy.INCOMING, Copy.RUNNING): Conclusion.LEFT_BEHIND,
+    (Copy.RUNNING, Copy.INCOMING): Conclusion.HALF_RECEIVED,
+}
 
 
 def conclude(proof: Proof) -> Conclusion:
@@ -118,7 +135,7 @@ def conclude(proof: Proof) -> Conclusion:
         return Conclusion.ON_TARGET
     if proof.source is Copy.RUNNING and proof.target in _GONE:
         return Conclusion.ON_SOURCE
-    return Conclusion.UNDECIDED
+    return _STANDING.get((proof.source, proof.target), Conclusion.UNDECIDED)
 
 
 def reconcile(conclusion: Conclusion, *, cancel_asked: bool) -> State:
@@ -132,6 +149,39 @@ def reconcile(conclusion: Conclusion, *, cancel_asked: bool) -> State:
             return S.CANCELLED if cancel_asked else S.FAILED
         case _:
             return S.UNCERTAIN
+
+
+class Repair(StrEnum):
+    """What can be done about a move that stands half-way; each is proven to be right again right before."""
+
+    RESUME_SOURCE = "resume_source"
+    REMOVE_SOURCE_COPY = "remove_source_copy"
+    REMOVE_TARGET_COPY = "remove_target_copy"
+    PAUSE_SOURCE = "pause_source"
+    PAUSE_TARGET = "pause_target"
+
+
+REPAIRS: dict[Conclusion, tuple[Repair, ...]] = {
+    Conclusion.INTERRUPTED: (Repair.RESUME_SOURCE,),
+    Conclusion.LEFT_BEHIND: (Repair.REMOVE_SOURCE_COPY,),
+    Conclusion.HALF_RECEIVED: (Repair.REMOVE_TARGET_COPY,),
+    # Which copy is right only a person can know: the other one is paused, never removed.
+    Conclusion.BOTH_RUNNING: (Repair.PAUSE_SOURCE, Repair.PAUSE_TARGET),
+}
+BY_ITSELF = frozenset({Repair.RESUME_SOURCE})
+"""Repairs that nobody need be asked for: the only copy there is stands still, and is let go on."""
+
+
+def repairs_for(proof: Proof, *, cancelling: bool) -> tuple[Repair, ...]:
+    """Answer the repairs that a proof allows.
+
+    A target that neither receives nor lets go holds a cancelled move up for ever:
+    then, and only then, its incomplete copy may be removed while the source is busy.
+    """
+    if proof.busy:
+        held_up = cancelling and proof.source is Copy.RUNNING and proof.target is Copy.INCOMING
+        return (Repair.REMOVE_TARGET_COPY,) if held_up else ()
+    return REPAIRS.get(conclude(proof), ())
 
 
 def copy_of(state: PowerState, *, active: bool, incoming: bool) -> Copy:

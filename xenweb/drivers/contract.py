@@ -1,6 +1,6 @@
 """What every driver can do, and how it says that it could not.
 
-Eight verbs, all blocking, all safe to call from several threads. What a driver
+A few verbs, all blocking, all safe to call from several threads. What a driver
 cannot do is data (``capabilities``), not an exception. No handle of a
 hypervisor leaves a driver: only the frozen shapes below.
 """
@@ -25,6 +25,10 @@ class Capability(StrEnum):
     DOWNTIME_LIMIT = "downtime_limit"
     AUTO_CONVERGE = "auto_converge"
     MEASURED_DOWNTIME = "measured_downtime"
+    CHANGE_BANDWIDTH = "change_bandwidth"
+    CHANGE_DOWNTIME = "change_downtime"
+    PAUSE_AND_FINISH = "pause_and_finish"
+    POST_COPY = "post_copy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +116,33 @@ class MoveOptions:
     bandwidth_limit: BytesPerSecond | None = None
     downtime_limit: Milliseconds | None = None
     auto_converge: bool = False
+    post_copy: bool = False
+    """Whether it may be chosen while the move runs; it never begins by itself."""
+
+
+class Lever(StrEnum):
+    """What can be changed about a running move. ``bandwidth`` takes bytes/s, ``downtime`` milliseconds."""
+
+    BANDWIDTH = "bandwidth"
+    DOWNTIME = "downtime"
+    PAUSE = "pause"
+    POST_COPY = "post_copy"
+
+
+LEVERS = {
+    Lever.BANDWIDTH: Capability.CHANGE_BANDWIDTH,
+    Lever.DOWNTIME: Capability.CHANGE_DOWNTIME,
+    Lever.PAUSE: Capability.PAUSE_AND_FINISH,
+    Lever.POST_COPY: Capability.POST_COPY,
+}
+
+
+class CopyAction(StrEnum):
+    """What can be done to one host's copy of a VM that a move has left standing or doubled."""
+
+    RESUME = "resume"
+    PAUSE = "pause"
+    REMOVE = "remove"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +169,7 @@ class Phase(StrEnum):
     STARTING = "starting"
     COPYING = "copying"
     SWITCHING = "switching"
+    POST_COPY = "post_copy"
     CANCELLING = "cancelling"
 
 
@@ -232,14 +264,27 @@ class HypervisorDriver(Protocol):
     def progress(self, plan: MigrationPlan) -> Progress:
         """Look at the move from the source, within a few milliseconds."""
 
+    def change(self, plan: MigrationPlan, lever: Lever, value: int | None) -> None:
+        """Change a running move; raise NotSupportedError or MoveRefusedError if it cannot be."""
+
     def cancel(self, plan: MigrationPlan) -> None:
         """Ask the hypervisor to give the move up; returns before it has."""
 
     def locate(self, endpoint: Endpoint, vm_uuid: str) -> VmSighting:
         """Ask one host what it knows of a VM; NO_ANSWER if the host is silent."""
 
+    def repair(self, endpoint: Endpoint, vm_uuid: str, action: CopyAction) -> None:
+        """Resume, pause or remove one host's copy of a VM.
+
+        Only a copy that stands still because of a move is ever removed: anything
+        else raises MoveRefusedError. Whether the action is right is the caller's proof.
+        """
+
     def completed(self, plan: MigrationPlan) -> CompletedStats:
         """Ask the hosts what they measured of a move that is over."""
+
+    def command(self, plan: MigrationPlan) -> str:
+        """Write the command line that makes the same call, for a person; empty if there is none."""
 
 
 class DriverError(Exception):

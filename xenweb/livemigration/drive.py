@@ -9,14 +9,17 @@ import logging
 from django.utils import timezone
 
 from xenweb.core.migration import State
+from xenweb.core.quantities import Bytes
 from xenweb.drivers.registry import driver_for
 from xenweb.livemigration.checking import refusal_of
 from xenweb.livemigration.doorbell import enqueue
+from xenweb.livemigration.foretelling import foretell
 from xenweb.livemigration.models import Migration
 from xenweb.livemigration.plan import driver_kind, plan_of
 from xenweb.livemigration.queueing import due, take_turn
 from xenweb.livemigration.transitions import (
     Failure,
+    Figure,
     Lease,
     LeaseLostError,
     lease_release,
@@ -74,8 +77,7 @@ def ring_for_due() -> None:
 
 
 def _row(migration_id: str) -> Migration:
-    rows = Migration.objects.select_related("source__pool", "target__pool", "vm")
-    return rows.prefetch_related("passes").get(pk=migration_id)
+    return Migration.objects.with_all().get(pk=migration_id)
 
 
 def _from_the_queue(lease: Lease, row: Migration) -> None:
@@ -90,7 +92,12 @@ def _from_the_queue(lease: Lease, row: Migration) -> None:
         state_change(row.pk, State.CHECKING, State.FAILED, lease=lease, failure=refusal)
         return
     # The intent is stored before the call; the renewal proves that the fence is still ours.
-    intended = {"call_intended_at": timezone.now()}
+    said = foretell(row.vm.hypervisor, row.vm_id, Bytes(row.vm_memory), row.source_id, row.target_id, plan.options)
+    intended: dict[str, Figure] = {
+        "call_intended_at": timezone.now(),
+        "command": driver.command(plan),
+        "forecast": said.model_dump(),
+    }
     state_change(row.pk, State.CHECKING, State.PREPARING, lease=lease, figures=intended)
     watching = Watching(lease, _row(row.pk), driver, plan)
     lease_renew(lease)

@@ -62,6 +62,14 @@ class IdempotencyConflictError(LiveMigrationError):
     remedy = "Use a new Idempotency-Key for a new move."
 
 
+class ChoiceRefusedError(LiveMigrationError):
+    """The choice is not on offer for this move now, or its value is out of bounds."""
+
+    code = "choice_refused"
+    kind = RefusalKind.CONFLICT
+    remedy = "Choose one of the offers that the migration lists."
+
+
 class OptionRefusedError(LiveMigrationError):
     """An option is out of its bounds, or the driver does not offer it."""
 

@@ -17,13 +17,24 @@ def new_id() -> str:
     return "".join(secrets.choice(ALPHABET) for _ in range(8))
 
 
+class MigrationQuerySet(models.QuerySet["Migration"]):
+    """Queries for moves."""
+
+    def with_all(self) -> "MigrationQuerySet":
+        """Load each move with all that its wire shape and its plan need."""
+        return self.prefetch_related("passes", "choices").select_related("vm__team", "source__pool", "target__pool")
+
+
 class Migration(models.Model):
     """One move of one VM. The database allows one active move per VM.
 
     ``lease_*`` and ``fence`` say which process drives it: whoever takes the lease
     raises the fence, and every side effect first proves that its fence is current.
-    ``call_intended_at`` is stored before the hypervisor is called.
+    ``call_intended_at`` is stored before the hypervisor is called. ``repairs`` are
+    those that the hosts' last answers allow, separated by spaces.
     """
+
+    objects: ClassVar[models.Manager["Migration"]] = MigrationQuerySet.as_manager()
 
     id = models.CharField(primary_key=True, max_length=16, default=new_id)
     vm = models.ForeignKey("inventory.VirtualMachine", on_delete=models.PROTECT, related_name="migrations")
@@ -49,6 +60,7 @@ class Migration(models.Model):
     bandwidth_limit = models.BigIntegerField(null=True)
     downtime_limit = models.PositiveIntegerField(null=True)
     auto_converge = models.BooleanField(default=False)
+    post_copy = models.BooleanField(default=False)
     trust_shared_storage = models.BooleanField(default=False)
     lease_owner = models.CharField(max_length=100, blank=True)
     lease_until = models.DateTimeField(null=True)
@@ -66,9 +78,12 @@ class Migration(models.Model):
     converging = models.BooleanField(null=True)
     throttle = models.PositiveSmallIntegerField(null=True)
     forecast = models.JSONField(null=True)
+    forecast_now = models.JSONField(null=True)
     downtime = models.PositiveBigIntegerField(null=True)
     total = models.PositiveBigIntegerField(null=True)
     total_is_measured = models.BooleanField(default=False)
+    command = models.TextField(blank=True)
+    repairs = models.CharField(max_length=200, blank=True)
     failure_code = models.CharField(max_length=60, blank=True)
     failure_sentence = models.TextField(blank=True)
     failure_remedy = models.TextField(blank=True)

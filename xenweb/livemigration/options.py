@@ -7,6 +7,7 @@ from xenweb.realtime.wire import OptionWire
 
 BANDWIDTH = (1 * MIB, 100_000 * MIB)
 DOWNTIME_MS = (1, 60_000)
+DEADLINE_S = (5, 86_400)
 
 _OFFERS = {
     Capability.BANDWIDTH_LIMIT: OptionWire(
@@ -33,6 +34,22 @@ _OFFERS = {
         minimum=None,
         maximum=None,
     ),
+    Capability.POST_COPY: OptionWire(
+        name="post_copy",
+        label="Keep post-copy at hand",
+        help="It can then be chosen while the move runs. If it is, no host holds the whole memory until it ends.",
+        unit=None,
+        minimum=None,
+        maximum=None,
+    ),
+    Capability.CANCEL: OptionWire(
+        name="deadline_s",
+        label="Give up after",
+        help="A move that has not ended by then is cancelled, and the VM stays where it is.",
+        unit="s",
+        minimum=DEADLINE_S[0],
+        maximum=DEADLINE_S[1],
+    ),
 }
 
 
@@ -47,12 +64,14 @@ def _within(name: str, value: float | None, bounds: tuple[int, int]) -> None:
         raise OptionRefusedError(msg, option=name, minimum=bounds[0], maximum=bounds[1])
 
 
-def options_check(driver: HypervisorDriver, options: MoveOptions) -> None:
+def options_check(driver: HypervisorDriver, options: MoveOptions, deadline_s: int | None) -> None:
     """Raise OptionRefusedError for an option out of bounds, or one the driver does not offer."""
     asked = {
         "bandwidth_limit": options.bandwidth_limit is not None,
         "downtime_limit_ms": options.downtime_limit is not None,
         "auto_converge": options.auto_converge,
+        "post_copy": options.post_copy,
+        "deadline_s": deadline_s is not None,
     }
     names = {offer.name for offer in offered(driver)}
     for name, is_asked in asked.items():
@@ -61,3 +80,4 @@ def options_check(driver: HypervisorDriver, options: MoveOptions) -> None:
             raise OptionRefusedError(msg, option=name)
     _within("bandwidth_limit", options.bandwidth_limit, BANDWIDTH)
     _within("downtime_limit_ms", options.downtime_limit, DOWNTIME_MS)
+    _within("deadline_s", deadline_s, DEADLINE_S)

@@ -19,6 +19,7 @@ def plan_of(row: Migration) -> MigrationPlan:
             bandwidth_limit=None if limit is None else BytesPerSecond(limit),
             downtime_limit=None if pause is None else Milliseconds(pause),
             auto_converge=row.auto_converge,
+            post_copy=row.post_copy,
         ),
         trust_shared_storage=row.trust_shared_storage,
     )

@@ -6,13 +6,16 @@ from django.utils import timezone
 from xenweb.core.precopy.passes import Track, expected_downtime, is_converging
 from xenweb.core.quantities import Milliseconds
 from xenweb.livemigration.models import Migration, MigrationPass
-from xenweb.livemigration.transitions import Lease, LeaseLostError, migration_row, tell
+from xenweb.livemigration.transitions import Figure, Lease, LeaseLostError, migration_row, tell
+from xenweb.realtime.wire import ForecastWire
 
 
-def track_store(lease: Lease, track: Track, said_downtime: Milliseconds | None) -> None:
+def track_store(
+    lease: Lease, track: Track, said_downtime: Milliseconds | None, forecast: ForecastWire | None = None
+) -> None:
     """Store a track's passes and figures, and publish them; raise LeaseLostError if driven by another."""
     last = track.last
-    values = {
+    values: dict[str, Figure] = {
         "total_share": track.total,
         "pass_number": track.passes[-1].pass_number if track.passes else None,
         "remaining": last.remaining if last else None,
@@ -24,6 +27,8 @@ def track_store(lease: Lease, track: Track, said_downtime: Milliseconds | None) 
         "converging": is_converging(track),
         "as_of": timezone.now(),
     }
+    if forecast is not None:
+        values["forecast_now"] = forecast.model_dump()
     with transaction.atomic():
         if not Migration.objects.filter(pk=lease.migration, fence=lease.fence).update(**values):
             raise LeaseLostError(lease.migration)

@@ -11,21 +11,23 @@ from xenweb.core.facts import HostFacts, VmFacts
 from xenweb.core.migration import ACTIVE, State
 from xenweb.core.placement import Finding, Verdict, judge
 from xenweb.core.quantities import Bytes
+from xenweb.drivers.contract import MoveOptions
 from xenweb.drivers.registry import driver_for
 from xenweb.inventory.models import VirtualMachine
 from xenweb.inventory.selectors import Promise, hosts_facts, vm_facts, vm_row
 from xenweb.livemigration.errors import MigrationNotFoundError
+from xenweb.livemigration.foretelling import foretell, published_error
 from xenweb.livemigration.models import Migration
 from xenweb.livemigration.options import offered
 from xenweb.livemigration.wiring import migration_wire
-from xenweb.realtime.wire import FindingWire, MigrationWire, VerdictsWire, VerdictWire
+from xenweb.realtime.wire import FindingWire, ForecastWire, MigrationWire, VerdictsWire, VerdictWire
 
 KEPT_ON_BOARD = 24
 """So many ended moves stay in the snapshot of the board."""
 
 
 def _visible(actor: Actor) -> QuerySet[Migration]:
-    rows = Migration.objects.prefetch_related("passes").select_related("vm__team")
+    rows = Migration.objects.with_all()
     teams = visible_teams(actor)
     return rows if teams is None else rows.filter(vm__team_id__in=teams)
 
@@ -33,7 +35,7 @@ def _visible(actor: Actor) -> QuerySet[Migration]:
 def _personal(actor: Actor, row: Migration) -> MigrationWire:
     wire = migration_wire(row)
     may = decide(actor, Action.MOVE_VM, row.vm.team_id).allowed
-    return wire.model_copy(update={"cancellable": wire.cancellable and may})
+    return wire if may else wire.model_copy(update={"cancellable": False, "offers": []})
 
 
 def migration_row_for(actor: Actor, migration_id: str) -> Migration:
@@ -120,7 +122,7 @@ def finding_wire(finding: Finding) -> FindingWire:
     )
 
 
-def _verdict_wire(verdict: Verdict) -> VerdictWire:
+def _verdict_wire(verdict: Verdict, forecast: ForecastWire | None) -> VerdictWire:
     return VerdictWire(
         host=verdict.host,
         answer=verdict.answer.value,
@@ -128,6 +130,7 @@ def _verdict_wire(verdict: Verdict) -> VerdictWire:
         memory_free_after=verdict.memory_free_after,
         memory_total=verdict.memory_total,
         facts_age_ms=None if verdict.facts_age is None else round(verdict.facts_age * 1000),
+        forecast=forecast,
     )
 
 
@@ -135,9 +138,18 @@ def verdicts_for(actor: Actor, vm_key: str) -> VerdictsWire:
     """Judge every host for one VM at once; raise VmNotFoundError."""
     vm = vm_row(actor, vm_key)
     facts, hosts = facts_for_move(vm)
+    verdicts = [judged(facts, hosts, host) for host in hosts]
     return VerdictsWire(
         vm=vm.pk,
         source=facts.resident_on,
-        verdicts=[_verdict_wire(judged(facts, hosts, host)) for host in hosts],
+        verdicts=[_verdict_wire(verdict, _foretold(vm, facts, verdict)) for verdict in verdicts],
         options=offered(driver_for(vm.pool.driver)),
+        forecast_error=published_error(),
     )
+
+
+def _foretold(vm: VirtualMachine, facts: VmFacts, verdict: Verdict) -> ForecastWire | None:
+    """Forecast the move to a host that can take the VM, with the hypervisor's own defaults."""
+    if verdict.blockers or facts.resident_on is None:
+        return None
+    return foretell(facts.hypervisor, vm.pk, facts.memory, facts.resident_on, verdict.host, MoveOptions())

@@ -1,13 +1,14 @@
 """What people ask of moves: begin one, give one up. Each asks, judges, stores, records and tells."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from xenweb.accounts.policy import Action, Actor, decide
 from xenweb.audit.services import record
-from xenweb.core.migration import ACTIVE, State
+from xenweb.core.migration import ACTIVE, CANCELLABLE, State
 from xenweb.core.placement import Verdict
 from xenweb.core.refusal import RefusalError
 from xenweb.drivers.contract import MoveOptions
@@ -31,6 +32,9 @@ from xenweb.livemigration.transitions import LeaseLostError, is_before_call, mig
 from xenweb.livemigration.wiring import migration_wire
 from xenweb.realtime.wire import MigrationWire
 
+DEADLINE = "deadline"
+"""Who gives a move up when nobody does: the requester's own wish, made beforehand."""
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -40,6 +44,7 @@ class Request:
     vm: VirtualMachine
     target: Host
     options: MoveOptions
+    deadline_s: int | None
     idempotency_key: str
     request_id: str
 
@@ -50,10 +55,13 @@ def migration_request(
     vm: str,
     target: str,
     options: MoveOptions,
+    deadline_s: int | None = None,
     idempotency_key: str = "",
     request_id: str = "",
 ) -> MigrationWire:
     """Judge a move again, store the intent and ring for a worker.
+
+    A move that has not ended ``deadline_s`` seconds from now is given up.
 
     Raises VmNotFoundError or HostNotFoundError, MoveForbiddenError,
     OptionRefusedError, VmAlreadyMovingError, NotPlaceableError or
@@ -64,7 +72,7 @@ def migration_request(
     except RefusalError as refusal:
         _record_unknown(actor, vm, target, refusal, request_id)
         raise
-    request = Request(actor, row, host, options, idempotency_key, request_id)
+    request = Request(actor, row, host, options, deadline_s, idempotency_key, request_id)
     earlier = _same_request(request)
     if earlier is not None:
         return migration_wire(earlier)
@@ -84,8 +92,8 @@ def _same_request(request: Request) -> Migration | None:
     """Find what the same key asked for before; raise IdempotencyConflictError if it differs."""
     if not request.idempotency_key:
         return None
-    rows = Migration.objects.prefetch_related("passes").select_related("vm")
-    earlier = rows.filter(requested_by_id=request.actor.user_id, idempotency_key=request.idempotency_key).first()
+    same = {"requested_by_id": request.actor.user_id, "idempotency_key": request.idempotency_key}
+    earlier = Migration.objects.with_all().filter(**same).first()
     if earlier is not None and (earlier.vm_id, earlier.target_id) != (request.vm.pk, request.target.pk):
         msg = "This Idempotency-Key was used for a different move."
         raise IdempotencyConflictError(msg, migration=earlier.pk)
@@ -97,7 +105,7 @@ def _judge_request(request: Request) -> Verdict:
     if not right.allowed:
         raise MoveForbiddenError(right.reason)
     _refuse_second_move(request.vm)
-    options_check(driver_for(request.vm.pool.driver), request.options)
+    options_check(driver_for(request.vm.pool.driver), request.options, request.deadline_s)
     facts, hosts = facts_for_move(request.vm)
     verdict = judged(facts, hosts, request.target.pk)
     if verdict.blockers:
@@ -118,6 +126,7 @@ def _store_request(request: Request, verdict: Verdict) -> MigrationWire:
     if source is None:
         msg = f"No host is known to run {vm.name}."
         raise NotPlaceableError(msg)
+    now = timezone.now()
     vouched = any(finding.code == "sharing_vouched" for finding in verdict.findings)
     try:
         with transaction.atomic():
@@ -133,11 +142,13 @@ def _store_request(request: Request, verdict: Verdict) -> MigrationWire:
                 hypervisor=target.version,
                 requested_by_id=request.actor.user_id,
                 requested_by_name=request.actor.username,
-                requested_at=timezone.now(),
+                requested_at=now,
+                deadline=None if request.deadline_s is None else now + timedelta(seconds=request.deadline_s),
                 idempotency_key=request.idempotency_key,
                 bandwidth_limit=request.options.bandwidth_limit,
                 downtime_limit=request.options.downtime_limit,
                 auto_converge=request.options.auto_converge,
+                post_copy=request.options.post_copy,
                 trust_shared_storage=vouched,
             )
             _record_request(request, "allowed", row.pk, None)
@@ -197,21 +208,36 @@ def migration_cancel(actor: Actor, migration_id: str, request_id: str = "") -> M
     row = migration_row_for(actor, migration_id)
     right = decide(actor, Action.MOVE_VM, row.vm.team_id)
     if not right.allowed:
-        _record_cancel(actor, row, "refused", right.reason, request_id)
+        _record_cancel(actor.username, row, "refused", right.reason, request_id)
         raise MoveForbiddenError(right.reason)
     with transaction.atomic():
         asked = Migration.objects.filter(pk=row.pk, state__in=sorted(ACTIVE), cancel_requested_at=None).update(
             cancel_requested_at=timezone.now(), cancel_requested_by=actor.username
         )
         if asked:
-            _record_cancel(actor, row, "allowed", "", request_id)
+            _record_cancel(actor.username, row, "allowed", "", request_id)
             tell(migration_row(row.pk))
     row = migration_row(row.pk)
     if row.state not in ACTIVE:
-        _record_cancel(actor, row, "refused", "The move had ended.", request_id)
+        _record_cancel(actor.username, row, "refused", "The move had ended.", request_id)
         msg = f"This move has ended: {row.state}."
         raise NotCancellableError(msg, state=row.state)
     return migration_wire(_cancelled_before_call(row, actor.username))
+
+
+def overdue_cancel(now: datetime) -> None:
+    """Give up every move whose deadline has passed, as its requester asked for beforehand."""
+    overdue = Migration.objects.with_all().filter(
+        state__in=sorted(CANCELLABLE), deadline__lt=now, cancel_requested_at=None
+    )
+    for row in overdue:
+        with transaction.atomic():
+            asked = Migration.objects.filter(pk=row.pk, state__in=sorted(CANCELLABLE), cancel_requested_at=None)
+            if not asked.update(cancel_requested_at=now, cancel_requested_by=DEADLINE):
+                continue
+            _record_cancel(DEADLINE, row, "allowed", "The move had not ended by its deadline.", "")
+            tell(migration_row(row.pk))
+        _cancelled_before_call(migration_row(row.pk), DEADLINE)
 
 
 def _cancelled_before_call(row: Migration, by: str) -> Migration:
@@ -224,9 +250,9 @@ def _cancelled_before_call(row: Migration, by: str) -> Migration:
         return migration_row(row.pk)
 
 
-def _record_cancel(actor: Actor, row: Migration, outcome: str, reason: str, request_id: str) -> None:
+def _record_cancel(by: str, row: Migration, outcome: str, reason: str, request_id: str) -> None:
     record(
-        actor=actor.username,
+        actor=by,
         action="migration_cancel",
         outcome=outcome,
         subject_kind="migration",

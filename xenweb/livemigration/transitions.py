@@ -23,7 +23,7 @@ from xenweb.livemigration.wiring import migration_wire
 from xenweb.realtime.events import MigrationChanged
 from xenweb.realtime.publish import publish
 
-Figure = str | float | datetime | None
+Figure = str | float | datetime | dict[str, object] | None
 
 LEASE = timedelta(seconds=6)
 """A process that does not renew its lease for so long is taken to be dead."""
@@ -127,7 +127,7 @@ def state_change(
 
 def migration_row(migration_id: str) -> Migration:
     """Load a move with all that its wire shape needs."""
-    return Migration.objects.prefetch_related("passes").select_related("vm__team").get(pk=migration_id)
+    return Migration.objects.with_all().get(pk=migration_id)
 
 
 def tell(row: Migration) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from django.db import DatabaseError, connection, connections
 
-from xenweb.core.migration import Conclusion, State, conclude
+from xenweb.core.migration import Conclusion, Proof, State, conclude
 from xenweb.core.precopy.passes import Look, PassStats, Track, finish, mark_pass, observe
 from xenweb.core.quantities import Bytes, BytesPerSecond, Milliseconds
 from xenweb.drivers.contract import (
@@ -24,10 +24,13 @@ from xenweb.drivers.contract import (
     Phase,
     Progress,
 )
+from xenweb.livemigration.desk import Desk
+from xenweb.livemigration.foretelling import foretell_on
 from xenweb.livemigration.models import Migration
 from xenweb.livemigration.progress import track_store
 from xenweb.livemigration.proving import proof_of, settle
 from xenweb.livemigration.transitions import Failure, Lease, lease_renew, state_change
+from xenweb.realtime.wire import ForecastWire
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +47,13 @@ PATIENCE = 1.0
 PROVE_FOR = 5.0
 """Seconds in which the hosts may settle after the call, before the move is called uncertain."""
 
-RUNNING = frozenset({State.PREPARING, State.PRE_COPY, State.STOP_AND_COPY, State.CANCELLING})
+RUNNING = frozenset({State.PREPARING, State.PRE_COPY, State.STOP_AND_COPY, State.POST_COPY, State.CANCELLING})
+HELD_UP_AFTER = 3.0
+"""Seconds after which a move that was given up and does not end is looked into."""
+
+
+PROVEN = frozenset({Conclusion.ON_SOURCE, Conclusion.ON_TARGET, Conclusion.BOTH_RUNNING})
+"""What more waiting does not change; anything else may still settle by itself."""
 
 
 @dataclass
@@ -89,8 +98,11 @@ class Watching:
         # Moments count from the call; after an adoption from where the last look was.
         self.began = time.monotonic() - (row.elapsed or 0) / 1000
         self.said_downtime: Milliseconds | None = None
+        self.forecast: ForecastWire | None = None
         self.renewed = self.told = 0.0
         self.asked_to_cancel = False
+        self.cancelled_at = 0.0
+        self.desk = Desk(lease, driver, plan)
 
     def follow(self, call: Call | None) -> None:
         """Watch until the move is over, then prove where the VM is."""
@@ -98,6 +110,8 @@ class Watching:
             try:
                 self._keep_lease()
                 self._cancel_if_asked()
+                self.desk.pull_levers()
+                self._get_unstuck()
                 self._look()
             except DatabaseError as error:
                 # The move goes on without us: keep watching, and write again later.
@@ -126,8 +140,16 @@ class Watching:
         except DriverError as error:
             log.warning("move %s could not be cancelled yet: %s", self.plan.migration, error)
             return
-        self.asked_to_cancel = True
+        self.asked_to_cancel, self.cancelled_at = True, time.monotonic()
         self._change(State.CANCELLING, by=row["cancel_requested_by"])
+
+    def _get_unstuck(self) -> None:
+        """Offer a way out of a move that was given up and that a frozen target holds up."""
+        if not self.asked_to_cancel or time.monotonic() - self.cancelled_at < HELD_UP_AFTER:
+            return
+        proof = proof_of(self.driver, self.plan)
+        self.desk.offer(proof, cancelling=True)
+        self.desk.mend(proof, cancelling=True)
 
     def _look(self) -> None:
         try:
@@ -141,6 +163,10 @@ class Watching:
             self._change(State.PRE_COPY)
         elif progress.phase is Phase.SWITCHING and self.state is State.PRE_COPY:
             self._change(State.STOP_AND_COPY)
+        elif progress.phase is Phase.POST_COPY and self.state in {State.PRE_COPY, State.STOP_AND_COPY}:
+            self._change(State.POST_COPY)
+        if len(self.track.passes) > passes_before:
+            self._foretell()
         if len(self.track.passes) > passes_before or time.monotonic() - self.told >= TELL_EVERY:
             self._tell()
 
@@ -163,9 +189,15 @@ class Watching:
     def _since_call(self, moment: float) -> Milliseconds:
         return Milliseconds(max(0, round((moment - self.began) * 1000)))
 
+    def _foretell(self) -> None:
+        """Narrow the forecast by what the passes showed so far."""
+        row = Migration.objects.select_related("vm").get(pk=self.plan.migration)
+        elapsed = self._since_call(time.monotonic())
+        self.forecast = foretell_on(row, row.vm.hypervisor, self.track, elapsed) or self.forecast
+
     def _tell(self) -> None:
         self.told = time.monotonic()
-        track_store(self.lease, self.track, self.said_downtime)
+        track_store(self.lease, self.track, self.said_downtime, self.forecast)
 
     def _change(self, following: State, *, by: str = "xenweb") -> None:
         if following is not self.state:
@@ -178,17 +210,25 @@ class Watching:
         if self.state in RUNNING:
             self._with_patience(self._verifying)
         self._with_patience(self._tell)
-        deadline = time.monotonic() + PROVE_FOR
-        proof = proof_of(self.driver, self.plan)
-        while conclude(proof) in {Conclusion.UNDECIDED, Conclusion.STILL_MOVING} and time.monotonic() < deadline:
-            self._keep_lease()
-            time.sleep(PROVE_EVERY)
-            proof = proof_of(self.driver, self.plan)
+        proof = self._settled()
+        if self.desk.mend(proof, cancelling=self.asked_to_cancel):
+            proof = self._settled()
+        self._with_patience(lambda: self.desk.offer(proof, cancelling=self.asked_to_cancel))
         stats = self._stats(call) if conclude(proof) is Conclusion.ON_TARGET else CompletedStats()
         cause = call.cause if call is not None else None
         self._with_patience(
             lambda: settle(self.lease, Migration.objects.get(pk=self.plan.migration), proof, stats, cause)
         )
+
+    def _settled(self) -> Proof:
+        """Ask both hosts until they prove a place, somebody chose a repair, or the time is over."""
+        deadline = time.monotonic() + PROVE_FOR
+        while True:
+            proof = self.desk.as_told(proof_of(self.driver, self.plan))
+            if conclude(proof) in PROVEN or self.desk.is_repair_asked() or time.monotonic() >= deadline:
+                return proof
+            self._keep_lease()
+            time.sleep(PROVE_EVERY)
 
     def _verifying(self) -> None:
         self._change(State.VERIFYING)

@@ -1,8 +1,9 @@
 """Rows into wire shapes, each figure with where it comes from."""
 
-from xenweb.core.migration import ACTIVE, CALLED, State
-from xenweb.livemigration.models import Migration, MigrationPass
-from xenweb.realtime.wire import Figure, MigrationWire, PassWire, ProgressWire, Provenance
+from xenweb.core.migration import ACTIVE, CALLED, CANCELLABLE, State
+from xenweb.livemigration.models import Migration, MigrationChoice, MigrationPass
+from xenweb.livemigration.offers import offers_for
+from xenweb.realtime.wire import ChoiceWire, Figure, ForecastWire, MigrationWire, PassWire, ProgressWire, Provenance
 
 
 def _figure(value: float | None, provenance: Provenance = "measured") -> Figure:
@@ -23,6 +24,18 @@ def pass_wire(row: MigrationPass) -> PassWire:
     )
 
 
+def choice_wire(row: MigrationChoice) -> ChoiceWire:
+    """Shape one choice."""
+    return ChoiceWire(
+        kind=row.kind,
+        value=row.value,
+        asked_by=row.asked_by,
+        asked_at=row.asked_at,
+        applied_at=row.applied_at,
+        refusal=row.refusal or None,
+    )
+
+
 def _progress(row: Migration) -> ProgressWire:
     is_done = row.state == State.DONE
     return ProgressWire(
@@ -39,8 +52,7 @@ def _progress(row: Migration) -> ProgressWire:
 
 
 def _is_cancellable(row: Migration) -> bool:
-    state = State(row.state)
-    return state in ACTIVE and state is not State.VERIFYING and row.cancel_requested_at is None
+    return row.state in CANCELLABLE and row.cancel_requested_at is None
 
 
 def migration_wire(row: Migration) -> MigrationWire:
@@ -69,6 +81,7 @@ def migration_wire(row: Migration) -> MigrationWire:
             "bandwidth_limit": row.bandwidth_limit,
             "downtime_limit_ms": row.downtime_limit,
             "auto_converge": row.auto_converge,
+            "post_copy": row.post_copy,
         },
         progress=_progress(row),
         passes=[pass_wire(each) for each in row.passes.all()],
@@ -79,6 +92,12 @@ def migration_wire(row: Migration) -> MigrationWire:
         failure_remedy=row.failure_remedy or None,
         cancel_requested=row.cancel_requested_at is not None,
         cancellable=_is_cancellable(row),
+        deadline=row.deadline,
+        offers=offers_for(row),
+        choices=[choice_wire(each) for each in row.choices.all()],
+        forecast=row.forecast and ForecastWire.model_validate(row.forecast),
+        forecast_now=row.forecast_now and ForecastWire.model_validate(row.forecast_now),
+        command=row.command,
         hypervisor=row.hypervisor,
         as_of=row.as_of,
     )

@@ -103,6 +103,37 @@ class FindingWire(Wire):
     facts: dict[str, str | int | float | bool | None]
 
 
+class RangeWire(Wire):
+    """A length of time that is not known exactly."""
+
+    low_ms: int
+    likely_ms: int
+    high_ms: int
+
+
+class ForecastWire(Wire):
+    """What is to be expected of a move; estimated. Without ranges it will not end by itself.
+
+    ``basis`` says what it rests on: past moves of the VM, what its own passes
+    showed (measured), or nothing but assumptions.
+    """
+
+    ending: Literal["will", "may_not", "will_not"]
+    basis: Literal["past_moves", "measured", "assumed"]
+    total: RangeWire | None
+    downtime: RangeWire | None
+    passes: int
+    sent: int
+
+
+class ForecastErrorWire(Wire):
+    """How far past forecasts of the total time were off, as shares of what was measured."""
+
+    moves: int
+    median: float | None
+    p90: float | None
+
+
 class VerdictWire(Wire):
     """Whether one host can take the VM, with every reason."""
 
@@ -112,17 +143,40 @@ class VerdictWire(Wire):
     memory_free_after: int | None
     memory_total: int
     facts_age_ms: int | None
+    forecast: ForecastWire | None
 
 
 class OptionWire(Wire):
     """One option the driver offers in the confirmation."""
 
-    name: Literal["bandwidth_limit", "downtime_limit_ms", "auto_converge"]
+    name: Literal["bandwidth_limit", "downtime_limit_ms", "auto_converge", "post_copy", "deadline_s"]
     label: str
     help: str
     unit: str | None
     minimum: int | None
     maximum: int | None
+
+
+class ChoiceOfferWire(Wire):
+    """Something that can be chosen for a move under way, with its cost in plain words."""
+
+    kind: str
+    label: str
+    cost: str
+    unit: str | None
+    minimum: int | None
+    maximum: int | None
+
+
+class ChoiceWire(Wire):
+    """Something that was chosen; neither applied nor refused while it waits for its turn."""
+
+    kind: str
+    value: int | None
+    asked_by: str
+    asked_at: datetime
+    applied_at: datetime | None
+    refusal: str | None
 
 
 class VerdictsWire(Wire):
@@ -132,6 +186,7 @@ class VerdictsWire(Wire):
     source: int | None
     verdicts: list[VerdictWire]
     options: list[OptionWire]
+    forecast_error: ForecastErrorWire
 
 
 class PassWire(Wire):
@@ -194,6 +249,12 @@ class MigrationWire(Wire):
     failure_remedy: str | None
     cancel_requested: bool
     cancellable: bool
+    deadline: datetime | None
+    offers: list[ChoiceOfferWire]
+    choices: list[ChoiceWire]
+    forecast: ForecastWire | None
+    forecast_now: ForecastWire | None
+    command: str
     hypervisor: str
     as_of: datetime | None
 

@@ -17,6 +17,7 @@ from django.utils import timezone
 from xenweb.livemigration.doorbell import enqueue
 from xenweb.livemigration.drive import adopt
 from xenweb.livemigration.reconciling import Care, orphans
+from xenweb.livemigration.services import overdue_cancel
 from xenweb.realtime.publish import prune
 
 log = logging.getLogger(__name__)
@@ -36,6 +37,7 @@ class Reconciler:
     def look(self) -> None:
         """Give every orphan the care it needs."""
         self._adopting = {key: thread for key, thread in self._adopting.items() if thread.is_alive()}
+        overdue_cancel(timezone.now())
         for orphan in orphans(timezone.now()):
             if orphan.care is Care.RING:
                 enqueue(orphan.migration)

@@ -24,5 +24,9 @@ export const requestMove = (vm: number, target: number, options: MoveOptions, ke
     }),
   )
 
+/** Choose one of a move's offers; the migration says what came of it. */
+export const chooseFor = (migration: string, kind: string, value: number | null) =>
+  bodyOf(client.POST('/api/v1/migrations/{migration}/choices', { params: { path: { migration } }, body: { kind, value } }))
+
 export const cancelMove = (migration: string) =>
   bodyOf(client.POST('/api/v1/migrations/{migration}/cancel', { params: { path: { migration } } }))

@@ -175,6 +175,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/migrations/{migration}/choices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Choice Post
+         * @description Choose one of the migration's offers; the migration says what came of it.
+         */
+        post: operations["choice_request"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/migrations/{migration}/passes": {
         parameters: {
             query?: never;
@@ -406,6 +426,55 @@ export interface components {
             vms: components["schemas"]["VmWire"][];
         };
         /**
+         * ChoiceBody
+         * @description A choice for a move under way: bytes per second for ``bandwidth``, milliseconds for ``downtime``.
+         */
+        ChoiceBody: {
+            /** Kind */
+            kind: string;
+            /** Value */
+            value?: number | null;
+        };
+        /**
+         * ChoiceOfferWire
+         * @description Something that can be chosen for a move under way, with its cost in plain words.
+         */
+        ChoiceOfferWire: {
+            /** Cost */
+            cost: string;
+            /** Kind */
+            kind: string;
+            /** Label */
+            label: string;
+            /** Maximum */
+            maximum: number | null;
+            /** Minimum */
+            minimum: number | null;
+            /** Unit */
+            unit: string | null;
+        };
+        /**
+         * ChoiceWire
+         * @description Something that was chosen; neither applied nor refused while it waits for its turn.
+         */
+        ChoiceWire: {
+            /** Applied At */
+            applied_at: string | null;
+            /**
+             * Asked At
+             * Format: date-time
+             */
+            asked_at: string;
+            /** Asked By */
+            asked_by: string;
+            /** Kind */
+            kind: string;
+            /** Refusal */
+            refusal: string | null;
+            /** Value */
+            value: number | null;
+        };
+        /**
          * DiskWire
          * @description One disk of a VM. ``storage`` is None where no repository is known for it.
          */
@@ -485,6 +554,43 @@ export interface components {
              * @enum {string}
              */
             severity: "blocker" | "warning" | "note";
+        };
+        /**
+         * ForecastErrorWire
+         * @description How far past forecasts of the total time were off, as shares of what was measured.
+         */
+        ForecastErrorWire: {
+            /** Median */
+            median: number | null;
+            /** Moves */
+            moves: number;
+            /** P90 */
+            p90: number | null;
+        };
+        /**
+         * ForecastWire
+         * @description What is to be expected of a move; estimated. Without ranges it will not end by itself.
+         *
+         *     ``basis`` says what it rests on: past moves of the VM, what its own passes
+         *     showed (measured), or nothing but assumptions.
+         */
+        ForecastWire: {
+            /**
+             * Basis
+             * @enum {string}
+             */
+            basis: "past_moves" | "measured" | "assumed";
+            downtime: components["schemas"]["RangeWire"] | null;
+            /**
+             * Ending
+             * @enum {string}
+             */
+            ending: "will" | "may_not" | "will_not";
+            /** Passes */
+            passes: number;
+            /** Sent */
+            sent: number;
+            total: components["schemas"]["RangeWire"] | null;
         };
         Frame: components["schemas"]["EventFrame"] | components["schemas"]["HelloFrame"] | components["schemas"]["ResyncFrame"];
         /**
@@ -667,7 +773,7 @@ export interface components {
              */
             limit: number;
             /** State */
-            state?: ("requested" | "queued" | "checking" | "preparing" | "pre_copy" | "stop_and_copy" | "cancelling" | "verifying" | "uncertain" | "done" | "failed" | "cancelled")[];
+            state?: ("requested" | "queued" | "checking" | "preparing" | "pre_copy" | "stop_and_copy" | "post_copy" | "cancelling" | "verifying" | "uncertain" | "done" | "failed" | "cancelled")[];
             /** Vm */
             vm?: string | null;
         };
@@ -687,19 +793,31 @@ export interface components {
             cancel_requested: boolean;
             /** Cancellable */
             cancellable: boolean;
+            /** Choices */
+            choices: components["schemas"]["ChoiceWire"][];
+            /** Command */
+            command: string;
+            /** Deadline */
+            deadline: string | null;
             downtime_ms: components["schemas"]["Figure"];
             /** Ended At */
             ended_at: string | null;
+            /** Expected Start */
+            expected_start: string | null;
             /** Failure Code */
             failure_code: string | null;
             /** Failure Remedy */
             failure_remedy: string | null;
             /** Failure Sentence */
             failure_sentence: string | null;
+            forecast: components["schemas"]["ForecastWire"] | null;
+            forecast_now: components["schemas"]["ForecastWire"] | null;
             /** Hypervisor */
             hypervisor: string;
             /** Id */
             id: string;
+            /** Offers */
+            offers: components["schemas"]["ChoiceOfferWire"][];
             /** Options */
             options: {
                 [key: string]: number | boolean | null;
@@ -707,6 +825,8 @@ export interface components {
             /** Passes */
             passes: components["schemas"]["PassWire"][];
             progress: components["schemas"]["ProgressWire"];
+            /** Queue Place */
+            queue_place: number | null;
             /**
              * Requested At
              * Format: date-time
@@ -746,8 +866,15 @@ export interface components {
             auto_converge: boolean;
             /** Bandwidth Limit */
             bandwidth_limit?: number | null;
+            /** Deadline S */
+            deadline_s?: number | null;
             /** Downtime Limit Ms */
             downtime_limit_ms?: number | null;
+            /**
+             * Post Copy
+             * @default false
+             */
+            post_copy: boolean;
         };
         /**
          * OptionWire
@@ -766,7 +893,7 @@ export interface components {
              * Name
              * @enum {string}
              */
-            name: "bandwidth_limit" | "downtime_limit_ms" | "auto_converge";
+            name: "bandwidth_limit" | "downtime_limit_ms" | "auto_converge" | "post_copy" | "deadline_s";
             /** Unit */
             unit: string | null;
         };
@@ -868,6 +995,18 @@ export interface components {
             transferred: components["schemas"]["Figure"];
         };
         /**
+         * RangeWire
+         * @description A length of time that is not known exactly.
+         */
+        RangeWire: {
+            /** High Ms */
+            high_ms: number;
+            /** Likely Ms */
+            likely_ms: number;
+            /** Low Ms */
+            low_ms: number;
+        };
+        /**
          * ResyncFrame
          * @description The feed cannot go on from where the reader stands: refetch the snapshot.
          */
@@ -885,7 +1024,7 @@ export interface components {
          * @description The states of a move, in the order in which a move meets them.
          * @enum {string}
          */
-        State: "requested" | "queued" | "checking" | "preparing" | "pre_copy" | "stop_and_copy" | "cancelling" | "verifying" | "uncertain" | "done" | "failed" | "cancelled";
+        State: "requested" | "queued" | "checking" | "preparing" | "pre_copy" | "stop_and_copy" | "post_copy" | "cancelling" | "verifying" | "uncertain" | "done" | "failed" | "cancelled";
         /**
          * StorageRepositoryChanged
          * @description A storage repository's facts changed; an upsert by ``storage_repository.id``.
@@ -935,6 +1074,7 @@ export interface components {
          * @description The answer to lifting a card: every host's verdict, and the options on offer.
          */
         VerdictsWire: {
+            forecast_error: components["schemas"]["ForecastErrorWire"];
             /** Options */
             options: components["schemas"]["OptionWire"][];
             /** Source */
@@ -958,6 +1098,7 @@ export interface components {
             facts_age_ms: number | null;
             /** Findings */
             findings: components["schemas"]["FindingWire"][];
+            forecast: components["schemas"]["ForecastWire"] | null;
             /** Host */
             host: number;
             /** Memory Free After */
@@ -1465,7 +1606,7 @@ export interface operations {
                 active?: boolean | null;
                 cursor?: string | null;
                 limit?: number;
-                state?: ("requested" | "queued" | "checking" | "preparing" | "pre_copy" | "stop_and_copy" | "cancelling" | "verifying" | "uncertain" | "done" | "failed" | "cancelled")[];
+                state?: ("requested" | "queued" | "checking" | "preparing" | "pre_copy" | "stop_and_copy" | "post_copy" | "cancelling" | "verifying" | "uncertain" | "done" | "failed" | "cancelled")[];
                 vm?: string | null;
             };
             header?: never;
@@ -1687,6 +1828,86 @@ export interface operations {
             cookie?: never;
         };
         requestBody?: never;
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MigrationWire"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    choice_request: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                migration: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChoiceBody"];
+            };
+        };
         responses: {
             /** @description Accepted */
             202: {

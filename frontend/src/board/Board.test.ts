@@ -81,7 +81,7 @@ describe('the board by keyboard', () => {
     expect(await post?.json()).toEqual({
       vm: 1,
       target: 2,
-      options: { bandwidth_limit: 32 * 1024 ** 2, auto_converge: true },
+      options: { bandwidth_limit: 32 * 1024 ** 2, auto_converge: true, post_copy: false },
     })
     expect(post?.headers.get('Idempotency-Key')).toMatch(/^[0-9a-f]{32}$/)
     expect(screen.queryByTestId('confirm-move')).toBeNull()

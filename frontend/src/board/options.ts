@@ -25,10 +25,25 @@ function amount(option: OfferedOption, typed: string | boolean | undefined): num
 }
 
 export function wireOptions(offered: readonly OfferedOption[], typed: Typed): MoveOptions {
-  const options: { -readonly [K in keyof MoveOptions]: MoveOptions[K] } = { auto_converge: false }
+  const options: { -readonly [K in keyof MoveOptions]: MoveOptions[K] } = { auto_converge: false, post_copy: false }
   for (const option of offered) {
-    if (option.name === 'auto_converge') options.auto_converge = typed.auto_converge === true
+    if (option.name === 'auto_converge' || option.name === 'post_copy') options[option.name] = typed[option.name] === true
     else options[option.name] = amount(option, typed[option.name])
   }
   return options
+}
+
+export const PRESETS = ['balanced', 'gentle', 'deadline'] as const
+export type Preset = (typeof PRESETS)[number]
+
+const FILLS: Record<Preset, Typed> = {
+  balanced: {},
+  gentle: { bandwidth_limit: '32' },
+  deadline: { auto_converge: true, deadline_s: '600' },
+}
+
+/** What a preset types into the fields; only what this hypervisor offers. */
+export function presetOf(preset: Preset, offered: readonly OfferedOption[]): Typed {
+  const names = new Set<string>(offered.map((option) => option.name))
+  return Object.fromEntries(Object.entries(FILLS[preset]).filter(([name]) => names.has(name)))
 }

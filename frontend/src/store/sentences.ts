@@ -1,6 +1,6 @@
 /** What every room says about a migration in the same words. */
-import type { Migration } from '../api/types'
-import { speed } from '../ui/format'
+import type { Forecast, ForecastError, Migration } from '../api/types'
+import { clock, duration, percent, speed } from '../ui/format'
 import { t, told } from '../ui/words.svelte'
 import { stateOf } from './stages'
 
@@ -10,6 +10,9 @@ export const stateWords = (state: string): string => told('state', state)
 export function stageWords(migration: Migration): string {
   const stage = stateWords(migration.state)
   const pass = migration.progress.pass_number
+  const { queue_place: place, expected_start: start } = migration
+  if (stateOf(migration) === 'queued' && place !== null)
+    return start === null ? t('move.place', { stage, place }) : t('move.place_start', { stage, place, time: clock(start) })
   return stateOf(migration) === 'pre_copy' && pass !== null ? t('move.stage_pass', { stage, pass }) : stage
 }
 
@@ -37,4 +40,22 @@ export function outcomeWords(migration: Migration): string {
     default:
       return ''
   }
+}
+
+const span = ({ low_ms: low, high_ms: high }: { low_ms: number; high_ms: number }): string =>
+  `${duration(low)} – ${duration(high)}`
+
+/** How long it will take and how long the VM will stand still, always as an interval. */
+export function forecastWords({ total, downtime, ending }: Forecast): string {
+  if (total === null || downtime === null) return t('forecast.will_not')
+  const words = t('forecast.interval', { total: span(total), pause: span(downtime) })
+  return ending === 'may_not' ? `${words} ${t('forecast.may_not')}` : words
+}
+
+/** What a forecast rests on, and how far earlier ones were off. */
+export function basisWords({ basis }: Forecast, error: ForecastError | null): string {
+  const words = told('forecast_basis', basis)
+  return error === null || error.p90 === null
+    ? words
+    : `${words} ${t('forecast.error', { share: percent(error.p90), moves: error.moves })}`
 }

@@ -9,6 +9,7 @@ export const STATE_ACCENT = {
   preparing: 'move',
   pre_copy: 'move',
   stop_and_copy: 'move',
+  post_copy: 'care',
   cancelling: 'care',
   verifying: 'move',
   uncertain: 'care',

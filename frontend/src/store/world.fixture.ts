@@ -67,6 +67,29 @@ const measured = (value: number) => ({ value, provenance: 'measured' }) as const
 const unknown = { value: null, provenance: 'not_available' } as const
 
 /** A move in its second pass that does not get smaller. */
+const TWO_PASSES: Migration['passes'] = [
+  {
+    pass_number: 1,
+    started_ms: 0,
+    ended_ms: 42_000,
+    remaining_at_start: 4 * GIB,
+    remaining_at_end: 200 * MIB,
+    transfer_rate: 96 * MIB,
+    dirty_rate: 54 * MIB,
+    provenance: 'measured',
+  },
+  {
+    pass_number: 2,
+    started_ms: 42_000,
+    ended_ms: null,
+    remaining_at_start: 2 * GIB,
+    remaining_at_end: null,
+    transfer_rate: 96 * MIB,
+    dirty_rate: 91 * MIB,
+    provenance: 'measured',
+  },
+]
+
 export const aMigration = (id: string, more: Partial<Migration> = {}): Migration => ({
   id,
   vm: 1,
@@ -80,6 +103,8 @@ export const aMigration = (id: string, more: Partial<Migration> = {}): Migration
   active: true,
   requested_by: 'ada',
   requested_at: NOON,
+  queue_place: null,
+  expected_start: null,
   started_at: '2026-11-23T12:00:02Z',
   ended_at: null,
   options: { auto_converge: false, bandwidth_limit: null, downtime_limit_ms: null },
@@ -94,28 +119,7 @@ export const aMigration = (id: string, more: Partial<Migration> = {}): Migration
     elapsed_ms: 50_000,
     converging: false,
   },
-  passes: [
-    {
-      pass_number: 1,
-      started_ms: 0,
-      ended_ms: 42_000,
-      remaining_at_start: 4 * GIB,
-      remaining_at_end: 200 * MIB,
-      transfer_rate: 96 * MIB,
-      dirty_rate: 54 * MIB,
-      provenance: 'measured',
-    },
-    {
-      pass_number: 2,
-      started_ms: 42_000,
-      ended_ms: null,
-      remaining_at_start: 2 * GIB,
-      remaining_at_end: null,
-      transfer_rate: 96 * MIB,
-      dirty_rate: 91 * MIB,
-      provenance: 'measured',
-    },
-  ],
+  passes: TWO_PASSES,
   downtime_ms: unknown,
   total_ms: unknown,
   failure_code: null,
@@ -123,6 +127,12 @@ export const aMigration = (id: string, more: Partial<Migration> = {}): Migration
   failure_remedy: null,
   cancel_requested: false,
   cancellable: true,
+  deadline: null,
+  offers: [],
+  choices: [],
+  forecast: null,
+  forecast_now: null,
+  command: '',
   hypervisor: 'QEMU',
   as_of: NOON,
   ...more,
@@ -144,7 +154,7 @@ export const someVerdicts = (vm: number, source: number): Verdicts => ({
   vm,
   source,
   verdicts: [
-    { host: 2, answer: 'can_go', findings: [], memory_free_after: 36 * GIB, memory_total: 64 * GIB, facts_age_ms: 900 },
+    { host: 2, answer: 'can_go', findings: [], memory_free_after: 36 * GIB, memory_total: 64 * GIB, facts_age_ms: 900, forecast: null },
     {
       host: 3,
       answer: 'cannot_go',
@@ -155,10 +165,12 @@ export const someVerdicts = (vm: number, source: number): Verdicts => ({
       memory_free_after: null,
       memory_total: 64 * GIB,
       facts_age_ms: 900,
+      forecast: null,
     },
   ],
   options: [
     { name: 'bandwidth_limit', label: '', help: '', unit: 'bytes/s', minimum: MIB, maximum: 1000 * MIB },
     { name: 'auto_converge', label: '', help: '', unit: null, minimum: null, maximum: null },
   ],
+  forecast_error: { moves: 0, median: null, p90: null },
 })

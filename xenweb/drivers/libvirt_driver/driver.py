@@ -11,11 +11,13 @@ from xenweb.core.placement import Finding
 from xenweb.drivers.contract import (
     Capability,
     CompletedStats,
+    CopyAction,
     DriverError,
     Endpoint,
     HostEvent,
     HostSnapshot,
     HostUnreachableError,
+    Lever,
     MigrationPlan,
     NotSupportedError,
     Phase,
@@ -23,7 +25,7 @@ from xenweb.drivers.contract import (
     VmMissingError,
     VmSighting,
 )
-from xenweb.drivers.libvirt_driver import moving, preflight
+from xenweb.drivers.libvirt_driver import levers, moving, preflight
 from xenweb.drivers.libvirt_driver.connections import Connections
 from xenweb.drivers.libvirt_driver.inventory import Inventory, is_incoming, operation_of, power_state
 from xenweb.drivers.libvirt_driver.watching import HostWatch
@@ -123,6 +125,20 @@ class LibvirtDriver:
                     return None
                 self._listeners[plan.migration] = listener
             return listener
+
+    def change(self, plan: MigrationPlan, lever: Lever, value: int | None) -> None:
+        """Change a running move from the source."""
+        with self._connections.use(plan.source, LOOKING) as connection:
+            levers.change(connection.lookupByUUIDString(plan.vm_uuid), lever, value)
+
+    def repair(self, endpoint: Endpoint, vm_uuid: str, action: CopyAction) -> None:
+        """Resume, pause or remove one host's copy."""
+        with self._connections.use(endpoint, ASKING) as connection:
+            levers.repair(connection.lookupByUUIDString(vm_uuid), action, endpoint.name)
+
+    def command(self, plan: MigrationPlan) -> str:
+        """Write the same call for virsh."""
+        return levers.command(plan)
 
     def cancel(self, plan: MigrationPlan) -> None:
         """Ask libvirt to give the move up; nothing to give up is no error."""

@@ -32,6 +32,8 @@ def flags_for(plan: MigrationPlan, *, is_persistent: bool) -> int:
         flags |= libvirt.VIR_MIGRATE_PERSIST_DEST | libvirt.VIR_MIGRATE_UNDEFINE_SOURCE
     if plan.options.auto_converge:
         flags |= libvirt.VIR_MIGRATE_AUTO_CONVERGE
+    if plan.options.post_copy:
+        flags |= libvirt.VIR_MIGRATE_POSTCOPY
     if plan.trust_shared_storage:
         flags |= libvirt.VIR_MIGRATE_UNSAFE
     return int(flags)
@@ -128,6 +130,7 @@ def progress_of(domain: libvirt.virDomain, marks: tuple[PassMark, ...]) -> Progr
     if not stats.get("type"):
         return Progress(Phase.NONE, passes=marks)
     is_paused = state == libvirt.VIR_DOMAIN_PAUSED and reason == libvirt.VIR_DOMAIN_PAUSED_MIGRATION
+    is_post_copy = state == libvirt.VIR_DOMAIN_PAUSED and reason == libvirt.VIR_DOMAIN_PAUSED_POSTCOPY
     pass_number = stats.get("memory_iteration") or None
     if pass_number is None or not stats.get("memory_total"):
         return Progress(Phase.SWITCHING if is_paused else Phase.STARTING, passes=marks)
@@ -135,15 +138,16 @@ def progress_of(domain: libvirt.virDomain, marks: tuple[PassMark, ...]) -> Progr
     is_synchronised = pass_number >= FIRST_SYNCHRONISED_PASS
     said_downtime = stats.get("downtime") if is_synchronised else None
     dirty_rate = stats.get("memory_dirty_rate", 0) * stats.get("memory_page_size", 4096)
+    phase = Phase.POST_COPY if is_post_copy else Phase.SWITCHING if is_paused else Phase.COPYING
     return Progress(
-        phase=Phase.SWITCHING if is_paused else Phase.COPYING,
+        phase=phase,
         elapsed=Milliseconds(stats.get("time_elapsed", 0)),
         pass_number=pass_number,
         remaining=Bytes(stats.get("memory_remaining", 0)),
         processed=Bytes(stats.get("memory_processed", 0)),
         total=Bytes(stats["memory_total"]),
         dirty_rate=BytesPerSecond(dirty_rate) if is_synchronised else None,
-        expected_downtime=None if said_downtime is None else Milliseconds(said_downtime),
+        expected_downtime=None if said_downtime is None or is_post_copy else Milliseconds(said_downtime),
         throttle=stats.get("auto_converge_throttle"),
         passes=marks,
     )

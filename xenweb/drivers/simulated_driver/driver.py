@@ -12,15 +12,18 @@ from xenweb.core.quantities import GIB, Bytes, BytesPerSecond, Milliseconds
 from xenweb.drivers.contract import (
     Capability,
     CompletedStats,
+    CopyAction,
     DiskSnapshot,
     Endpoint,
     HostEvent,
     HostSnapshot,
     HostUnreachableError,
+    Lever,
     MigrationPlan,
     MoveBrokenError,
     MoveCancelledError,
     MoveRefusedError,
+    NotSupportedError,
     PassMark,
     Phase,
     Progress,
@@ -102,7 +105,7 @@ class SimulatedDriver:
 
     name = "simulated"
     simulated = True
-    capabilities = frozenset(Capability)
+    capabilities = frozenset(Capability) - {Capability.POST_COPY}
 
     def __init__(self, clock: Clock = time.time, wait: Callable[[float], None] = time.sleep) -> None:
         self._clock, self._wait = clock, wait
@@ -222,6 +225,33 @@ class SimulatedDriver:
                 throttle=move.throttle,
                 passes=marks,
             )
+
+    def change(self, plan: MigrationPlan, lever: Lever, value: int | None) -> None:
+        """Change the facts that a running move follows from."""
+        with _host(plan.source, self._clock) as (world, _):
+            move = world.moves.get(plan.migration)
+            if move is None or move.ending:
+                raise MoveRefusedError("No move is under way.")
+            world.turn(move, self._clock())
+            match lever:
+                case Lever.BANDWIDTH:
+                    move.bandwidth = float(value or LINK)
+                case Lever.DOWNTIME:
+                    move.downtime_limit = (value or 0) / 1000
+                case Lever.PAUSE:
+                    move.dirty_rate = 0.0
+                case Lever.POST_COPY:
+                    raise NotSupportedError("The simulated hypervisor has no post-copy.")
+
+    def repair(self, endpoint: Endpoint, vm_uuid: str, action: CopyAction) -> None:
+        """Refuse: in this world no move ever leaves a copy standing."""
+        del vm_uuid, action
+        raise MoveRefusedError(f"{endpoint.name} has no copy that stands still because of a move.")
+
+    def command(self, plan: MigrationPlan) -> str:
+        """Answer nothing: no command moves a simulated VM."""
+        del plan
+        return ""
 
     def cancel(self, plan: MigrationPlan) -> None:
         """Ask for the move to be given up."""

@@ -20,13 +20,20 @@ LONGEST = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """The facts that a move's course follows from. Bytes, bytes per second, seconds."""
+    """The facts that a move's course follows from. Bytes, bytes per second, seconds.
+
+    A move whose facts were changed on its way goes on with a new course, from
+    ``first_pass`` on, with what was copied before behind it.
+    """
 
     content: int
     working_set: int
     dirty_rate: float
     bandwidth: float
     downtime_limit: float
+    start: float = START
+    first_pass: int = 1
+    copied_before: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +73,8 @@ def dirtied(course: Course, seconds: float) -> float:
 
 def stretches(course: Course) -> Iterator[Stretch]:
     """Lay a move out pass by pass; the last stretch is the pause, if it ever comes to one."""
-    at, left, copied = START, float(course.content), 0.0
-    for number in range(1, LONGEST):
+    at, left, copied = course.start, float(course.content), course.copied_before
+    for number in range(course.first_pass, LONGEST):
         length = left / course.bandwidth
         yield Stretch(number, at, length, left, copied)
         at, copied = at + length, copied + left
@@ -101,7 +108,7 @@ def start_of(course: Course, pass_number: int) -> float | None:
 def moment(course: Course, elapsed: float) -> Moment:
     """Say where a move stands ``elapsed`` seconds after the call."""
     starts: list[float] = []
-    stands = Moment(1, course.content, 0, ())
+    stands = Moment(course.first_pass, course.content, round(course.copied_before), ())
     for stretch in stretches(course):
         if not stretch.is_last:
             starts.append(stretch.begins)

@@ -11,7 +11,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -51,7 +51,10 @@ class SimulatedVm:
 
 @dataclass(slots=True)
 class SimulatedMove:
-    """A move of the world; it is over when ``ending`` says how. Moments are seconds since 1970."""
+    """A move of the world; it is over when ``ending`` says how. Moments are seconds since 1970.
+
+    ``leg_*`` say where it stood when its facts were last changed.
+    """
 
     vm: str
     source: str
@@ -65,6 +68,11 @@ class SimulatedMove:
     cancel_at: float | None = None
     ending: Ending = ""
     ended: float = 0.0
+    leg_began: float | None = None
+    leg_content: int = 0
+    leg_pass: int = 1
+    leg_copied: int = 0
+    leg_starts: list[float] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -98,7 +106,18 @@ class World:
     def moment(self, move: SimulatedMove, now: float) -> Moment:
         """Say where a move stands now, or stood at its end."""
         at = move.ended if move.ending else self._reached(move, now)
-        return moment(self._course(move), at - move.began - move.stalled)
+        stands = moment(self._course(move), at - self._leg(move))
+        if move.leg_began is None:
+            return stands
+        since = move.leg_began - move.began
+        starts = (*move.leg_starts, *(since + start for start in stands.pass_started[1:]))
+        return replace(stands, pass_started=starts)
+
+    def turn(self, move: SimulatedMove, now: float) -> None:
+        """Begin a new leg where the move stands: what is changed next counts from now on."""
+        stands = self.moment(move, now)
+        move.leg_content, move.leg_pass, move.leg_copied = stands.remaining, stands.pass_number, stands.processed
+        move.leg_starts, move.leg_began, move.stalled = list(stands.pass_started), now, 0.0
 
     def move_of(self, vm_uuid: str) -> SimulatedMove | None:
         """Find the move that a VM is in."""
@@ -131,7 +150,15 @@ class World:
 
     def _course(self, move: SimulatedMove) -> Course:
         vm = self.vms[move.vm]
-        return Course(vm.content, vm.working_set, move.dirty_rate, move.bandwidth, move.downtime_limit)
+        course = Course(vm.content, vm.working_set, move.dirty_rate, move.bandwidth, move.downtime_limit)
+        if move.leg_began is None:
+            return course
+        copied = float(move.leg_copied)
+        return replace(course, start=0.0, content=move.leg_content, first_pass=move.leg_pass, copied_before=copied)
+
+    def _leg(self, move: SimulatedMove) -> float:
+        """Say when the course of now began, the times left out in which nothing was copied."""
+        return (move.began if move.leg_began is None else move.leg_began) + move.stalled
 
     def _reached(self, move: SimulatedMove, now: float) -> float:
         frozen_at = self.hosts[move.target].frozen_at
@@ -139,7 +166,7 @@ class World:
 
     def _outcome(self, move: SimulatedMove) -> tuple[float, Ending]:
         """Say when and how a move ends, as things stand; infinity for never."""
-        course, began = self._course(move), move.began + move.stalled
+        course, began = self._course(move), self._leg(move)
         ends: list[tuple[float | None, Ending]] = [(end_of(course), "moved")]
         if self.break_in_pass is not None:
             ends.append((start_of(course, self.break_in_pass), "broken"))

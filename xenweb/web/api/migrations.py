@@ -7,12 +7,21 @@ from ninja import Header, Query, Router, Status
 
 from xenweb.core.quantities import BytesPerSecond, Milliseconds
 from xenweb.drivers.contract import MoveOptions
+from xenweb.livemigration.choices import choice_request
 from xenweb.livemigration.selectors import migration_for, migrations_for
 from xenweb.livemigration.services import migration_cancel, migration_request
 from xenweb.realtime.wire import MigrationWire
 from xenweb.web.api.authentication import ActorRequest
 from xenweb.web.api.keys import key_of, migration_key_of
-from xenweb.web.api.shapes import MigrationBody, MigrationPage, MigrationQuery, OptionsBody, PassPage, problems
+from xenweb.web.api.shapes import (
+    ChoiceBody,
+    MigrationBody,
+    MigrationPage,
+    MigrationQuery,
+    OptionsBody,
+    PassPage,
+    problems,
+)
 from xenweb.web.requests import request_id_of
 
 router = Router(tags=["migrations"])
@@ -25,6 +34,7 @@ def _options(body: OptionsBody) -> MoveOptions:
         bandwidth_limit=None if body.bandwidth_limit is None else BytesPerSecond(body.bandwidth_limit),
         downtime_limit=None if body.downtime_limit_ms is None else Milliseconds(body.downtime_limit_ms),
         auto_converge=body.auto_converge,
+        post_copy=body.post_copy,
     )
 
 
@@ -56,6 +66,7 @@ def migration_post(
         vm=key_of(body.vm),
         target=key_of(body.target),
         options=_options(body.options),
+        deadline_s=body.options.deadline_s,
         idempotency_key=idempotency_key,
         request_id=request_id_of(request),
     )
@@ -83,4 +94,16 @@ def passes_list(request: ActorRequest, migration: str) -> PassPage:
 def cancel_post(request: ActorRequest, migration: str) -> Status[MigrationWire]:
     """Ask for one migration to be given up."""
     wire = migration_cancel(request.auth, migration_key_of(migration), request_id=request_id_of(request))
+    return Status(202, wire)
+
+
+@router.post(
+    "/migrations/{migration}/choices",
+    response={202: MigrationWire, **problems(404, 409, 415)},
+    operation_id="choice_request",
+)
+def choice_post(request: ActorRequest, migration: str, body: ChoiceBody) -> Status[MigrationWire]:
+    """Choose one of the migration's offers; the migration says what came of it."""
+    key = migration_key_of(migration)
+    wire = choice_request(request.auth, key, body.kind, body.value, request_id=request_id_of(request))
     return Status(202, wire)

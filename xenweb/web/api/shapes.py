@@ -84,6 +84,15 @@ class OptionsBody(Strict):
     bandwidth_limit: StrictInt | None = Field(default=None, ge=1, le=LARGEST_ID)
     downtime_limit_ms: StrictInt | None = Field(default=None, ge=1, le=86_400_000)
     auto_converge: StrictBool = False
+    post_copy: StrictBool = False
+    deadline_s: StrictInt | None = Field(default=None, ge=1, le=LARGEST_ID)
+
+
+class ChoiceBody(Strict):
+    """A choice for a move under way: bytes per second for ``bandwidth``, milliseconds for ``downtime``."""
+
+    kind: Text
+    value: StrictInt | None = Field(default=None, ge=1, le=LARGEST_ID)
 
 
 class MigrationBody(Strict):

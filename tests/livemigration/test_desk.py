@@ -1,0 +1,201 @@
+"""The convergence desk: each choice is permitted, recorded and carried out, or refused with its reason."""
+
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from tests.board import Board
+from tests.livemigration.test_drive import asked, copying, in_a_thread, outcomes, until
+from xenweb.audit.models import AuditRecord
+from xenweb.core.migration import Copy, State
+from xenweb.drivers.contract import CopyAction, Lever, MoveCancelledError, MoveOptions, NotSupportedError
+from xenweb.livemigration import watching
+from xenweb.livemigration.choices import choice_request
+from xenweb.livemigration.drive import adopt, drive
+from xenweb.livemigration.errors import ChoiceRefusedError, MoveForbiddenError, OptionRefusedError
+from xenweb.livemigration.models import Migration, MigrationChoice
+from xenweb.livemigration.selectors import migration_for
+from xenweb.livemigration.services import migration_cancel, migration_request, overdue_cancel
+
+
+@pytest.fixture
+def copying_move(board: Board) -> tuple[Migration, threading.Thread]:
+    """A move in its second pass, watched in a thread."""
+    board.driver.progresses = [copying(1, 40, 24), copying(2, 20, 64)]
+    row = asked(board)
+    thread = in_a_thread(drive, row.pk, "test")
+    until(lambda: Migration.objects.get(pk=row.pk).state == State.PRE_COPY)
+    return row, thread
+
+
+def ended(board: Board, thread: threading.Thread) -> None:
+    """Let the move end on its target."""
+    board.driver.on_call = board.driver.moves_to_target
+    board.driver.let_go.set()
+    thread.join(10)
+
+
+def offered(board: Board, row: Migration) -> set[str]:
+    return {offer.kind for offer in migration_for(board.admin, row.pk).offers}
+
+
+def test_a_choice_is_carried_out_recorded_and_shown(
+    board: Board, copying_move: tuple[Migration, threading.Thread]
+) -> None:
+    row, thread = copying_move
+    choice_request(board.lead, row.pk, "bandwidth", 64 * 1024 * 1024)
+    until(lambda: board.driver.changes == [(row.pk, Lever.BANDWIDTH, 64 * 1024 * 1024)])
+    until(lambda: migration_for(board.admin, row.pk).choices[0].applied_at is not None)
+    assert migration_for(board.admin, row.pk).options["bandwidth_limit"] == 64 * 1024 * 1024
+    record = AuditRecord.objects.get(action="migration_choice")
+    assert (record.actor, record.outcome) == ("lead-shop", "allowed")
+    ended(board, thread)
+
+
+def test_a_choice_that_the_hypervisor_refuses_says_so(
+    board: Board, copying_move: tuple[Migration, threading.Thread]
+) -> None:
+    row, thread = copying_move
+    board.driver.change_error = NotSupportedError("Not while it runs.")
+    choice_request(board.admin, row.pk, "pause")
+    until(lambda: migration_for(board.admin, row.pk).choices[0].refusal == "Not while it runs.")
+    ended(board, thread)
+
+
+def test_only_what_is_on_offer_can_be_chosen(board: Board, copying_move: tuple[Migration, threading.Thread]) -> None:
+    row, thread = copying_move
+    assert offered(board, row) == {"bandwidth", "downtime", "pause"}  # post-copy was not kept at hand
+    for kind, value in (("post_copy", None), ("bandwidth", None), ("bandwidth", 1), ("pause", 5), ("nonsense", None)):
+        with pytest.raises(ChoiceRefusedError):
+            choice_request(board.admin, row.pk, kind, value)
+    with pytest.raises(MoveForbiddenError):
+        choice_request(board.auditor, row.pk, "pause")
+    assert not MigrationChoice.objects.exists()
+    assert AuditRecord.objects.filter(action="migration_choice", outcome="refused").count() == 6
+    ended(board, thread)
+    assert offered(board, row) == set()
+
+
+def test_an_auditor_is_offered_nothing(board: Board, copying_move: tuple[Migration, threading.Thread]) -> None:
+    row, thread = copying_move
+    assert migration_for(board.auditor, row.pk).offers == []
+    ended(board, thread)
+
+
+def test_a_frozen_target_can_be_got_rid_of_after_the_move_was_given_up(
+    board: Board, copying_move: tuple[Migration, threading.Thread], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "HELD_UP_AFTER", 0.1)
+    row, thread = copying_move
+    driver = board.driver
+    driver.busy = True
+    driver.copies[("host-b", board.vm.uuid)] = Copy.INCOMING
+    migration_cancel(board.admin, row.pk)
+    until(lambda: offered(board, row) == {"remove_target_copy"})
+    choice_request(board.admin, row.pk, "remove_target_copy")
+    until(lambda: driver.repairs == [("host-b", CopyAction.REMOVE)])
+    driver.error, driver.busy = MoveCancelledError("It was asked to."), False
+    driver.let_go.set()
+    thread.join(10)
+    row.refresh_from_db()
+    assert row.state == State.CANCELLED
+
+
+def stands(board: Board, source: Copy, target: Copy) -> Migration:
+    """A called move whose hosts say this; nobody drives it."""
+    row = asked(board)
+    Migration.objects.filter(pk=row.pk).update(state=State.PRE_COPY, call_intended_at=timezone.now())
+    board.driver.copies[("host-a", board.vm.uuid)] = source
+    board.driver.copies[("host-b", board.vm.uuid)] = target
+    adopt(row.pk, "reconciler")
+    row.refresh_from_db()
+    return row
+
+
+def test_a_vm_left_standing_at_the_source_goes_on_there_once_the_target_is_proven_empty(board: Board) -> None:
+    row = stands(board, Copy.INCOMING, Copy.ABSENT)
+    assert board.driver.repairs == [("host-a", CopyAction.RESUME)]
+    assert row.state == State.FAILED
+    assert "resume_source" in AuditRecord.objects.get(action="migration_repair").facts
+
+
+def test_a_copy_left_behind_is_removed_only_when_somebody_says_so(board: Board) -> None:
+    row = stands(board, Copy.INCOMING, Copy.RUNNING)
+    assert (row.state, board.driver.repairs) == (State.UNCERTAIN, [])
+    assert offered(board, row) == {"remove_source_copy"}
+    choice_request(board.admin, row.pk, "remove_source_copy")
+    adopt(row.pk, "reconciler")
+    row.refresh_from_db()
+    assert board.driver.repairs == [("host-a", CopyAction.REMOVE)]
+    assert row.state == State.DONE
+
+
+def test_a_repair_is_not_done_if_the_hosts_no_longer_say_what_it_would_mend(board: Board) -> None:
+    row = stands(board, Copy.INCOMING, Copy.RUNNING)
+    choice_request(board.admin, row.pk, "remove_source_copy")
+    board.driver.copies[("host-a", board.vm.uuid)] = Copy.RUNNING
+    board.driver.copies[("host-b", board.vm.uuid)] = Copy.ABSENT
+    adopt(row.pk, "reconciler")
+    row.refresh_from_db()
+    assert board.driver.repairs == []
+    assert row.state == State.FAILED
+    assert MigrationChoice.objects.get().refusal
+
+
+def test_of_two_running_copies_a_person_chooses_which_to_pause(board: Board) -> None:
+    row = stands(board, Copy.RUNNING, Copy.RUNNING)
+    assert (row.state, row.failure_code) == (State.UNCERTAIN, "vm_runs_twice")
+    assert offered(board, row) == {"pause_source", "pause_target"}
+    choice_request(board.admin, row.pk, "pause_target")
+    adopt(row.pk, "reconciler")
+    assert board.driver.repairs == [("host-b", CopyAction.PAUSE)]
+
+
+def test_a_vm_that_was_paused_to_finish_and_given_up_goes_on_at_the_source(board: Board) -> None:
+    row = asked(board)
+    Migration.objects.filter(pk=row.pk).update(
+        state=State.CANCELLING, call_intended_at=timezone.now(), cancel_requested_at=timezone.now()
+    )
+    MigrationChoice.objects.create(
+        migration=row, kind="pause", asked_by="admin", asked_at=timezone.now(), applied_at=timezone.now()
+    )
+    board.driver.copies[("host-a", board.vm.uuid)] = Copy.PAUSED
+    adopt(row.pk, "reconciler")
+    row.refresh_from_db()
+    assert board.driver.repairs == [("host-a", CopyAction.RESUME)]
+    assert row.state == State.CANCELLED
+
+
+def test_a_move_past_its_deadline_is_given_up(board: Board, copying_move: tuple[Migration, threading.Thread]) -> None:
+    row, thread = copying_move
+    driver = board.driver
+    Migration.objects.filter(pk=row.pk).update(deadline=timezone.now() - timedelta(seconds=1))
+    driver.error = MoveCancelledError("It was asked to.")
+    driver.on_cancel = lambda plan: driver.let_go.set()
+    overdue_cancel(timezone.now())
+    thread.join(10)
+    assert outcomes() == ["cancelled"]
+    assert AuditRecord.objects.get(action="migration_cancel").actor == "deadline"
+
+
+def test_a_queued_move_past_its_deadline_ends_without_a_call(board: Board) -> None:
+    wire = migration_request(
+        board.admin, vm=str(board.vm.pk), target=str(board.target.pk), options=MoveOptions(), deadline_s=60
+    )
+    overdue_cancel(timezone.now() + timedelta(seconds=59))
+    assert Migration.objects.get(pk=wire.id).state == State.QUEUED
+    overdue_cancel(timezone.now() + timedelta(seconds=61))
+    assert Migration.objects.get(pk=wire.id).state == State.CANCELLED
+    assert board.driver.calls == []
+
+
+@pytest.mark.parametrize("seconds", [0, 4, 86_401])
+def test_a_deadline_out_of_bounds_is_refused(board: Board, seconds: int) -> None:
+    ask: Callable[[], object] = lambda: migration_request(  # noqa: E731
+        board.admin, vm=str(board.vm.pk), target=str(board.target.pk), options=MoveOptions(), deadline_s=seconds
+    )
+    with pytest.raises(OptionRefusedError):
+        ask()

@@ -1,0 +1,65 @@
+"""Changes to a running move, and to copies that a move has left standing; raises libvirtError."""
+
+import shlex
+
+import libvirt
+
+from xenweb.core.quantities import MIB
+from xenweb.drivers.contract import CopyAction, Lever, MigrationPlan, MoveRefusedError
+from xenweb.drivers.libvirt_driver.inventory import is_incoming, operation_of
+
+
+def change(domain: libvirt.virDomain, lever: Lever, value: int | None) -> None:
+    """Pull one lever of a running move; raise MoveRefusedError if none runs.
+
+    libvirt itself would pause a VM, or take a limit, without any move.
+    """
+    if operation_of(domain) != libvirt.VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT:
+        msg = "No move is under way."
+        raise MoveRefusedError(msg)
+    match lever:
+        case Lever.BANDWIDTH:
+            domain.migrateSetMaxSpeed(max(1, -(-(value or 0) // MIB)), 0)
+        case Lever.DOWNTIME:
+            domain.migrateSetMaxDowntime(value or 0, 0)
+        case Lever.PAUSE:
+            domain.suspend()
+        case Lever.POST_COPY:
+            domain.migrateStartPostCopy(0)
+
+
+def repair(domain: libvirt.virDomain, action: CopyAction, host: str) -> None:
+    """Do one thing to one copy."""
+    match action:
+        case CopyAction.RESUME:
+            domain.resume()
+        case CopyAction.PAUSE:
+            domain.suspend()
+        case CopyAction.REMOVE:
+            if not is_incoming(domain, *domain.state()):
+                msg = f"The copy on {host} does not stand still because of a move: it is not removed."
+                raise MoveRefusedError(msg, host=host)
+            is_persistent = bool(domain.isPersistent())
+            domain.destroy()
+            if is_persistent:
+                domain.undefine()
+
+
+def command(plan: MigrationPlan) -> str:
+    """Write what ``virsh`` would be told for the same call."""
+    words = ["virsh", "-c", plan.source.uri, "migrate", "--live", "--p2p", "--persistent", "--undefinesource"]
+    words.append("--abort-on-error")
+    options = plan.options
+    if options.auto_converge:
+        words.append("--auto-converge")
+    if options.post_copy:
+        words.append("--postcopy")
+    if plan.trust_shared_storage:
+        words.append("--unsafe")
+    if options.bandwidth_limit is not None:
+        words += ["--bandwidth", str(max(1, -(-int(options.bandwidth_limit) // MIB)))]
+    words += [plan.vm_uuid, plan.target.uri]
+    address = plan.target.migration_address
+    if address:
+        words += ["--migrateuri", f"tcp://{address}", "--listen-address", address]
+    return shlex.join(words)

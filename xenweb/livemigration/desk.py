@@ -1,0 +1,130 @@
+"""Carry out what was chosen for a move under way, and mend what a move has left standing."""
+
+import logging
+
+from django.utils import timezone
+
+from xenweb.audit.services import record
+from xenweb.core.migration import BY_ITSELF, Copy, Proof, Repair, repairs_for
+from xenweb.drivers.contract import CopyAction, DriverError, Endpoint, HypervisorDriver, Lever, MigrationPlan
+from xenweb.livemigration.models import Migration, MigrationChoice
+from xenweb.livemigration.transitions import Lease, LeaseLostError, lease_renew, migration_row, tell
+
+log = logging.getLogger(__name__)
+
+NO_LONGER = "The hosts no longer say what this would mend."
+
+
+class Desk:
+    """The choices for one move, under the lease of whoever drives it."""
+
+    def __init__(self, lease: Lease, driver: HypervisorDriver, plan: MigrationPlan) -> None:
+        self.lease, self.driver, self.plan = lease, driver, plan
+
+    def _pending(self) -> list[MigrationChoice]:
+        return list(MigrationChoice.objects.filter(migration_id=self.plan.migration, applied_at=None, refusal=""))
+
+    def pull_levers(self) -> None:
+        """Change the running move as it was chosen."""
+        for choice in self._pending():
+            if choice.kind not in set(Lever):
+                continue
+            lease_renew(self.lease)
+            try:
+                self.driver.change(self.plan, Lever(choice.kind), choice.value)
+            except DriverError as error:
+                self._close(choice, error.sentence)
+            else:
+                self._close(choice, "")
+                self._remember(choice)
+
+    def is_repair_asked(self) -> bool:
+        """Say whether somebody chose a repair that was not tried yet."""
+        return any(choice.kind in set(Repair) for choice in self._pending())
+
+    def as_told(self, proof: Proof) -> Proof:
+        """Read a copy that we paused by choice as one that stands still because of the move."""
+        paused = MigrationChoice.objects.filter(
+            migration_id=self.plan.migration, kind=Lever.PAUSE, applied_at__isnull=False
+        )
+        if proof.source is Copy.PAUSED and paused.exists():
+            return Proof(Copy.INCOMING, proof.target, proof.busy)
+        return proof
+
+    def mend(self, proof: Proof, *, cancelling: bool) -> bool:
+        """Do the repairs that were chosen, or that go without asking, if the proof still allows them."""
+        allowed, mended = repairs_for(proof, cancelling=cancelling), False
+        for choice in self._pending():
+            if choice.kind not in set(Repair):
+                continue
+            if choice.kind in allowed:
+                mended |= self._repair(Repair(choice.kind), choice.asked_by, choice)
+            else:
+                self._close(choice, NO_LONGER)
+        for repair in BY_ITSELF & set(allowed):
+            mended |= self._repair(repair, "xenweb", None)
+        return mended
+
+    def _repair(self, repair: Repair, by: str, choice: MigrationChoice | None) -> bool:
+        lease_renew(self.lease)
+        endpoint, action = self._place(repair)
+        self._record(repair, by, "allowed", "")
+        try:
+            self.driver.repair(endpoint, self.plan.vm_uuid, action)
+        except DriverError as error:
+            log.warning("move %s: %s failed: %s", self.plan.migration, repair, error)
+            self._record(repair, by, "failed", error.sentence)
+            if choice is not None:
+                self._close(choice, error.sentence)
+            return False
+        if choice is not None:
+            self._close(choice, "")
+        return True
+
+    def _place(self, repair: Repair) -> tuple[Endpoint, CopyAction]:
+        match repair:
+            case Repair.RESUME_SOURCE:
+                return self.plan.source, CopyAction.RESUME
+            case Repair.REMOVE_SOURCE_COPY:
+                return self.plan.source, CopyAction.REMOVE
+            case Repair.REMOVE_TARGET_COPY:
+                return self.plan.target, CopyAction.REMOVE
+            case Repair.PAUSE_SOURCE:
+                return self.plan.source, CopyAction.PAUSE
+            case Repair.PAUSE_TARGET:
+                return self.plan.target, CopyAction.PAUSE
+
+    def offer(self, proof: Proof, *, cancelling: bool) -> None:
+        """Store which repairs the hosts' answers allow, so that people can choose them."""
+        allowed = " ".join(repairs_for(proof, cancelling=cancelling))
+        changed = Migration.objects.filter(pk=self.lease.migration, fence=self.lease.fence).exclude(repairs=allowed)
+        if changed.update(repairs=allowed):
+            tell(migration_row(self.lease.migration))
+
+    def _close(self, choice: MigrationChoice, refusal: str) -> None:
+        choice.refusal = refusal
+        choice.applied_at = None if refusal else timezone.now()
+        choice.save(update_fields=["refusal", "applied_at"])
+        tell(migration_row(self.plan.migration))
+
+    def _remember(self, choice: MigrationChoice) -> None:
+        """Keep a changed limit with the move: it is what holds from now on."""
+        column = {Lever.BANDWIDTH.value: "bandwidth_limit", Lever.DOWNTIME.value: "downtime_limit"}.get(choice.kind)
+        rows = Migration.objects.filter(pk=self.lease.migration, fence=self.lease.fence)
+        if column is not None and not rows.update(**{column: choice.value}):
+            raise LeaseLostError(self.lease.migration)
+
+    def _record(self, repair: Repair, by: str, outcome: str, reason: str) -> None:
+        row = migration_row(self.plan.migration)
+        record(
+            actor=by,
+            action="migration_repair",
+            outcome=outcome,
+            subject_kind="migration",
+            subject_id=row.pk,
+            subject_name=row.vm_name,
+            team=row.vm.team_id,
+            team_name=row.vm.team.name if row.vm.team else "",
+            reason=reason,
+            facts={"repair": repair.value},
+        )

@@ -1,0 +1,92 @@
+"""The convergence desk: what can be chosen for a move under way, and what each choice costs."""
+
+from dataclasses import dataclass
+
+from xenweb.core.migration import Repair, State
+from xenweb.drivers.contract import LEVERS, HypervisorDriver, Lever
+from xenweb.drivers.registry import driver_for
+from xenweb.livemigration.models import Migration
+from xenweb.livemigration.options import BANDWIDTH, DOWNTIME_MS
+from xenweb.livemigration.plan import driver_kind
+from xenweb.realtime.wire import ChoiceOfferWire
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """What a choice is called, and what it costs."""
+
+    label: str
+    cost: str
+    unit: str | None = None
+    bounds: tuple[int, int] | None = None
+
+
+_TEXTS: dict[Lever | Repair, _Text] = {
+    Lever.BANDWIDTH: _Text(
+        "Copy faster or slower",
+        "Takes as much of the link from everybody else who uses it.",
+        "bytes/s",
+        BANDWIDTH,
+    ),
+    Lever.DOWNTIME: _Text(
+        "Allow a longer pause",
+        "The VM stands still for up to this long while the rest is copied.",
+        "ms",
+        DOWNTIME_MS,
+    ),
+    Lever.PAUSE: _Text(
+        "Pause the VM and finish",
+        "The VM stands still from now on until everything is copied. It goes on by itself on the target.",
+    ),
+    Lever.POST_COPY: _Text(
+        "Finish by post-copy",
+        "The VM goes on at the target at once, and fetches what is missing. Until that ends no host holds "
+        "its whole memory: if either host or the link fails, the VM is lost. There is no way back.",
+    ),
+    Repair.RESUME_SOURCE: _Text(
+        "Let the VM go on at the source",
+        "It stands still there, and the target is proven to have no copy.",
+    ),
+    Repair.REMOVE_SOURCE_COPY: _Text(
+        "Remove the copy at the source",
+        "The VM runs on the target. What stands still at the source is proven again, then removed.",
+    ),
+    Repair.REMOVE_TARGET_COPY: _Text(
+        "Remove the incomplete copy at the target",
+        "The VM runs on at the source. What the target has received so far is thrown away.",
+    ),
+    Repair.PAUSE_SOURCE: _Text(
+        "Pause the copy at the source",
+        "Choose this if the copy on the target is the right one. Nothing is removed; both wrote to the same disks.",
+    ),
+    Repair.PAUSE_TARGET: _Text(
+        "Pause the copy at the target",
+        "Choose this if the copy at the source is the right one. Nothing is removed; both wrote to the same disks.",
+    ),
+}
+_LEVERS_WORK_IN = frozenset({State.PRE_COPY, State.STOP_AND_COPY})
+
+
+def _kinds(row: Migration, driver: HypervisorDriver) -> list[Lever | Repair]:
+    if row.state in _LEVERS_WORK_IN and row.cancel_requested_at is None:
+        levers = [lever for lever, capability in LEVERS.items() if capability in driver.capabilities]
+        return [lever for lever in levers if lever is not Lever.POST_COPY or row.post_copy]
+    if row.state in {State.CANCELLING, State.UNCERTAIN}:
+        return [Repair(each) for each in row.repairs.split()]
+    return []
+
+
+def offers_for(row: Migration) -> list[ChoiceOfferWire]:
+    """List what can be chosen for a move now; the move's pool must be loaded with it."""
+    return [
+        ChoiceOfferWire(
+            kind=kind.value,
+            label=text.label,
+            cost=text.cost,
+            unit=text.unit,
+            minimum=text.bounds[0] if text.bounds else None,
+            maximum=text.bounds[1] if text.bounds else None,
+        )
+        for kind in _kinds(row, driver_for(driver_kind(row)))
+        for text in (_TEXTS[kind],)
+    ]
