@@ -174,7 +174,8 @@ class Watching:
         now = time.monotonic()
         for mark in progress.passes:
             self.track = mark_pass(self.track, mark.pass_number, self._since_call(mark.at))
-        if progress.phase is Phase.COPYING:
+        # While the VM stands still memory is copied too, and that may take long if somebody paused it.
+        if progress.total:
             look = Look(
                 at=self._since_call(now),
                 pass_number=progress.pass_number,
