@@ -99,7 +99,7 @@ def cancel_post(request: ActorRequest, migration: str) -> Status[MigrationWire]:
 
 @router.post(
     "/migrations/{migration}/choices",
-    response={202: MigrationWire, **problems(404, 409, 415)},
+    response={202: MigrationWire, **problems(400, 404, 409, 413, 415)},
     operation_id="choice_request",
 )
 def choice_post(request: ActorRequest, migration: str, body: ChoiceBody) -> Status[MigrationWire]:
