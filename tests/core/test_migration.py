@@ -108,7 +108,11 @@ def test_a_silent_host_never_proves_anything(source: Copy, target: Copy, asked: 
         (Copy.INCOMING, Copy.INCOMING, Conclusion.UNDECIDED),
         (Copy.INCOMING, Copy.PAUSED, Conclusion.UNDECIDED),
         (Copy.NO_ANSWER, Copy.RUNNING, Conclusion.UNDECIDED),
-        (Copy.ABSENT, Copy.ABSENT, Conclusion.UNDECIDED),
+        (Copy.ABSENT, Copy.ABSENT, Conclusion.GONE),
+        (Copy.INACTIVE, Copy.ABSENT, Conclusion.STOPPED),
+        (Copy.ABSENT, Copy.INACTIVE, Conclusion.STOPPED),
+        (Copy.INACTIVE, Copy.INACTIVE, Conclusion.STOPPED),
+        (Copy.INACTIVE, Copy.NO_ANSWER, Conclusion.UNDECIDED),
     ],
 )
 def test_the_verdict_table(source: Copy, target: Copy, expected: Conclusion) -> None:

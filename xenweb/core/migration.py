@@ -108,11 +108,17 @@ class Conclusion(StrEnum):
     INTERRUPTED = "interrupted"
     LEFT_BEHIND = "left_behind"
     HALF_RECEIVED = "half_received"
+    STOPPED = "stopped"
+    GONE = "gone"
     UNDECIDED = "undecided"
 
 
 _GONE = frozenset({Copy.INACTIVE, Copy.ABSENT})
 _STANDING = {
+    (Copy.INACTIVE, Copy.ABSENT): Conclusion.STOPPED,
+    (Copy.INACTIVE, Copy.INACTIVE): Conclusion.STOPPED,
+    (Copy.ABSENT, Copy.INACTIVE): Conclusion.STOPPED,
+    (Copy.ABSENT, Copy.ABSENT): Conclusion.GONE,
     (Copy.INCOMING, Copy.ABSENT): Conclusion.INTERRUPTED,
     (Copy.INCOMING, Copy.INACTIVE): Conclusion.INTERRUPTED,
     (Copy.INCOMING, Copy.RUNNING): Conclusion.LEFT_BEHIND,
@@ -147,6 +153,9 @@ def reconcile(conclusion: Conclusion, *, cancel_asked: bool) -> State:
             return S.DONE
         case Conclusion.ON_SOURCE:
             return S.CANCELLED if cancel_asked else S.FAILED
+        case Conclusion.STOPPED | Conclusion.GONE:
+            # Both hosts say that it does not run: nothing is uncertain about that.
+            return S.FAILED
         case _:
             return S.UNCERTAIN
 

@@ -24,11 +24,24 @@ RUNS_TWICE = Failure(
     "Both hosts say that they run the VM.",
     "Decide which copy is right, and stop the other one by hand at once: both write to the same disks.",
 )
+STOPPED = Failure(
+    "vm_stopped",
+    "The VM runs on neither host: it was stopped or has crashed meanwhile.",
+    "Start it where its disks are whole, and see the source's log for the cause.",
+)
+GONE = Failure(
+    "vm_gone",
+    "Neither host knows the VM any more: somebody removed it meanwhile.",
+    "Nothing is left on the target. Ask whoever removed it.",
+)
 STAYED = Failure(
     "move_failed",
     "The VM stayed where it was.",
     "See the hosts' logs for the cause, then move again.",
 )
+
+
+_ENDED_ELSEWHERE = {Conclusion.STOPPED: STOPPED, Conclusion.GONE: GONE}
 
 
 def proof_of(driver: HypervisorDriver, plan: MigrationPlan) -> Proof:
@@ -80,6 +93,8 @@ def settle(lease: Lease, row: Migration, proof: Proof, stats: CompletedStats, ca
 
 
 def _failure(following: State, conclusion: Conclusion, cause: Failure | None) -> Failure | None:
+    if conclusion in _ENDED_ELSEWHERE:
+        return _ENDED_ELSEWHERE[conclusion]
     if following is State.FAILED:
         return cause or STAYED
     if conclusion is Conclusion.BOTH_RUNNING:
