@@ -35,8 +35,8 @@ class Desk:
             except DriverError as error:
                 self._close(choice, error.sentence)
             else:
-                self._close(choice, "")
                 self._remember(choice)
+                self._close(choice, "")
 
     def is_repair_asked(self) -> bool:
         """Say whether somebody chose a repair that was not tried yet."""
