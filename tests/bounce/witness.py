@@ -1,6 +1,7 @@
 """What the guests and the hypervisors say, asked beside the product and never through it."""
 
 import threading
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -69,16 +70,14 @@ class Witness(threading.Thread):
 
 
 def running_on(lab: Lab, uuid: str) -> list[str]:
-    """Ask every daemon directly, over a connection of its own, which hosts run a VM."""
-    found = []
-    for host in lab.hosts:
-        connection = libvirt.open(host.uri)
-        try:
-            state, reason = connection.lookupByUUIDString(uuid).state()
-        except libvirt.libvirtError:
-            continue
-        finally:
-            connection.close()
-        if state == libvirt.VIR_DOMAIN_RUNNING and reason != libvirt.VIR_DOMAIN_RUNNING_UNKNOWN:
-            found.append(host.name)
-    return found
+    """Ask every daemon that answers, over a connection of its own, which hosts run a VM."""
+    return [host.name for host in lab.hosts if _runs(host.uri, uuid)]
+
+
+def _runs(uri: str, uuid: str) -> bool:
+    try:
+        with closing(libvirt.open(uri)) as connection:
+            state, _ = connection.lookupByUUIDString(uuid).state()
+    except libvirt.libvirtError:
+        return False
+    return bool(state == libvirt.VIR_DOMAIN_RUNNING)

@@ -1,0 +1,1 @@
+"""Faults on purpose, on real hypervisors and on the simulated ones, each with what must come of it."""
