@@ -20,6 +20,7 @@ from xenweb.drivers.contract import (
     Lever,
     MigrationPlan,
     Phase,
+    Preflight,
     Progress,
     VmSighting,
     VmSnapshot,
@@ -61,10 +62,10 @@ class ScriptedDriver:
     def close(self) -> None:
         """End nothing."""
 
-    def preflight(self, plan: MigrationPlan) -> tuple[Finding, ...]:
-        """Answer the findings of the script."""
+    def preflight(self, plan: MigrationPlan) -> Preflight:
+        """Answer the findings of the script, and name the move."""
         self.on_preflight(plan)
-        return self.findings
+        return Preflight(self.findings, f"move {plan.vm_name} to {plan.target.name}")
 
     def migrate(self, plan: MigrationPlan) -> CompletedStats:
         """Block until the test lets go, then do what the script says."""
@@ -83,7 +84,10 @@ class ScriptedDriver:
         return self.progresses.pop(0) if len(self.progresses) > 1 else self.progresses[0]
 
     def change(self, plan: MigrationPlan, lever: Lever, value: int | None) -> None:
-        """Keep what was asked, or raise what the script says."""
+        """Keep what was asked, or raise what the script says; give up as the script says."""
+        if lever is Lever.CANCEL:
+            self.on_cancel(plan)
+            return
         if self.change_error is not None:
             raise self.change_error
         self.changes.append((plan.migration, lever, value))
@@ -94,26 +98,13 @@ class ScriptedDriver:
         done = {CopyAction.RESUME: Copy.RUNNING, CopyAction.PAUSE: Copy.PAUSED, CopyAction.REMOVE: Copy.ABSENT}
         self.copies[(endpoint.name, vm_uuid)] = done[action]
 
-    def command(self, plan: MigrationPlan) -> str:
-        """Name the move."""
-        return f"move {plan.vm_name} to {plan.target.name}"
-
-    def cancel(self, plan: MigrationPlan) -> None:
-        """Do what the script says."""
-        self.on_cancel(plan)
-
     def locate(self, endpoint: Endpoint, vm_uuid: str) -> VmSighting:
         """Answer the copy of the script; a host that is silent raises."""
         copy = self.copies.get((endpoint.name, vm_uuid), Copy.ABSENT)
         if copy is Copy.NO_ANSWER:
             msg = f"{endpoint.name} does not answer."
             raise HostUnreachableError(msg)
-        return VmSighting(copy, busy=self.busy and endpoint.name == "host-a")
-
-    def completed(self, plan: MigrationPlan) -> CompletedStats:
-        """Answer the measured figures of the script."""
-        del plan
-        return self.stats
+        return VmSighting(copy, busy=self.busy and endpoint.name == "host-a", completed=self.stats)
 
     def moves_to_target(self, plan: MigrationPlan) -> None:
         """Let the VM run on the target and be gone from the source."""

@@ -40,7 +40,7 @@ SEEDS = 200
 FASTER = 40.0
 """So many times faster than the wall clock the simulated world goes."""
 
-VERBS = frozenset({"preflight", "migrate", "progress", "cancel", "locate", "completed", "change", "repair"})
+VERBS = frozenset({"preflight", "migrate", "progress", "locate", "change", "repair"})
 ENDS_WITHIN = 20.0
 
 

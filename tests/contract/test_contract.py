@@ -60,7 +60,7 @@ def calling(rig: Rig, plan: MigrationPlan) -> Iterator[Calling]:
         yield call
     finally:
         if call.is_alive():
-            rig.driver.cancel(plan)
+            rig.driver.change(plan, Lever.CANCEL, None)
         call.join(30)
         assert not call.is_alive(), "the call did not come back"
 
@@ -114,7 +114,7 @@ def test_a_disk_is_found_in_its_repository(rig: Rig) -> None:
 
 def test_a_live_move_ends_on_the_target_and_both_hosts_prove_it(rig: Rig) -> None:
     plan = rig.plan("web-1")
-    assert rig.driver.preflight(plan) == ()
+    assert rig.driver.preflight(plan).findings == ()
     with calling(rig, plan) as call:
         call.join(60)
     assert call.error is None
@@ -123,7 +123,7 @@ def test_a_live_move_ends_on_the_target_and_both_hosts_prove_it(rig: Rig) -> Non
     assert call.stats.total is not None
     assert call.stats.downtime is not None
     assert call.stats.downtime <= call.stats.total
-    assert rig.driver.completed(plan).downtime is not None
+    assert rig.driver.locate(plan.target, plan.vm_uuid).completed.downtime is not None
 
 
 def test_looks_never_fail_during_a_whole_move_and_tell_its_passes(rig: Rig) -> None:
@@ -152,7 +152,7 @@ def test_cancelling_leaves_the_vm_running_where_it_was(rig: Rig) -> None:
     with calling(rig, plan) as call:
         until_copying(rig, plan)
         assert conclude(proof(rig, plan)) is Conclusion.STILL_MOVING
-        rig.driver.cancel(plan)
+        rig.driver.change(plan, Lever.CANCEL, None)
         call.join(20)
     assert isinstance(call.error, MoveCancelledError)
     until(lambda: conclude(proof(rig, plan)) is Conclusion.ON_SOURCE, 10)
@@ -202,7 +202,7 @@ def test_a_running_copy_is_never_removed(rig: Rig) -> None:
 
 def test_the_equivalent_command_does_the_same(rig: Rig) -> None:
     plan = rig.plan("ldap-1")
-    command = rig.driver.command(plan)
+    command = rig.driver.preflight(plan).command
     if not command:
         pytest.skip("nothing but this driver moves a simulated VM")
     ran = subprocess.run(shlex.split(command), capture_output=True, text=True, check=False, timeout=60)
@@ -211,19 +211,19 @@ def test_the_equivalent_command_does_the_same(rig: Rig) -> None:
 
 
 def test_giving_up_what_is_not_under_way_is_no_error(rig: Rig) -> None:
-    rig.driver.cancel(rig.plan("dns-1"))
+    rig.driver.change(rig.plan("dns-1"), Lever.CANCEL, None)
 
 
 def test_a_halted_vm_is_not_moved(rig: Rig) -> None:
     plan = rig.plan("old-wiki")
-    assert [finding.code for finding in rig.driver.preflight(plan)] == ["vm_not_running"]
+    assert [finding.code for finding in rig.driver.preflight(plan).findings] == ["vm_not_running"]
     with pytest.raises(DriverError):
         rig.driver.migrate(plan)
     assert rig.driver.locate(plan.source, plan.vm_uuid).copy is Copy.INACTIVE
 
 
 def test_a_vm_whose_disk_only_its_host_has_is_refused_before_the_call(rig: Rig) -> None:
-    findings = rig.driver.preflight(rig.plan("ledger"))
+    findings = rig.driver.preflight(rig.plan("ledger")).findings
     assert "disk_not_there" in [finding.code for finding in findings]
     assert all(finding.sentence and finding.remedy for finding in findings)
 
@@ -284,4 +284,4 @@ def test_a_move_goes_on_without_the_process_that_began_it(rig: Rig) -> None:
     assert conclude(proof(rig, plan)) is Conclusion.STILL_MOVING
     assert rig.driver.progress(plan).phase is Phase.COPYING
     until(lambda: conclude(proof(rig, plan)) is Conclusion.ON_TARGET, 60)
-    assert rig.driver.completed(plan).downtime is not None
+    assert rig.driver.locate(plan.target, plan.vm_uuid).completed.downtime is not None

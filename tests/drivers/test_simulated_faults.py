@@ -102,7 +102,7 @@ def test_giving_up_towards_a_frozen_target_ends_only_when_it_thaws(
     plan = _begun(path, hand)
     hand.now += 2
     faults.freeze(path, "host-b", hand)
-    driver.cancel(plan)
+    driver.change(plan, Lever.CANCEL, None)
     hand.now += 60
     assert driver.progress(plan).phase is Phase.CANCELLING
     faults.thaw(path, "host-b", hand)

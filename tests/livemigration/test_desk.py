@@ -55,6 +55,14 @@ def test_a_choice_is_carried_out_recorded_and_shown(
     ended(board, thread)
 
 
+def test_giving_up_is_no_choice_of_the_desk(board: Board, copying_move: tuple[Migration, threading.Thread]) -> None:
+    row, thread = copying_move
+    assert Lever.CANCEL not in offered(board, row)
+    with pytest.raises(ChoiceRefusedError):
+        choice_request(board.lead, row.pk, Lever.CANCEL)
+    ended(board, thread)
+
+
 def test_a_choice_that_the_hypervisor_refuses_says_so(
     board: Board, copying_move: tuple[Migration, threading.Thread]
 ) -> None:

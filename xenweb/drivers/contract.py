@@ -1,6 +1,6 @@
 """What every driver can do, and how it says that it could not.
 
-A few verbs, all blocking, all safe to call from several threads. What a driver
+Eight verbs, all blocking, all safe to call from several threads. What a driver
 cannot do is data (``capabilities``), not an exception. No handle of a
 hypervisor leaves a driver: only the frozen shapes below.
 """
@@ -121,12 +121,17 @@ class MoveOptions:
 
 
 class Lever(StrEnum):
-    """What can be changed about a running move. ``bandwidth`` takes bytes/s, ``downtime`` milliseconds."""
+    """What can be changed about a running move. ``bandwidth`` takes bytes/s, ``downtime`` milliseconds.
+
+    ``cancel`` gives the move up: it returns before that is done, and where nothing
+    is under way there is nothing to do. The others are refused there.
+    """
 
     BANDWIDTH = "bandwidth"
     DOWNTIME = "downtime"
     PAUSE = "pause"
     POST_COPY = "post_copy"
+    CANCEL = "cancel"
 
 
 LEVERS = {
@@ -134,6 +139,7 @@ LEVERS = {
     Lever.DOWNTIME: Capability.CHANGE_DOWNTIME,
     Lever.PAUSE: Capability.PAUSE_AND_FINISH,
     Lever.POST_COPY: Capability.POST_COPY,
+    Lever.CANCEL: Capability.CANCEL,
 }
 
 
@@ -213,11 +219,23 @@ class CompletedStats:
 
 @dataclass(frozen=True, slots=True)
 class VmSighting:
-    """What one host says of one VM when asked directly, by UUID."""
+    """What one host says of one VM when asked directly, by UUID.
+
+    ``completed`` is what this host still knows of the move that brought the VM here.
+    """
 
     copy: Copy
     busy: bool = False
     cpu_time: int | None = None
+    completed: CompletedStats = CompletedStats()
+
+
+@dataclass(frozen=True, slots=True)
+class Preflight:
+    """What both hosts say before a move; ``command`` makes the same call by hand, empty if nothing does."""
+
+    findings: tuple[Finding, ...] = ()
+    command: str = ""
 
 
 class Watch(Protocol):
@@ -252,7 +270,7 @@ class HypervisorDriver(Protocol):
         The loss of the connection is told as an event ``what="disconnected"``.
         """
 
-    def preflight(self, plan: MigrationPlan) -> tuple[Finding, ...]:
+    def preflight(self, plan: MigrationPlan) -> Preflight:
         """Ask both hosts what only they can say about this move."""
 
     def migrate(self, plan: MigrationPlan) -> CompletedStats:
@@ -267,9 +285,6 @@ class HypervisorDriver(Protocol):
     def change(self, plan: MigrationPlan, lever: Lever, value: int | None) -> None:
         """Change a running move; raise NotSupportedError or MoveRefusedError if it cannot be."""
 
-    def cancel(self, plan: MigrationPlan) -> None:
-        """Ask the hypervisor to give the move up; returns before it has."""
-
     def locate(self, endpoint: Endpoint, vm_uuid: str) -> VmSighting:
         """Ask one host what it knows of a VM; NO_ANSWER if the host is silent."""
 
@@ -279,12 +294,6 @@ class HypervisorDriver(Protocol):
         Only a copy that stands still because of a move is ever removed: anything
         else raises MoveRefusedError. Whether the action is right is the caller's proof.
         """
-
-    def completed(self, plan: MigrationPlan) -> CompletedStats:
-        """Ask the hosts what they measured of a move that is over."""
-
-    def command(self, plan: MigrationPlan) -> str:
-        """Write the command line that makes the same call, for a person; empty if there is none."""
 
 
 class DriverError(Exception):

@@ -1,6 +1,6 @@
 """Judge a move once more, right before the call: the right, our facts, what the hosts say."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from django.utils import timezone
 
@@ -14,17 +14,27 @@ from xenweb.livemigration.selectors import judged, promises
 from xenweb.livemigration.transitions import Failure
 
 
-def refusal_of(row: Migration, driver: HypervisorDriver, plan: MigrationPlan) -> Failure | None:
-    """Answer why the move must not begin; None if it may."""
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What the last look before the call says: why not, if not, and the same call for a person."""
+
+    refusal: Failure | None
+    command: str = ""
+
+
+def checked(row: Migration, driver: HypervisorDriver, plan: MigrationPlan) -> Checked:
+    """Judge a move right before its call."""
     actor = actor_for(row.requested_by_id)
     if actor is None or not decide(actor, Action.MOVE_VM, row.vm.team_id).allowed:
-        return Failure("right_revoked", f"{row.requested_by_name} may no longer move this VM.", "Ask a team lead.")
+        sentence = f"{row.requested_by_name} may no longer move this VM."
+        return Checked(Failure("right_revoked", sentence, "Ask a team lead."))
     try:
         said = driver.preflight(plan)
     except DriverError as error:
-        return Failure(error.code, error.sentence, error.remedy)
-    blockers = _blockers(row, said)
-    return Failure(blockers[0].code, blockers[0].sentence, blockers[0].remedy) if blockers else None
+        return Checked(Failure(error.code, error.sentence, error.remedy))
+    blockers = _blockers(row, said.findings)
+    refusal = Failure(blockers[0].code, blockers[0].sentence, blockers[0].remedy) if blockers else None
+    return Checked(refusal, said.command)
 
 
 def _blockers(row: Migration, said: tuple[Finding, ...]) -> tuple[Finding, ...]:

@@ -11,7 +11,7 @@ from django.utils import timezone
 from xenweb.core.migration import State
 from xenweb.core.quantities import Bytes
 from xenweb.drivers.registry import driver_for
-from xenweb.livemigration.checking import refusal_of
+from xenweb.livemigration.checking import checked
 from xenweb.livemigration.doorbell import enqueue
 from xenweb.livemigration.foretelling import foretell
 from xenweb.livemigration.models import Migration
@@ -83,19 +83,19 @@ def _row(migration_id: str) -> Migration:
 def _from_the_queue(lease: Lease, row: Migration) -> None:
     plan = plan_of(row)
     driver = driver_for(driver_kind(row))
-    refusal = refusal_of(row, driver, plan)
+    check = checked(row, driver, plan)
     asked = Migration.objects.values_list("cancel_requested_by", flat=True).get(pk=row.pk)
     if asked:
         state_change(row.pk, State.CHECKING, State.CANCELLED, lease=lease, by=asked)
         return
-    if refusal is not None:
-        state_change(row.pk, State.CHECKING, State.FAILED, lease=lease, failure=refusal)
+    if check.refusal is not None:
+        state_change(row.pk, State.CHECKING, State.FAILED, lease=lease, failure=check.refusal)
         return
     # The intent is stored before the call; the renewal proves that the fence is still ours.
     said = foretell(row.vm.hypervisor, row.vm_id, Bytes(row.vm_memory), row.source_id, row.target_id, plan.options)
     intended: dict[str, Figure] = {
         "call_intended_at": timezone.now(),
-        "command": driver.command(plan),
+        "command": check.command,
         "forecast": said.model_dump(),
     }
     state_change(row.pk, State.CHECKING, State.PREPARING, lease=lease, figures=intended)

@@ -69,7 +69,8 @@ _LEVERS_WORK_IN = frozenset({State.PRE_COPY, State.STOP_AND_COPY})
 
 def _kinds(row: Migration, driver: HypervisorDriver) -> list[Lever | Repair]:
     if row.state in _LEVERS_WORK_IN and row.cancel_requested_at is None:
-        levers = [lever for lever, capability in LEVERS.items() if capability in driver.capabilities]
+        able = [lever for lever, capability in LEVERS.items() if capability in driver.capabilities]
+        levers = [lever for lever in able if lever in _TEXTS]  # giving up is no offer: it has a button of its own
         return [lever for lever in levers if lever is not Lever.POST_COPY or row.post_copy]
     if row.state in {State.CANCELLING, State.UNCERTAIN}:
         return [Repair(each) for each in row.repairs.split()]

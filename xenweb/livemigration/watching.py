@@ -20,6 +20,7 @@ from xenweb.drivers.contract import (
     CompletedStats,
     DriverError,
     HypervisorDriver,
+    Lever,
     MigrationPlan,
     Phase,
     Progress,
@@ -136,7 +137,7 @@ class Watching:
             return
         lease_renew(self.lease)
         try:
-            self.driver.cancel(self.plan)
+            self.driver.change(self.plan, Lever.CANCEL, None)
         except DriverError as error:
             log.warning("move %s could not be cancelled yet: %s", self.plan.migration, error)
             return
@@ -238,7 +239,7 @@ class Watching:
         if call is not None and call.stats.total is not None:
             return call.stats
         try:
-            return self.driver.completed(self.plan)
+            return self.driver.locate(self.plan.target, self.plan.vm_uuid).completed
         except DriverError:
             return CompletedStats()
 

@@ -7,7 +7,6 @@ from contextlib import suppress
 import libvirt
 
 from xenweb.core.migration import Copy, copy_of
-from xenweb.core.placement import Finding
 from xenweb.drivers.contract import (
     Capability,
     CompletedStats,
@@ -19,8 +18,8 @@ from xenweb.drivers.contract import (
     HostUnreachableError,
     Lever,
     MigrationPlan,
-    NotSupportedError,
     Phase,
+    Preflight,
     Progress,
     VmMissingError,
     VmSighting,
@@ -36,6 +35,8 @@ LOOKING, ASKING, MOVING, READING = "looking", "asking", "moving", "reading"
 ENDED_JOB_CODES = frozenset(
     {libvirt.VIR_ERR_OPERATION_INVALID, libvirt.VIR_ERR_NO_DOMAIN, libvirt.VIR_ERR_OPERATION_UNSUPPORTED}
 )
+
+COMPLETED = libvirt.VIR_DOMAIN_JOB_STATS_COMPLETED | libvirt.VIR_DOMAIN_JOB_STATS_KEEP_COMPLETED
 
 
 class LibvirtDriver:
@@ -66,13 +67,13 @@ class LibvirtDriver:
 
         return HostWatch(endpoint, heard)
 
-    def preflight(self, plan: MigrationPlan) -> tuple[Finding, ...]:
+    def preflight(self, plan: MigrationPlan) -> Preflight:
         """Ask both hosts what only they can say about this move."""
         with (
             self._connections.use(plan.source, ASKING) as source,
             self._connections.use(plan.target, ASKING) as target,
         ):
-            return tuple(preflight.findings_of(plan, source, target))
+            return Preflight(tuple(preflight.findings_of(plan, source, target)), levers.command(plan))
 
     def migrate(self, plan: MigrationPlan) -> CompletedStats:
         """Make the call and block until libvirt answers."""
@@ -127,27 +128,17 @@ class LibvirtDriver:
             return listener
 
     def change(self, plan: MigrationPlan, lever: Lever, value: int | None) -> None:
-        """Change a running move from the source."""
+        """Change a running move from the source; nothing to give up is no error."""
         with self._connections.use(plan.source, LOOKING) as connection:
-            levers.change(connection.lookupByUUIDString(plan.vm_uuid), lever, value)
+            if lever is Lever.CANCEL:
+                _give_up(connection, plan.vm_uuid)
+            else:
+                levers.change(connection.lookupByUUIDString(plan.vm_uuid), lever, value)
 
     def repair(self, endpoint: Endpoint, vm_uuid: str, action: CopyAction) -> None:
         """Resume, pause or remove one host's copy."""
         with self._connections.use(endpoint, ASKING) as connection:
             levers.repair(connection.lookupByUUIDString(vm_uuid), action, endpoint.name)
-
-    def command(self, plan: MigrationPlan) -> str:
-        """Write the same call for virsh."""
-        return levers.command(plan)
-
-    def cancel(self, plan: MigrationPlan) -> None:
-        """Ask libvirt to give the move up; nothing to give up is no error."""
-        with self._connections.use(plan.source, LOOKING) as connection:
-            try:
-                connection.lookupByUUIDString(plan.vm_uuid).abortJob()
-            except libvirt.libvirtError as error:
-                if error.get_error_code() not in ENDED_JOB_CODES:
-                    raise
 
     def locate(self, endpoint: Endpoint, vm_uuid: str) -> VmSighting:
         """Ask one host what it knows of a VM; NO_ANSWER if the host is silent."""
@@ -159,15 +150,13 @@ class LibvirtDriver:
         except HostUnreachableError:
             return VmSighting(Copy.NO_ANSWER)
 
-    def completed(self, plan: MigrationPlan) -> CompletedStats:
-        """Ask the target what libvirt measured of a move that is over."""
-        flags = libvirt.VIR_DOMAIN_JOB_STATS_COMPLETED | libvirt.VIR_DOMAIN_JOB_STATS_KEEP_COMPLETED
-        try:
-            with self._connections.use(plan.target, ASKING) as connection:
-                stats = connection.lookupByUUIDString(plan.vm_uuid).jobStats(flags)
-        except NotSupportedError:
-            return CompletedStats()
-        return moving.completed_stats(stats) if stats.get("type") else CompletedStats()
+
+def _give_up(connection: libvirt.virConnect, vm_uuid: str) -> None:
+    try:
+        connection.lookupByUUIDString(vm_uuid).abortJob()
+    except libvirt.libvirtError as error:
+        if error.get_error_code() not in ENDED_JOB_CODES:
+            raise
 
 
 def _sighting(domain: libvirt.virDomain) -> VmSighting:
@@ -182,4 +171,14 @@ def _sighting(domain: libvirt.virDomain) -> VmSighting:
     cpu_time = None
     with suppress(libvirt.libvirtError):
         cpu_time = int(domain.info()[4])
-    return VmSighting(copy_of(power_state(state), active=True, incoming=incoming), busy, cpu_time)
+    completed = CompletedStats() if incoming or busy else _completed(domain)
+    return VmSighting(copy_of(power_state(state), active=True, incoming=incoming), busy, cpu_time, completed)
+
+
+def _completed(domain: libvirt.virDomain) -> CompletedStats:
+    """Answer what libvirt still knows of the move that brought a domain here; reading does not clear it."""
+    try:
+        stats = domain.jobStats(COMPLETED)
+    except libvirt.libvirtError:
+        return CompletedStats()  # a hypervisor that measured nothing: no reason to doubt where the VM is
+    return moving.completed_stats(stats) if stats.get("type") else CompletedStats()

@@ -26,6 +26,8 @@ def change(domain: libvirt.virDomain, lever: Lever, value: int | None) -> None:
             domain.suspend()
         case Lever.POST_COPY:
             domain.migrateStartPostCopy(0)
+        case Lever.CANCEL:
+            domain.abortJob()
 
 
 def repair(domain: libvirt.virDomain, action: CopyAction, host: str) -> None:

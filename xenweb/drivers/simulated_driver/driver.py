@@ -26,6 +26,7 @@ from xenweb.drivers.contract import (
     NotSupportedError,
     PassMark,
     Phase,
+    Preflight,
     Progress,
     RepositorySnapshot,
     VmMissingError,
@@ -143,8 +144,11 @@ class SimulatedDriver:
             pass
         return SimulatedWatch(endpoint, sink, self._clock)
 
-    def preflight(self, plan: MigrationPlan) -> tuple[Finding, ...]:
-        """Ask both hosts what only they can say about this move."""
+    def preflight(self, plan: MigrationPlan) -> Preflight:
+        """Ask both hosts what only they can say about this move; no command moves a simulated VM."""
+        return Preflight(self._findings(plan))
+
+    def _findings(self, plan: MigrationPlan) -> tuple[Finding, ...]:
         with _host(plan.source, self._clock) as (world, source):
             vm = _vm(world, source, plan.vm_uuid)
             if vm.state != "running":
@@ -231,7 +235,12 @@ class SimulatedDriver:
         with _host(plan.source, self._clock) as (world, _):
             move = world.moves.get(plan.migration)
             if move is None or move.ending:
+                if lever is Lever.CANCEL:
+                    return
                 raise MoveRefusedError("No move is under way.")
+            if lever is Lever.CANCEL:
+                move.cancel_at = self._clock()
+                return
             world.turn(move, self._clock())
             match lever:
                 case Lever.BANDWIDTH:
@@ -248,18 +257,6 @@ class SimulatedDriver:
         del vm_uuid, action
         raise MoveRefusedError(f"{endpoint.name} has no copy that stands still because of a move.")
 
-    def command(self, plan: MigrationPlan) -> str:
-        """Answer nothing: no command moves a simulated VM."""
-        del plan
-        return ""
-
-    def cancel(self, plan: MigrationPlan) -> None:
-        """Ask for the move to be given up."""
-        with _host(plan.source, self._clock) as (world, _):
-            move = world.moves.get(plan.migration)
-            if move is not None and not move.ending:
-                move.cancel_at = self._clock()
-
     def locate(self, endpoint: Endpoint, vm_uuid: str) -> VmSighting:
         """Ask one host what it knows of a VM."""
         try:
@@ -269,17 +266,18 @@ class SimulatedDriver:
                 if vm is not None and vm.host == host.name:
                     copy = {"running": Copy.RUNNING, "halted": Copy.INACTIVE}.get(vm.state, Copy.PAUSED)
                     is_leaving = move is not None and move.source == host.name
-                    return VmSighting(copy, busy=is_leaving, cpu_time=vm.cpu_time(self._clock()))
+                    return VmSighting(copy, is_leaving, vm.cpu_time(self._clock()), _completed(world, host, vm_uuid))
                 is_coming = move is not None and move.target == host.name
                 return VmSighting(Copy.INCOMING if is_coming else Copy.ABSENT)
         except HostUnreachableError:
             return VmSighting(Copy.NO_ANSWER)
 
-    def completed(self, plan: MigrationPlan) -> CompletedStats:
-        """Answer what the world measured of a move that is over."""
-        with _host(plan.target, self._clock) as (world, _):
-            move = world.moves.get(plan.migration)
-            return _stats(world, move) if move is not None and move.ending == "moved" else CompletedStats()
+
+def _completed(world: World, host: SimulatedHost, vm_uuid: str) -> CompletedStats:
+    """Answer what the world measured of the last move that brought a VM to a host."""
+    moves = [each for each in world.moves.values() if each.vm == vm_uuid and each.ending == "moved"]
+    last = max(moves, key=lambda each: each.ended, default=None)
+    return _stats(world, last) if last is not None and last.target == host.name else CompletedStats()
 
 
 def _stats(world: World, move: SimulatedMove) -> CompletedStats:
