@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from xenweb.lab.qemu import control
+from xenweb.lab.qemu.descriptions import groups, people
 from xenweb.lab.qemu.errors import LabError, LabUnavailableError
 from xenweb.lab.qemu.guests import GUESTS
 from xenweb.lab.qemu.layout import HOSTS, LabLayout, check_path, claim, default_folder, host_spec
+from xenweb.lab.qemu.namespaces import ORDINARY_ID
 
 
 def test_the_folder_comes_from_the_environment_or_is_short() -> None:
@@ -75,3 +77,9 @@ def test_only_the_very_process_we_started_is_ours(tmp_path: Path) -> None:
 def test_a_lab_that_is_not_running_says_so(tmp_path: Path) -> None:
     with pytest.raises(LabError, match="start it with `lab up`"):
         control.ask(LabLayout(tmp_path), "status")
+
+
+def test_whoever_runs_libvirt_on_a_host_is_known_there_by_name() -> None:
+    accounts = {line.split(":")[2]: line.split(":")[0] for line in people().splitlines()}
+    assert accounts[str(ORDINARY_ID)] == "lab"
+    assert f":{ORDINARY_ID}:" in groups()

@@ -9,6 +9,7 @@ from xml.sax.saxutils import escape, quoteattr
 from xenweb.lab.qemu.acceleration import Acceleration
 from xenweb.lab.qemu.guests import GuestSpec
 from xenweb.lab.qemu.layout import HOSTS, HostSpec, LabLayout
+from xenweb.lab.qemu.namespaces import ORDINARY_ID
 from xenweb.lab.qemu.requirements import QEMU
 
 SHARED_UUID: Final = "6d1c1f0a-0d6a-4c0e-9b5e-5a5a5a5a5a5a"
@@ -46,6 +47,16 @@ def host_names() -> str:
     """Return what every host sees as /etc/hosts, so that hosts find each other by name on the data network."""
     lines = ["127.0.0.1 localhost", *(f"{host.address} {host.name}" for host in HOSTS)]
     return "\n".join(lines) + "\n"
+
+
+def people() -> str:
+    """Return what every host sees as /etc/passwd: libvirtd starts for nobody whose name it cannot find."""
+    return f"root:x:0:0:root:/root:/bin/sh\nlab:x:{ORDINARY_ID}:{ORDINARY_ID}:lab:/:/bin/sh\n"
+
+
+def groups() -> str:
+    """Return what every host sees as /etc/group."""
+    return f"root:x:0:\nlab:x:{ORDINARY_ID}:\n"
 
 
 def repository_xml(name: str, identity: str, path: Path) -> str:

@@ -37,6 +37,8 @@ def clean(layout: LabLayout) -> None:
 def lay(layout: LabLayout) -> None:
     """Write the folders and configuration files of every host."""
     layout.names.write_text(descriptions.host_names())
+    layout.people.write_text(descriptions.people())
+    layout.groups.write_text(descriptions.groups())
     for spec in HOSTS:
         host = layout.host(spec.name)
         for needed in (host.config / "libvirt", host.cache, host.disks, host.data):

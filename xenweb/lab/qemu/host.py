@@ -67,6 +67,8 @@ class Host:
             (self.folder.meminfo, PROC / "meminfo"),
             (self.folder.stat, PROC / "stat"),
             (self.layout.names, Path("/etc/hosts")),
+            (self.layout.people, Path("/etc/passwd")),
+            (self.layout.groups, Path("/etc/group")),
         ):
             call("mount", "--bind", str(real), str(seen))
         call("ip", "link", "set", "lo", "up")

@@ -171,6 +171,16 @@ class LabLayout:
         return self.folder / "hosts"
 
     @property
+    def people(self) -> Path:
+        """What every host sees as /etc/passwd."""
+        return self.folder / "passwd"
+
+    @property
+    def groups(self) -> Path:
+        """What every host sees as /etc/group."""
+        return self.folder / "group"
+
+    @property
     def acceleration(self) -> Path:
         """What the last look for KVM found on this kernel with this QEMU."""
         return self.folder / "acceleration.json"

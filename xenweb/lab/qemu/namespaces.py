@@ -15,7 +15,8 @@ HOST: Final = (
     "unshare", "--uts", "--net", "--pid", "--fork", "--kill-child", "--mount", "--mount-proc", "--",
 )  # fmt: skip
 # libvirtd serves a session, and not the machine, only to somebody who is not root.
-ORDINARY_USER: Final = ("unshare", "--user", "--map-user=1000", "--map-group=1000", "--")
+ORDINARY_ID: Final = 1000
+ORDINARY_USER: Final = ("unshare", "--user", f"--map-user={ORDINARY_ID}", f"--map-group={ORDINARY_ID}", "--")
 
 SYSTEM_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
