@@ -48,6 +48,7 @@ class ScriptedDriver:
     on_cancel: Callable[[MigrationPlan], None] = lambda plan: None
     on_preflight: Callable[[MigrationPlan], None] = lambda plan: None
     stats: CompletedStats = field(default_factory=CompletedStats)
+    cpu_time: Callable[[str], int | None] = lambda host: None
 
     def inventory(self, endpoint: Endpoint) -> HostSnapshot:
         """Describe the host with the VMs that it has a copy of."""
@@ -104,7 +105,8 @@ class ScriptedDriver:
         if copy is Copy.NO_ANSWER:
             msg = f"{endpoint.name} does not answer."
             raise HostUnreachableError(msg)
-        return VmSighting(copy, busy=self.busy and endpoint.name == "host-a", completed=self.stats)
+        busy, cpu_time = self.busy and endpoint.name == "host-a", self.cpu_time(endpoint.name)
+        return VmSighting(copy, busy=busy, cpu_time=cpu_time, completed=self.stats)
 
     def moves_to_target(self, plan: MigrationPlan) -> None:
         """Let the VM run on the target and be gone from the source."""

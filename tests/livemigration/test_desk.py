@@ -1,6 +1,8 @@
 """The convergence desk: each choice is permitted, recorded and carried out, or refused with its reason."""
 
+import json
 import threading
+import time
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -10,10 +12,11 @@ from django.utils import timezone
 from tests.board import Board
 from tests.livemigration.test_drive import asked, copying, in_a_thread, outcomes, until
 from xenweb.audit.models import AuditRecord
-from xenweb.core.migration import Copy, State
+from xenweb.core.migration import Copy, Repair, State
 from xenweb.drivers.contract import CopyAction, Lever, MoveCancelledError, MoveOptions, NotSupportedError
 from xenweb.livemigration import watching
 from xenweb.livemigration.choices import choice_request
+from xenweb.livemigration.desk import Desk
 from xenweb.livemigration.drive import adopt, drive
 from xenweb.livemigration.errors import ChoiceRefusedError, MoveForbiddenError, OptionRefusedError
 from xenweb.livemigration.models import Migration, MigrationChoice
@@ -160,6 +163,61 @@ def test_of_two_running_copies_a_person_chooses_which_to_pause(board: Board) -> 
     choice_request(board.admin, row.pk, "pause_target")
     adopt(row.pk, "reconciler")
     assert board.driver.repairs == [("host-b", CopyAction.PAUSE)]
+
+
+def test_a_proof_that_grew_old_while_the_repair_was_recorded_is_made_anew(
+    board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = stands(board, Copy.INCOMING, Copy.RUNNING)
+    choice_request(board.admin, row.pk, "remove_source_copy")
+    written = Desk._record
+
+    def slowly(desk: Desk, repair: Repair, by: str, outcome: str, reason: str) -> None:
+        written(desk, repair, by, outcome, reason)
+        board.driver.copies[("host-b", board.vm.uuid)] = Copy.ABSENT  # the target lost it in the meantime
+
+    monkeypatch.setattr(Desk, "_record", slowly)
+    adopt(row.pk, "reconciler")
+    assert (("host-a", CopyAction.REMOVE)) not in board.driver.repairs
+    assert MigrationChoice.objects.get().refusal
+    assert list(AuditRecord.objects.filter(action="migration_repair").values_list("outcome", flat=True))[:2] == [
+        "allowed",
+        "failed",
+    ]
+
+
+def test_a_move_that_turns_out_to_run_twice_after_a_doubt_alarms_and_is_recorded(board: Board) -> None:
+    row = stands(board, Copy.NO_ANSWER, Copy.RUNNING)
+    assert row.failure_code == "place_unproven"
+    board.driver.copies[("host-a", board.vm.uuid)] = Copy.RUNNING
+    for _ in range(2):
+        adopt(row.pk, "reconciler")
+    row.refresh_from_db()
+    assert (row.state, row.failure_code) == (State.UNCERTAIN, "vm_runs_twice")
+    assert board.driver.repairs == []  # nobody is paused unasked
+    assert outcomes() == ["uncertain", "uncertain"]
+    assert AuditRecord.objects.filter(reason__contains="Both hosts say").count() == 1
+
+
+def test_of_two_running_copies_it_is_told_which_one_does_nothing(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "PROVE_FOR", 5.0)
+    board.driver.cpu_time = lambda host: time.monotonic_ns() if host == "host-a" else 7
+    row = stands(board, Copy.RUNNING, Copy.RUNNING)
+    assert row.failure_code == "vm_runs_twice"
+    assert "The copy on host-b has not used its CPUs for a second." in row.failure_sentence
+    assert "host-a has not" not in row.failure_sentence
+
+
+@pytest.mark.parametrize(("ticks", "grows"), [(True, True), (False, False)])
+def test_an_adopted_move_notes_whether_the_vm_uses_its_cpus_and_takes_it_for_no_proof(
+    board: Board, monkeypatch: pytest.MonkeyPatch, ticks: bool, grows: bool
+) -> None:
+    monkeypatch.setattr(watching, "PROVE_FOR", 5.0)
+    board.driver.cpu_time = lambda host: None if host == "host-a" else time.monotonic_ns() if ticks else 7
+    row = stands(board, Copy.ABSENT, Copy.RUNNING)
+    assert row.state == State.DONE
+    facts = json.loads(AuditRecord.objects.get(action="migration_outcome").facts)
+    assert (facts["cpu_time_grows_at_source"], facts["cpu_time_grows_at_target"]) == (None, grows)
 
 
 def test_a_vm_that_was_paused_to_finish_and_given_up_goes_on_at_the_source(board: Board) -> None:

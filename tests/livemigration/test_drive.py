@@ -5,7 +5,8 @@ import time
 from datetime import timedelta
 
 import pytest
-from django.db import connections
+from django.db import OperationalError, connections
+from django.db.models import F
 from django.utils import timezone
 
 from tests.board import Board
@@ -17,18 +18,21 @@ from xenweb.core.quantities import MIB, Bytes, BytesPerSecond, Milliseconds
 from xenweb.drivers.contract import (
     CompletedStats,
     HostUnreachableError,
+    MigrationPlan,
     MoveBrokenError,
     MoveCancelledError,
     MoveOptions,
     Phase,
     Progress,
 )
-from xenweb.livemigration import transitions
+from xenweb.livemigration import drive as driving
+from xenweb.livemigration import transitions, watching
 from xenweb.livemigration.drive import adopt, drive
 from xenweb.livemigration.models import Migration
 from xenweb.livemigration.reconciling import Care, care_for
 from xenweb.livemigration.services import migration_cancel, migration_request
 from xenweb.livemigration.transitions import LeaseLostError, lease_renew, lease_take
+from xenweb.livemigration.watching import Call
 from xenweb.realtime.events import MigrationChanged
 from xenweb.realtime.selectors import events_since
 
@@ -229,6 +233,60 @@ def test_cancelling_a_running_move_asks_the_hypervisor_and_proves_the_result(boa
     assert row.state == State.CANCELLED
     assert "cancelling" in states(row)
     assert outcomes() == ["cancelled"]
+
+
+def test_a_cancel_that_came_before_the_hypervisor_had_begun_is_asked_again(
+    board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "CANCEL_EVERY", 0.05)
+    driver, asks = board.driver, []
+    driver.error = MoveCancelledError("It was asked to.")
+
+    def ask(plan: MigrationPlan) -> None:
+        asks.append(plan.migration)
+        if len(asks) == 3:  # nothing was under way before
+            driver.let_go.set()
+
+    driver.on_cancel = ask
+    row = asked(board)
+    thread = in_a_thread(drive, row.pk, "test")
+    until(lambda: driver.calls)
+    migration_cancel(board.admin, row.pk)
+    thread.join(10)
+    row.refresh_from_db()
+    assert row.state == State.CANCELLED
+    assert len(asks) == 3
+    assert AuditRecord.objects.filter(action="migration_cancel").count() == 1
+
+
+def test_who_lost_the_fence_right_before_the_call_does_not_make_it(
+    board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = asked(board)
+    begin = Call.begin
+
+    def slept(call: Call) -> None:
+        Migration.objects.filter(pk=row.pk).update(fence=F("fence") + 1, lease_owner="successor")
+        begin(call)
+
+    monkeypatch.setattr(Call, "begin", slept)
+    drive(row.pk, "sleeper")
+    row.refresh_from_db()
+    assert board.driver.calls == []
+    assert (row.state, row.lease_owner) == (State.PREPARING, "successor")
+
+
+def test_without_a_database_right_before_the_call_it_is_not_made(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = asked(board)
+
+    def full(_lease: object) -> None:
+        raise OperationalError("database or disk is full")
+
+    monkeypatch.setattr(driving, "lease_renew", full)
+    drive(row.pk, "test")
+    row.refresh_from_db()
+    assert board.driver.calls == []
+    assert (row.state, row.failure_code) == (State.FAILED, "not_started")
 
 
 def test_a_cancel_that_comes_too_late_is_told_as_done(board: Board) -> None:

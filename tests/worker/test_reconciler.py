@@ -11,7 +11,9 @@ from tests.board import Board
 from xenweb.core.migration import Copy, State
 from xenweb.drivers.contract import MoveOptions
 from xenweb.livemigration.models import Migration
+from xenweb.livemigration.reconciling import release_leases_of_the_dead
 from xenweb.livemigration.services import migration_request
+from xenweb.livemigration.transitions import lease_release, lease_renew, lease_take
 from xenweb.worker import reconciler as module
 from xenweb.worker.reconciler import Reconciler
 
@@ -68,6 +70,34 @@ def test_a_move_that_somebody_drives_is_left_alone(board: Board) -> None:
     time.sleep(0.2)
     row.refresh_from_db()
     assert (row.state, row.fence) == (State.PRE_COPY, 1)
+
+
+def test_a_move_whose_driver_is_proven_dead_is_adopted_before_its_lease_ends(
+    board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = asked(board)
+    later = timezone.now() + timedelta(seconds=30)
+    held = {"state": State.PRE_COPY, "call_intended_at": timezone.now(), "lease_until": later, "fence": 3}
+    Migration.objects.filter(pk=row.pk).update(**held, lease_owner="worker that died")
+    board.driver.copies[("host-a", board.vm.uuid)] = Copy.ABSENT
+    board.driver.copies[("host-b", board.vm.uuid)] = Copy.RUNNING
+    monkeypatch.setattr(module, "is_proven_dead", lambda owner: owner == "worker that died")
+    Reconciler().look()
+    until(lambda: state(row) == State.DONE)
+
+
+def test_the_death_of_an_earlier_driver_takes_no_lease_from_its_successor(board: Board) -> None:
+    row = asked(board)
+    dead = lease_take(row.pk, "dead")
+    assert dead is not None
+    lease_release(dead)
+    successor = lease_take(row.pk, "successor")
+    assert successor is not None
+    lease_release(dead)
+    lease_renew(successor)
+    row.refresh_from_db()
+    assert row.lease_owner == "successor"
+    assert release_leases_of_the_dead(lambda owner: owner == "dead") == []
 
 
 def test_an_uncertain_move_is_asked_about_until_the_hosts_prove_something(board: Board) -> None:

@@ -1,6 +1,7 @@
 """Carry out what was chosen for a move under way, and mend what a move has left standing."""
 
 import logging
+from collections.abc import Callable
 
 from django.utils import timezone
 
@@ -18,8 +19,8 @@ NO_LONGER = "The hosts no longer say what this would mend."
 class Desk:
     """The choices for one move, under the lease of whoever drives it."""
 
-    def __init__(self, lease: Lease, driver: HypervisorDriver, plan: MigrationPlan) -> None:
-        self.lease, self.driver, self.plan = lease, driver, plan
+    def __init__(self, lease: Lease, driver: HypervisorDriver, plan: MigrationPlan, ask: Callable[[], Proof]) -> None:
+        self.lease, self.driver, self.plan, self._ask = lease, driver, plan, ask
 
     def _pending(self) -> list[MigrationChoice]:
         return list(MigrationChoice.objects.filter(migration_id=self.plan.migration, applied_at=None, refusal=""))
@@ -58,28 +59,35 @@ class Desk:
             if choice.kind not in set(Repair):
                 continue
             if choice.kind in allowed:
-                mended |= self._repair(Repair(choice.kind), choice.asked_by, choice)
+                mended |= self._repair(Repair(choice.kind), choice.asked_by, choice, cancelling=cancelling)
             else:
                 self._close(choice, NO_LONGER)
         for repair in BY_ITSELF & set(allowed):
-            mended |= self._repair(repair, "xenweb", None)
+            mended |= self._repair(repair, "xenweb", None, cancelling=cancelling)
         return mended
 
-    def _repair(self, repair: Repair, by: str, choice: MigrationChoice | None) -> bool:
-        lease_renew(self.lease)
-        endpoint, action = self._place(repair)
+    def _repair(self, repair: Repair, by: str, choice: MigrationChoice | None, *, cancelling: bool) -> bool:
         self._record(repair, by, "allowed", "")
+        refusal = self._refusal_of(repair, cancelling=cancelling)
+        if refusal:
+            log.warning("move %s: %s was not done: %s", self.plan.migration, repair, refusal)
+            self._record(repair, by, "failed", refusal)
+        if choice is not None:
+            self._close(choice, refusal)
+        return not refusal
+
+    def _refusal_of(self, repair: Repair, *, cancelling: bool) -> str:
+        """Do one repair; answer why it was not done, or nothing."""
+        endpoint, action = self._place(repair)
+        lease_renew(self.lease)
+        # Whatever was written since the last answers took time: the proof is made anew, right before the act.
+        if repair not in repairs_for(self.as_told(self._ask()), cancelling=cancelling):
+            return NO_LONGER
         try:
             self.driver.repair(endpoint, self.plan.vm_uuid, action)
         except DriverError as error:
-            log.warning("move %s: %s failed: %s", self.plan.migration, repair, error)
-            self._record(repair, by, "failed", error.sentence)
-            if choice is not None:
-                self._close(choice, error.sentence)
-            return False
-        if choice is not None:
-            self._close(choice, "")
-        return True
+            return error.sentence
+        return ""
 
     def _place(self, repair: Repair) -> tuple[Endpoint, CopyAction]:
         match repair:

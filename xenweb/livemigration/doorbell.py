@@ -40,11 +40,17 @@ def _put(queue: Queue, migration_id: str) -> None:
 
 
 def _replace_lost(queue: Queue, migration_id: str) -> None:
-    """Ring anew where the old ring is no longer waiting: its worker was lost on the way."""
+    """Ring anew where the old ring is no longer waiting: its worker was lost on the way.
+
+    A worker that dies between taking a ring and beginning with it leaves one that
+    says "queued" and lies in no queue.
+    """
+    rq_job_id = _rq_job_id(migration_id)
     try:
-        lost = Job.fetch(_rq_job_id(migration_id), connection=queue.connection, serializer=queue.serializer)
+        lost = Job.fetch(rq_job_id, connection=queue.connection, serializer=queue.serializer)
+        is_waiting = str(lost.get_status().value) in WAITING and queue.get_job_position(rq_job_id) is not None
     except NoSuchJobError:
         return
-    if str(lost.get_status().value) not in WAITING:
+    if not is_waiting:
         lost.delete()
         _put(queue, migration_id)

@@ -100,7 +100,6 @@ def _from_the_queue(lease: Lease, row: Migration) -> None:
     }
     state_change(row.pk, State.CHECKING, State.PREPARING, lease=lease, figures=intended)
     watching = Watching(lease, _row(row.pk), driver, plan)
-    lease_renew(lease)
-    call = Call(driver, plan)
+    call = Call(driver, plan, permit=lambda: lease_renew(lease))
     call.begin()
     watching.follow(call)

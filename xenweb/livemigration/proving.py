@@ -1,8 +1,11 @@
 """Ask both hosts where the VM is, and say only what their answers prove."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 
 from xenweb.core.migration import TRANSITIONS, Conclusion, Copy, Proof, State, conclude, reconcile
+from xenweb.core.pulse import Pulse, felt, is_beating
 from xenweb.drivers.contract import (
     CompletedStats,
     DriverError,
@@ -12,7 +15,7 @@ from xenweb.drivers.contract import (
     VmSighting,
 )
 from xenweb.livemigration.models import Migration
-from xenweb.livemigration.transitions import Failure, Figure, Lease, Place, state_change
+from xenweb.livemigration.transitions import Failure, Figure, Lease, Place, doubt_change, state_change
 
 UNPROVEN = Failure(
     "place_unproven",
@@ -44,24 +47,54 @@ STAYED = Failure(
 _ENDED_ELSEWHERE = {Conclusion.STOPPED: STOPPED, Conclusion.GONE: GONE}
 
 
-def proof_of(driver: HypervisorDriver, plan: MigrationPlan) -> Proof:
-    """Ask source and target at the same time what they know of the VM."""
+@dataclass(frozen=True, slots=True)
+class Beats:
+    """Whether the CPU time of each copy grows; None where that is not known."""
 
-    def ask(endpoint: Endpoint) -> VmSighting:
+    source: bool | None = None
+    target: bool | None = None
+
+
+class Hosts:
+    """Both hosts of one move, asked for their copies as often as it takes."""
+
+    def __init__(self, driver: HypervisorDriver, plan: MigrationPlan) -> None:
+        self._driver, self._plan = driver, plan
+        self._pulses: tuple[Pulse | None, Pulse | None] = (None, None)
+
+    def ask(self) -> Proof:
+        """Ask source and target at the same time what they know of the VM."""
+        with ThreadPoolExecutor(max_workers=2) as asking:
+            source, target = asking.map(self._sighting, (self._plan.source, self._plan.target))
+        now, (at_source, at_target) = time.monotonic(), self._pulses
+        self._pulses = (felt(at_source, now, source.cpu_time), felt(at_target, now, target.cpu_time))
+        return Proof(source.copy, target.copy, busy=source.busy)
+
+    def _sighting(self, endpoint: Endpoint) -> VmSighting:
         try:
-            return driver.locate(endpoint, plan.vm_uuid)
+            return self._driver.locate(endpoint, self._plan.vm_uuid)
         except DriverError:
             return VmSighting(Copy.NO_ANSWER)
 
-    with ThreadPoolExecutor(max_workers=2) as asking:
-        source, target = asking.map(ask, (plan.source, plan.target))
-    return Proof(source.copy, target.copy, busy=source.busy)
+    @property
+    def beats(self) -> Beats:
+        """Say which copies were seen to use their CPUs."""
+        source, target = self._pulses
+        return Beats(is_beating(source), is_beating(target))
+
+    @property
+    def is_pulse_unclear(self) -> bool:
+        """Say whether a copy's CPU time was not looked at for long enough to say that it stands still."""
+        return any(pulse is not None and is_beating(pulse) is None for pulse in self._pulses)
 
 
-def settle(lease: Lease, row: Migration, proof: Proof, stats: CompletedStats, cause: Failure | None) -> State:
+def settle(
+    lease: Lease, row: Migration, proof: Proof, stats: CompletedStats, cause: Failure | None, beats: Beats
+) -> State:
     """Write down what a proof allows for a move in VERIFYING or UNCERTAIN; answer the new state.
 
-    ``cause`` is why the call ended with an error, told if the VM stayed.
+    ``cause`` is why the call ended with an error, told if the VM stayed. ``beats``
+    are noted, and prove nothing.
     """
     seen = State(row.state)
     conclusion = conclude(proof)
@@ -69,7 +102,10 @@ def settle(lease: Lease, row: Migration, proof: Proof, stats: CompletedStats, ca
     if following is not seen and following not in TRANSITIONS[seen]:
         # The source still works on a move whose call is over: nobody can say how it ends.
         following = State.UNCERTAIN
+    failure = _failure(row, following, conclusion, cause, beats)
     if following is seen:
+        if failure is not None:
+            doubt_change(row.pk, failure, lease=lease)
         return seen
     figures: dict[str, Figure] = {}
     if following is State.DONE:
@@ -85,21 +121,31 @@ def settle(lease: Lease, row: Migration, proof: Proof, stats: CompletedStats, ca
         seen,
         following,
         lease=lease,
-        failure=_failure(following, conclusion, cause),
+        failure=failure,
         place=_place(row, conclusion),
         figures=figures,
+        facts={"cpu_time_grows_at_source": beats.source, "cpu_time_grows_at_target": beats.target},
     )
     return following
 
 
-def _failure(following: State, conclusion: Conclusion, cause: Failure | None) -> Failure | None:
+def _failure(
+    row: Migration, following: State, conclusion: Conclusion, cause: Failure | None, beats: Beats
+) -> Failure | None:
     if conclusion in _ENDED_ELSEWHERE:
         return _ENDED_ELSEWHERE[conclusion]
     if following is State.FAILED:
         return cause or STAYED
     if conclusion is Conclusion.BOTH_RUNNING:
-        return RUNS_TWICE
+        return _runs_twice(row, beats)
     return UNPROVEN if following is State.UNCERTAIN else Failure("", "", "")
+
+
+def _runs_twice(row: Migration, beats: Beats) -> Failure:
+    """Say that the VM runs twice, and which copy does not use its CPUs: that helps whoever must choose."""
+    copies = ((row.source_name, beats.source), (row.target_name, beats.target))
+    still = [f"The copy on {host} has not used its CPUs for a second." for host, grows in copies if grows is False]
+    return replace(RUNS_TWICE, sentence=" ".join((RUNS_TWICE.sentence, *still)))
 
 
 def _place(row: Migration, conclusion: Conclusion) -> Place | None:

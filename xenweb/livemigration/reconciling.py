@@ -1,5 +1,6 @@
 """Find the moves that nobody drives, and say who must do what about each."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -8,6 +9,7 @@ from xenweb.core.migration import State
 from xenweb.livemigration.models import Migration
 from xenweb.livemigration.queueing import due
 from xenweb.livemigration.selectors import unfinished
+from xenweb.livemigration.transitions import Lease, lease_release
 
 RING_AGAIN_AFTER = timedelta(seconds=4)
 """A queued move that no worker took for so long is rung for again."""
@@ -43,3 +45,13 @@ def orphans(now: datetime) -> list[Orphan]:
     judged = [Orphan(row.pk, care_for(row, now)) for row in unfinished()]
     turns = set(due(now)) if any(orphan.care is Care.RING for orphan in judged) else set()
     return [each for each in judged if each.care is Care.ADOPT or (each.care is Care.RING and each.migration in turns)]
+
+
+def release_leases_of_the_dead(is_proven_dead: Callable[[str], bool]) -> list[str]:
+    """Give back the leases whose owners are proven dead, and answer their moves: nobody need wait for their end."""
+    held = [Lease(row.pk, row.lease_owner, row.fence) for row in unfinished() if row.lease_owner]
+    dead = [lease for lease in held if is_proven_dead(lease.owner)]
+    for lease in dead:
+        # Fenced: a lease that another process took meanwhile stays with it.
+        lease_release(lease)
+    return [lease.migration for lease in dead]

@@ -96,10 +96,11 @@ def state_change(
     place: Place | None = None,
     by: str = "xenweb",
     figures: Mapping[str, Figure] | None = None,
+    facts: Mapping[str, Fact] | None = None,
 ) -> Migration:
     """Bring a move from the state that was seen to the next one.
 
-    Writes the row, the audit record, the event and, at an end, where the VM is.
+    Writes the row, the audit record (with ``facts``), the event and, at an end, where the VM is.
     Raises ForbiddenTransitionError if the table does not lead there, and
     LeaseLostError if the row is not as it was seen.
     """
@@ -120,9 +121,32 @@ def state_change(
             raise LeaseLostError(migration_id)
         row = migration_row(migration_id)
         _settle(row, following, place)
-        _record(row, following, by)
+        _record(row, following, by, facts or {})
         tell(row)
     return row
+
+
+def doubt_change(migration_id: str, failure: Failure, *, lease: Lease) -> None:
+    """Tell and record that an uncertain move is uncertain for another reason than before.
+
+    Raises LeaseLostError if another process drives it now.
+    """
+    with transaction.atomic():
+        rows = Migration.objects.filter(pk=migration_id, state=State.UNCERTAIN, fence=lease.fence)
+        row = rows.first()
+        if row is None:
+            raise LeaseLostError(migration_id)
+        if (row.failure_code, row.failure_sentence) == (failure.code, failure.sentence):
+            return
+        rows.update(
+            failure_code=failure.code,
+            failure_sentence=failure.sentence,
+            failure_remedy=failure.remedy,
+            as_of=timezone.now(),
+        )
+        row = migration_row(migration_id)
+        _record(row, State.UNCERTAIN, "xenweb", {})
+        tell(row)
 
 
 def migration_row(migration_id: str) -> Migration:
@@ -144,7 +168,7 @@ def _settle(row: Migration, following: State, place: Place | None) -> None:
         vm_settle(row.vm_id, place.resident_on, place.not_on)
 
 
-def _record(row: Migration, following: State, by: str) -> None:
+def _record(row: Migration, following: State, by: str, more: Mapping[str, Fact]) -> None:
     action = "migration_outcome"
     if following is State.PREPARING:
         action = "migration_start"
@@ -157,6 +181,7 @@ def _record(row: Migration, following: State, by: str) -> None:
         "target": row.target_name,
         "downtime_ms": row.downtime,
         "total_ms": row.total,
+        **more,
     }
     record(
         actor=by,

@@ -10,10 +10,11 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from django.db import DatabaseError, connection, connections
 
-from xenweb.core.migration import Conclusion, Proof, State, conclude
+from xenweb.core.migration import TRANSITIONS, Conclusion, Proof, State, conclude
 from xenweb.core.precopy.passes import Look, PassStats, Track, finish, mark_pass, observe
 from xenweb.core.quantities import Bytes, BytesPerSecond, Milliseconds
 from xenweb.drivers.contract import (
@@ -29,11 +30,13 @@ from xenweb.livemigration.desk import Desk
 from xenweb.livemigration.foretelling import foretell_on
 from xenweb.livemigration.models import Migration
 from xenweb.livemigration.progress import track_store
-from xenweb.livemigration.proving import proof_of, settle
-from xenweb.livemigration.transitions import Failure, Lease, lease_renew, state_change
+from xenweb.livemigration.proving import Hosts, settle
+from xenweb.livemigration.transitions import Failure, Lease, LeaseLostError, lease_renew, state_change
 from xenweb.realtime.wire import ForecastWire
 
 log = logging.getLogger(__name__)
+
+Answer = TypeVar("Answer")
 
 LOOK_EVERY = 0.125
 """Seconds between two looks at a running move."""
@@ -44,9 +47,18 @@ TELL_EVERY = 0.25
 RENEW_EVERY = 1.0
 ASK_HOSTS_EVERY = 0.5
 PROVE_EVERY = 0.2
+CANCEL_EVERY = 1.0
+"""Seconds until a hypervisor that goes on is asked again: what had not begun could not be given up."""
+
 PATIENCE = 1.0
 PROVE_FOR = 5.0
 """Seconds in which the hosts may settle after the call, before the move is called uncertain."""
+
+NOT_CALLED = Failure(
+    "not_started",
+    "Right before the call the right to make it could not be proven, so it was not made.",
+    "Move again: nothing has changed.",
+)
 
 RUNNING = frozenset({State.PREPARING, State.PRE_COPY, State.STOP_AND_COPY, State.POST_COPY, State.CANCELLING})
 HELD_UP_AFTER = 3.0
@@ -56,16 +68,24 @@ HELD_UP_AFTER = 3.0
 PROVEN = frozenset({Conclusion.ON_SOURCE, Conclusion.ON_TARGET, Conclusion.BOTH_RUNNING})
 """What more waiting does not change; anything else may still settle by itself."""
 
+TWICE_LOOKED_AT = frozenset({Conclusion.BOTH_RUNNING})
+"""What is not said before a second look: the CPU times tell more, and one look may have met a hand-over."""
+
 
 @dataclass
 class Call:
-    """The blocking call in its thread, and what came of it."""
+    """The blocking call in its thread, and what came of it.
+
+    ``permit`` proves, as the last thing before the call, that this process may still make it.
+    """
 
     driver: HypervisorDriver
     plan: MigrationPlan
+    permit: Callable[[], None]
     over: threading.Event = field(default_factory=threading.Event)
     stats: CompletedStats = field(default_factory=CompletedStats)
     error: DriverError | None = None
+    was_made: bool = True
 
     def begin(self) -> None:
         """Start the call."""
@@ -73,16 +93,28 @@ class Call:
 
     def _run(self) -> None:
         try:
-            self.stats = self.driver.migrate(self.plan)
+            self.was_made = self._is_permitted()
+            if self.was_made:
+                self.stats = self.driver.migrate(self.plan)
         except DriverError as error:
             self.error = error
         finally:
             connections.close_all()
             self.over.set()
 
+    def _is_permitted(self) -> bool:
+        try:
+            self.permit()
+        except (LeaseLostError, DatabaseError) as error:
+            log.warning("move %s: the call is not made: %s", self.plan.migration, error)
+            return False
+        return True
+
     @property
     def cause(self) -> Failure | None:
         """Say why the call ended with an error, if it did."""
+        if not self.was_made:
+            return NOT_CALLED
         error = self.error
         return None if error is None else Failure(error.code, error.sentence, error.remedy)
 
@@ -101,9 +133,11 @@ class Watching:
         self.said_downtime: Milliseconds | None = None
         self.forecast: ForecastWire | None = None
         self.renewed = self.told = 0.0
+        self.cancel_asked = float("-inf")
         self.asked_to_cancel = False
         self.cancelled_at = 0.0
-        self.desk = Desk(lease, driver, plan)
+        self.hosts = Hosts(driver, plan)
+        self.desk = Desk(lease, driver, plan, self.hosts.ask)
 
     def follow(self, call: Call | None) -> None:
         """Watch until the move is over, then prove where the VM is."""
@@ -124,7 +158,7 @@ class Watching:
         if call is not None:
             return call.over.wait(LOOK_EVERY)
         time.sleep(ASK_HOSTS_EVERY)
-        return not proof_of(self.driver, self.plan).busy
+        return not self.hosts.ask().busy
 
     def _keep_lease(self) -> None:
         if time.monotonic() - self.renewed >= RENEW_EVERY:
@@ -133,22 +167,25 @@ class Watching:
 
     def _cancel_if_asked(self) -> None:
         row = Migration.objects.values("cancel_requested_at", "cancel_requested_by").get(pk=self.plan.migration)
-        if row["cancel_requested_at"] is None or self.asked_to_cancel:
+        if row["cancel_requested_at"] is None or time.monotonic() - self.cancel_asked < CANCEL_EVERY:
             return
         lease_renew(self.lease)
+        self.cancel_asked = time.monotonic()
         try:
             self.driver.change(self.plan, Lever.CANCEL, None)
         except DriverError as error:
             log.warning("move %s could not be cancelled yet: %s", self.plan.migration, error)
             return
-        self.asked_to_cancel, self.cancelled_at = True, time.monotonic()
-        self._change(State.CANCELLING, by=row["cancel_requested_by"])
+        if not self.asked_to_cancel:
+            self.asked_to_cancel, self.cancelled_at = True, time.monotonic()
+        if State.CANCELLING in TRANSITIONS[self.state]:
+            self._change(State.CANCELLING, by=row["cancel_requested_by"])
 
     def _get_unstuck(self) -> None:
         """Offer a way out of a move that was given up and that a frozen target holds up."""
         if not self.asked_to_cancel or time.monotonic() - self.cancelled_at < HELD_UP_AFTER:
             return
-        proof = proof_of(self.driver, self.plan)
+        proof = self.hosts.ask()
         self.desk.offer(proof, cancelling=True)
         self.desk.mend(proof, cancelling=True)
 
@@ -212,22 +249,25 @@ class Watching:
         if self.state in RUNNING:
             self._with_patience(self._verifying)
         self._with_patience(self._tell)
-        proof = self._settled()
-        if self.desk.mend(proof, cancelling=self.asked_to_cancel):
-            proof = self._settled()
+        proof = self._with_patience(lambda: self._settled(call))
+        if self._with_patience(lambda: self.desk.mend(proof, cancelling=self.asked_to_cancel)):
+            proof = self._with_patience(lambda: self._settled(call))
         self._with_patience(lambda: self.desk.offer(proof, cancelling=self.asked_to_cancel))
         stats = self._stats(call) if conclude(proof) is Conclusion.ON_TARGET else CompletedStats()
-        cause = call.cause if call is not None else None
+        cause, beats = call.cause if call is not None else None, self.hosts.beats
         self._with_patience(
-            lambda: settle(self.lease, Migration.objects.get(pk=self.plan.migration), proof, stats, cause)
+            lambda: settle(self.lease, Migration.objects.get(pk=self.plan.migration), proof, stats, cause, beats)
         )
 
-    def _settled(self) -> Proof:
+    def _settled(self, call: Call | None) -> Proof:
         """Ask both hosts until they prove a place, somebody chose a repair, or the time is over."""
         deadline = time.monotonic() + PROVE_FOR
         while True:
-            proof = self.desk.as_told(proof_of(self.driver, self.plan))
-            if conclude(proof) in PROVEN or self.desk.is_repair_asked() or time.monotonic() >= deadline:
+            proof = self.desk.as_told(self.hosts.ask())
+            # Who did not make the call has only the hosts' words, and so looks whether the copy does anything.
+            is_closer_look = call is None or conclude(proof) in TWICE_LOOKED_AT
+            is_proven = conclude(proof) in PROVEN and not (is_closer_look and self.hosts.is_pulse_unclear)
+            if is_proven or self.desk.is_repair_asked() or time.monotonic() >= deadline:
                 return proof
             self._keep_lease()
             time.sleep(PROVE_EVERY)
@@ -243,17 +283,15 @@ class Watching:
         except DriverError:
             return CompletedStats()
 
-    def _with_patience(self, write: Callable[[], object]) -> None:
+    def _with_patience(self, write: Callable[[], Answer]) -> Answer:
         """Write what the hosts proved, however long the database is away: it must not be lost."""
         while True:
             try:
-                write()
+                return write()
             except DatabaseError as error:
                 log.warning("move %s: the database does not take its outcome yet: %s", self.plan.migration, error)
                 connection.close()
                 time.sleep(PATIENCE)
-            else:
-                return
 
 
 def _track_of(row: Migration) -> Track:

@@ -5,8 +5,6 @@ repeat its work; a lost move needs seconds, and a question to both hosts.
 """
 
 import logging
-import os
-import socket
 import threading
 import time
 from typing import NoReturn
@@ -16,9 +14,10 @@ from django.utils import timezone
 
 from xenweb.livemigration.doorbell import enqueue
 from xenweb.livemigration.drive import adopt
-from xenweb.livemigration.reconciling import Care, orphans
+from xenweb.livemigration.reconciling import Care, orphans, release_leases_of_the_dead
 from xenweb.livemigration.services import overdue_cancel
 from xenweb.realtime.publish import prune
+from xenweb.worker.owners import is_proven_dead, owner_name
 
 log = logging.getLogger(__name__)
 
@@ -31,13 +30,14 @@ class Reconciler:
     """Remember which moves are being adopted here, so that each is adopted once."""
 
     def __init__(self) -> None:
-        self.owner = f"reconciler {socket.gethostname()}:{os.getpid()}"
+        self.owner = owner_name("reconciler")
         self._adopting: dict[str, threading.Thread] = {}
 
     def look(self) -> None:
         """Give every orphan the care it needs."""
         self._adopting = {key: thread for key, thread in self._adopting.items() if thread.is_alive()}
         overdue_cancel(timezone.now())
+        release_leases_of_the_dead(is_proven_dead)
         for orphan in orphans(timezone.now()):
             if orphan.care is Care.RING:
                 enqueue(orphan.migration)

@@ -231,11 +231,17 @@ class Lab:
 
     def where(self, guest: str) -> str | None:
         """Return the one host a guest runs on, or None; raise LabError when it runs on two."""
-        hosts = [status.name for status in self.status() if guest in status.running]
+        hosts = self._running_on(guest)
+        if len(hosts) > 1:
+            # The hosts are asked one after the other: a guest that moved in between was on each in its turn.
+            hosts = self._running_on(guest)
         if len(hosts) > 1:
             msg = f"{guest} runs on {' and '.join(hosts)} at the same time."
             raise LabError(msg)
         return hosts[0] if hosts else None
+
+    def _running_on(self, guest: str) -> list[str]:
+        return [status.name for status in self.status() if guest in status.running]
 
     def _chosen_acceleration(self) -> acceleration.Acceleration:
         try:
