@@ -73,6 +73,7 @@ def test_the_database_refuses_to_change_or_drop_a_record(change) -> None:
         ("DELETE FROM audit_auditrecord", 1),
     ],
 )
+@pytest.mark.fault("F53", oracle="the verifier: it names the first record that was changed")
 def test_verification_names_the_first_record_that_a_hand_changed(statement: str, place: int) -> None:
     write()
     tamper(statement)

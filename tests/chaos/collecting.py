@@ -42,6 +42,7 @@ class Collector:
 
 def _ran(item: pytest.Item, report: pytest.TestReport, marks: list[pytest.Mark]) -> Ran:
     said: dict[str, Any] = dict(report.user_properties)
+    heard = dict.fromkeys(str(value) for key, value in report.user_properties if key == "oracle")
     written = [str(mark.kwargs["oracle"]) for mark in marks if "oracle" in mark.kwargs]
     return Ran(
         faults=tuple(str(number) for mark in marks for number in mark.args),
@@ -49,6 +50,6 @@ def _ran(item: pytest.Item, report: pytest.TestReport, marks: list[pytest.Mark])
         where=LAB if item.get_closest_marker("lab") else SIMULATED,
         outcome=report.outcome,
         seconds=report.duration,
-        oracle=str(said.get("oracle", "")) or "; ".join(written),
+        oracle="; ".join(heard) or "; ".join(written),
         interleavings=int(said.get("interleavings", 0)),
     )

@@ -149,7 +149,7 @@ class Process:
     def statement(self, execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
         """Make a step of a statement."""
         word = sql.split(" ", 1)[0]
-        return self.step(word, lambda: execute(sql, params, many, context), f"{sql} {params}")
+        return self.step(word, lambda: execute(sql, params, many, context), sql)
 
 
 HERE = threading.local()
@@ -247,7 +247,7 @@ class Course:
             return
         is_there = {
             Point.PREFLIGHT: name == "preflight",
-            Point.INTENT: name == "UPDATE" and "'preparing'" in words,
+            Point.INTENT: name == "UPDATE" and "call_intended_at" in words,
             Point.CALL: name == "migrate",
             Point.POST: name == "locate",
         }

@@ -4,7 +4,6 @@ import os
 import signal
 import sqlite3
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -14,8 +13,10 @@ from typing import Any
 import redis
 
 from tests.bounce.witness import Witness, running_on
+from tests.chaos.postgres import Postgres
 from tests.stage_processes import processes_of, send
 from xenweb.lab.qemu.guests import GUESTS
+from xenweb.lab.qemu.heartbeat import disk_counters
 from xenweb.lab.qemu.lab import Lab
 from xenweb.lab.smoke import named, rest
 from xenweb.lab.stage import Stage, StageError
@@ -23,7 +24,15 @@ from xenweb.lab.stage import Stage, StageError
 MIB = 1024 * 1024
 SLOW = 6 * MIB
 ENDED = frozenset({"done", "failed", "cancelled"})
-GUEST = "web-2"
+GUEST = "shop-db"
+"""Its disk lies on shared storage, and it counts its writes there."""
+
+FRAGILE = "mail-2"
+"""The guest for faults that cost a guest its life: its beats begin anew afterwards."""
+
+FRAGILE_HOST = "host-c"
+"""The host whose power is cut: no guest with a disk lives there."""
+
 UUIDS = {guest.name: guest.uuid for guest in GUESTS}
 
 
@@ -46,6 +55,8 @@ class Scene:
     stage: Stage
     lab: Lab
     witness: Witness
+    database: Postgres | None = None
+    hear: Callable[[str], None] = lambda word: None
 
     def where(self, vm: str = GUEST) -> str:
         """Ask the daemons which one host runs a VM."""
@@ -55,11 +66,14 @@ class Scene:
 
     def elsewhere(self, vm: str = GUEST) -> str:
         """Name another host of the two large ones."""
-        return "host-b" if self.where(vm) == "host-a" else "host-a"
+        return self.elsewhere_than(self.where(vm))
 
-    def ask(self, vm: str = GUEST, target: str = "", *, key: str = "", **options: int | bool | None) -> dict[str, Any]:
+    def elsewhere_than(self, host: str) -> str:
+        """Name the other one of the two large hosts."""
+        return "host-b" if host == "host-a" else "host-a"
+
+    def ask(self, vm: str = GUEST, target: str = "", **options: int | bool | None) -> dict[str, Any]:
         """Ask for a move by REST; slow unless told otherwise, so that there is time to break something."""
-        del key
         options.setdefault("bandwidth_limit", SLOW)
         hosts = rest(self.stage, "GET", "/hosts")["items"]
         place = named(hosts, target or self.elsewhere(vm))
@@ -92,13 +106,32 @@ class Scene:
         rest(self.stage, "POST", f"/migrations/{migration['id']}/choices", {"kind": kind})
 
     def expect_on(self, host: str, vm: str = GUEST, within: float = 15.0) -> None:
-        """Hold all witnesses together: both daemons, the guest's heartbeat, and the board."""
+        """Hold all witnesses together: both daemons, the guest's heartbeat and disk, and the board."""
         until(lambda: running_on(self.lab, UUIDS[vm]) == [host], within, f"{vm} on {host} alone")
         diary = self.witness.diaries[vm]
         before = diary.heard
         until(lambda: diary.heard > before + 2, 10, f"a heartbeat of {vm}")
         assert diary.faults == [], diary.faults
+        word = f"daemons: {vm} on {host} alone; its beats to {diary.last and diary.last.number} without gap or double"
+        disk = next(guest for guest in GUESTS if guest.name == vm)
+        if disk.disk == "shared":
+            counters = disk_counters(self.lab.disk(vm, disk.host))
+            assert not counters.missing, counters
+            word += f"; its disk counter at {counters.newest}, none missing"
         until(lambda: self.board_place(vm) == host, within, f"the board to show {vm} on {host}")
+        self.hear(word)
+
+    def expect_nowhere(self, vm: str, *cleared: str) -> None:
+        """Hold the daemons and the process tables together: nobody runs a VM, and nothing is left of it there."""
+        assert running_on(self.lab, UUIDS[vm]) == []
+        assert [pid for host in cleared for pid in self.qemu_of(host, vm)] == []
+        self.hear(f"daemons: {vm} on no host; no process of it on {' and '.join(cleared)}")
+
+    def bring(self, vm: str, host: str) -> None:
+        """Have a VM on one host."""
+        if self.where(vm) != host:
+            assert self.until_ended(self.ask(vm, host, bandwidth_limit=None))["state"] == "done"
+            self.expect_on(host, vm)
 
     def board_place(self, vm: str = GUEST) -> str:
         """Answer where the board shows a VM that nothing moves."""
@@ -153,8 +186,35 @@ class Scene:
         return redis.Redis(unix_socket_path=str(self.stage.data / "redis.sock"))
 
     @contextmanager
-    def database_locked(self) -> Iterator[None]:
-        """Keep everybody else from writing to the database."""
+    def database_away(self) -> Iterator[None]:
+        """Take the database away: end PostgreSQL as a crash would, or keep all others from the file."""
+        self.hear(f"the database: {self.database.version if self.database else 'SQLite, for want of PostgreSQL'}")
+        if self.database is None:
+            with self._file_locked():
+                yield
+            return
+        self.database.stop()
+        try:
+            yield
+        finally:
+            self.database.start()
+
+    @contextmanager
+    def database_takes_no_writes(self) -> Iterator[None]:
+        """Let the database answer, and store nothing."""
+        self.hear(f"the database: {self.database.version if self.database else 'SQLite, for want of PostgreSQL'}")
+        if self.database is None:
+            with self._file_locked():
+                yield
+            return
+        self.database.set_read_only(is_read_only=True)
+        try:
+            yield
+        finally:
+            self.database.set_read_only(is_read_only=False)
+
+    @contextmanager
+    def _file_locked(self) -> Iterator[None]:
         connection = sqlite3.connect(self.stage.data / "db.sqlite3", timeout=30, isolation_level=None)
         connection.execute("BEGIN EXCLUSIVE")
         try:
@@ -163,6 +223,20 @@ class Scene:
             connection.execute("ROLLBACK")
             connection.close()
 
+    @contextmanager
+    def parted_from(self, *hosts: str) -> Iterator[None]:
+        """Part xenweb from hosts, which still hear each other: their doors are gone, and so are those inside."""
+        doors = [Path(self.lab.uri(host).partition("socket=")[2]) for host in hosts]
+        for door in doors:
+            door.rename(door.with_suffix(".away"))
+        for word in ("work", "watch", "reconcile"):
+            self.kill(word)
+        try:
+            yield
+        finally:
+            for door in doors:
+                door.with_suffix(".away").rename(door)
+
     def settle(self) -> None:
         """Leave everything whole for the next fault."""
         for host in ("host-a", "host-b", "host-c"):
@@ -170,15 +244,10 @@ class Scene:
             self.lab.link(host, "up")
             self.lab.daemon(host, "start")
         until(lambda: not rest(self.stage, "GET", "/migrations?active=true")["items"], 60, "the end of every move")
-        until(self._is_connected, 20, "every host to be connected")
+        until(self._is_connected, 30, "every host to be connected")
 
     def _is_connected(self) -> bool:
         return all(host["state"] == "connected" for host in rest(self.stage, "GET", "/hosts")["items"])
-
-
-def fresh_key() -> str:
-    """Draw an idempotency key."""
-    return uuid.uuid4().hex
 
 
 def _words(pid: int) -> str:

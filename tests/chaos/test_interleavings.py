@@ -119,6 +119,10 @@ def source_unheard(course: Course, process: Process) -> None:
     course.silence_source()
 
 
+def forgotten(course: Course, process: Process) -> None:
+    faults.forget_moves(course.path, course.clock)
+
+
 Strike = Callable[[Course, Process], None]
 
 STRIKES: dict[str, tuple[Strike, tuple[str, ...]]] = {
@@ -134,6 +138,7 @@ STRIKES: dict[str, tuple[Strike, tuple[str, ...]]] = {
     "parted": (parted, ("F24",)),
     "reply lost": (reply_lost, ("F25",)),
     "source unheard": (source_unheard, ("F26",)),
+    "forgotten": (forgotten, ("F52",)),
 }
 
 

@@ -25,6 +25,7 @@ async def _greeted(url: str, origin: str, cookies: str) -> float:
         return time.monotonic() - began
 
 
+@pytest.mark.fault("F45")
 def test_f45_hundreds_of_sockets_at_once_are_all_greeted(scene: Scene) -> None:
     cookies = session_cookies(scene.stage)
     url = scene.stage.address.replace("http", "ws", 1) + "/ws/board"
@@ -35,4 +36,5 @@ def test_f45_hundreds_of_sockets_at_once_are_all_greeted(scene: Scene) -> None:
     waited = asyncio.run(storm())
     assert len(waited) == SOCKETS
     assert percentile(waited, 0.95) <= 20
+    scene.hear(f"{SOCKETS} sockets: each greeted, the slowest but twenty after {percentile(waited, 0.95):.1f} s")
     assert until(lambda: rest(scene.stage, "GET", "/me"), 5)

@@ -127,6 +127,7 @@ def test_an_option_that_the_driver_does_not_offer_is_refused(board: Board) -> No
         ask(board, options=MoveOptions(auto_converge=True))
 
 
+@pytest.mark.fault("F32", oracle="the rows: one move, fifty times the same id")
 def test_fifty_hands_at_once_start_one_move(board: Board) -> None:
     def one_hand(number: int) -> str:
         try:
@@ -141,6 +142,7 @@ def test_fifty_hands_at_once_start_one_move(board: Board) -> None:
     assert answers == {Migration.objects.get().pk}
 
 
+@pytest.mark.fault("F33", oracle="the rows: one move; the other is told whose it is")
 def test_two_people_at_once_get_one_move_and_one_explanation(board: Board) -> None:
     def one_person(actor) -> str:
         try:

@@ -1,5 +1,6 @@
 """What people and moves change in the inventory. Each write judges, stores, records and tells."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.db import IntegrityError, transaction
@@ -117,12 +118,15 @@ def host_add(
     return wire
 
 
-def host_remove(actor: Actor, key: str, request_id: str = "") -> None:
-    """Take a host off the board; its rows stay for the history. Raises HostBusyError."""
+def host_remove(actor: Actor, key: str, *, takes_part: Callable[[int], bool], request_id: str = "") -> None:
+    """Take a host off the board; its rows stay for the history.
+
+    ``takes_part`` says whether a move that has not ended leads from a host or to it: then HostBusyError.
+    """
     _refuse_hosts_to(actor, "host_remove", key, request_id)
     with transaction.atomic():
         host = host_row(key)
-        if VirtualMachine.objects.filter(sightings__host=host).exclude(moving_as="").exists():
+        if takes_part(host.pk):
             msg = f"{host.name} takes part in a move."
             raise HostBusyError(msg)
         host.removed = True

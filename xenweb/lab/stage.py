@@ -40,7 +40,10 @@ def free_port() -> int:
 
 @dataclass
 class Stage:
-    """One installation in one folder. ``lab`` is the lab's folder; its path must be short."""
+    """One installation in one folder. ``lab`` is the lab's folder; its path must be short.
+
+    Without a ``database_url`` its database is a file in its folder.
+    """
 
     data: Path
     lab: Path
@@ -48,6 +51,7 @@ class Stage:
     workers: int = 3
     say: Callable[[str], None] = lambda line: print(line, file=sys.stderr)
     simulated_because: str = ""
+    database_url: str = ""
     sign_ins: list[dict[str, str]] = field(default_factory=list)
     token: str = ""
     _up: "subprocess.Popen[bytes] | None" = None
@@ -69,7 +73,7 @@ class Stage:
             "XENWEB_LIBVIRT_SOCKET_FOLDERS": str(self.lab),
             "XENWEB_SIMULATED": "1" if self.simulated_because else "0",
             "XENWEB_ORIGINS": self.address,
-            "DATABASE_URL": f"sqlite:///{self.data / 'db.sqlite3'}",
+            "DATABASE_URL": self.database_url or f"sqlite:///{self.data / 'db.sqlite3'}",
             "REDIS_URL": f"unix://{self.data / 'redis.sock'}",
         }
 

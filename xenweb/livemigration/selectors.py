@@ -90,6 +90,11 @@ def unfinished() -> list[Migration]:
     return list(Migration.objects.filter(state__in=ACTIVE).select_related("vm").order_by("requested_at"))
 
 
+def takes_part(host: int) -> bool:
+    """Say whether a move that has not ended leads from a host or to it, whether it has begun or waits."""
+    return Migration.objects.filter(Q(source_id=host) | Q(target_id=host), state__in=ACTIVE).exists()
+
+
 def promises(*, without: str = "") -> dict[int, Promise]:
     """Say what moves under way will still take from each host, by host id.
 

@@ -5,6 +5,7 @@ from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
+from django.db import InterfaceError, InternalError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
@@ -188,6 +189,18 @@ def unexpected(request: HttpRequest, error: Exception) -> HttpResponse:
     )
 
 
+def no_database(request: HttpRequest, error: Exception) -> HttpResponse:
+    """Log that the database failed, and answer that what was asked for was not stored, and so is not done."""
+    log.error("request %s met a database that fails: %s", request_id_of(request), error)
+    return problem(
+        request,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        code="database_unavailable",
+        detail="The database does not answer or takes nothing just now. Nothing was begun.",
+        remedy="Try again in a moment; if it stays, tell an administrator.",
+    )
+
+
 def _sentence(fault: dict[str, Any]) -> FieldFault:
     field = ".".join(str(part) for part in fault["loc"])
     return FieldFault(field=field[:200], sentence=str(fault["msg"])[:300])
@@ -243,6 +256,9 @@ def handlers_install(api: NinjaAPI) -> None:
         RequestDataTooBig: too_large,
         SuspiciousOperation: _of_suspicion,
         Http404: not_found,
+        OperationalError: no_database,
+        InternalError: no_database,
+        InterfaceError: no_database,
         Exception: unexpected,
     }
     for kind, handler in handlers.items():

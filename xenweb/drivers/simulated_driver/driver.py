@@ -166,6 +166,8 @@ class SimulatedDriver:
         while True:
             with _host(plan.source, self._clock) as (world, _):
                 move = world.moves[plan.migration]
+                if world.forgets_moves:
+                    raise MoveBrokenError("The host no longer knows of the move.")
                 if move.ending == "moved" and world.loses_replies:
                     raise HostUnreachableError("The connection was lost before the answer came.", host=move.source)
                 if move.ending == "moved":
@@ -207,7 +209,7 @@ class SimulatedDriver:
         """Look at the move from the source."""
         with _host(plan.source, self._clock) as (world, _):
             move = world.moves.get(plan.migration)
-            if move is None or move.ending:
+            if move is None or move.ending or world.forgets_moves:
                 return Progress(Phase.NONE)
             wall, clock = self._clock(), time.monotonic()
             stands = world.moment(move, wall)
@@ -265,7 +267,7 @@ class SimulatedDriver:
                 vm = world.vms.get(vm_uuid)
                 if vm is not None and vm.host == host.name:
                     copy = {"running": Copy.RUNNING, "halted": Copy.INACTIVE}.get(vm.state, Copy.PAUSED)
-                    is_leaving = move is not None and move.source == host.name
+                    is_leaving = move is not None and move.source == host.name and not world.forgets_moves
                     return VmSighting(copy, is_leaving, vm.cpu_time(self._clock()), _completed(world, host, vm_uuid))
                 is_coming = move is not None and move.target == host.name
                 return VmSighting(Copy.INCOMING if is_coming else Copy.ABSENT)

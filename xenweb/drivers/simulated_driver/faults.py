@@ -39,3 +39,10 @@ def lose_replies(path: Path, *, loses: bool = True) -> None:
     """Let a move succeed without its caller hearing so."""
     with opened(path) as world:
         world.loses_replies = loses
+
+
+def forget_moves(path: Path, clock: Clock = time.time) -> None:
+    """Let whoever knows of the moves forget them, as a pool master that fails over: they go on all the same."""
+    with opened(path, clock) as world:
+        world.forgets_moves = True
+        world.version += 1

@@ -94,13 +94,17 @@ class SimulatedHost:
 
 @dataclass(slots=True)
 class World:
-    """Everything there is. ``version`` rises with each change that a host would tell."""
+    """Everything there is. ``version`` rises with each change that a host would tell.
+
+    Hosts that have forgotten their moves carry them on, and know nothing of them when asked.
+    """
 
     hosts: dict[str, SimulatedHost] = field(default_factory=dict)
     vms: dict[str, SimulatedVm] = field(default_factory=dict)
     moves: dict[str, SimulatedMove] = field(default_factory=dict)
     break_in_pass: int | None = None
     loses_replies: bool = False
+    forgets_moves: bool = False
     version: int = 0
 
     def moment(self, move: SimulatedMove, now: float) -> Moment:
@@ -196,6 +200,7 @@ def _read(path: Path) -> World:
             moves={key: SimulatedMove(**each) for key, each in said["moves"].items()},
             break_in_pass=said["break_in_pass"],
             loses_replies=said["loses_replies"],
+            forgets_moves=said["forgets_moves"],
             version=said["version"],
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

@@ -5,7 +5,7 @@ from ninja import Query, Router, Status
 
 from xenweb.inventory.selectors import host_for, hosts_for, storage_repositories_for, vm_for, vms_for
 from xenweb.inventory.services import HostAddress, host_add, host_remove
-from xenweb.livemigration.selectors import verdicts_for
+from xenweb.livemigration.selectors import takes_part, verdicts_for
 from xenweb.realtime.wire import HostWire, VerdictsWire, VmWire
 from xenweb.web.api.authentication import ActorRequest
 from xenweb.web.api.keys import key_of
@@ -47,7 +47,7 @@ def host_read(request: ActorRequest, host: str) -> HostWire:
 @router.delete("/hosts/{host}", response={204: None, **problems(404, 409)}, operation_id="host_remove")
 def host_delete(request: ActorRequest, host: str) -> Status[None]:
     """Take a host off the board; only administrators may."""
-    host_remove(request.auth, key_of(host), request_id=request_id_of(request))
+    host_remove(request.auth, key_of(host), takes_part=takes_part, request_id=request_id_of(request))
     return Status(204, None)
 
 
