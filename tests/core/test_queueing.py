@@ -74,6 +74,37 @@ def test_a_move_that_has_waited_long_keeps_its_hosts_free() -> None:
     assert next_moves([old, young], running, limits, 1.0) == [young]
 
 
+def test_a_flood_that_is_overdue_takes_no_turns_from_other_teams() -> None:
+    limits = Limits(per_host=1, per_link=1, in_all=2)
+    flood = [entry(f"a{n}", team=1, source=2 * n, target=2 * n + 1, since=n / 100) for n in range(1, 100)]
+    late = entry("b", team=2, source=500, target=501, since=300.0)
+    assert [each.migration for each in next_moves([*flood, late], [], limits, 301.0)] == ["a1", "b"]
+
+
+def test_only_the_oldest_keeps_its_hosts_free() -> None:
+    limits = Limits(per_host=1, per_link=1, in_all=9)
+    running = [entry("busy", source=1, target=3)]
+    oldest, old = entry("oldest", source=1, target=2), entry("old", source=3, target=4, since=1.0)
+    free = entry("free", source=4, target=5, since=2.0)
+    assert next_moves([oldest, old, free], running, limits, PATIENCE * 2) == [free]
+
+
+def test_a_move_between_two_busy_hosts_has_its_turn_however_many_others_want_them() -> None:
+    limits = Limits(per_host=1, per_link=1, in_all=9)
+    hindered = entry("hindered", source=1, target=2)
+    running = [entry("r1", source=1, target=10), entry("r2", source=2, target=11)]
+    for step in range(200):
+        now = 30.0 * step
+        others = [entry(f"o{step}-{host}", team=2 + host, source=host, target=20 + host, since=now) for host in (1, 2)]
+        begun = next_moves([hindered, *others], running, limits, now)
+        if hindered in begun:
+            assert step <= 4
+            return
+        # One of the two ends in turn, so that the two hosts are never free at the same moment by chance.
+        running = [*running[1:], *begun] if len(running) > 1 else [*running[:0], *begun]
+    raise AssertionError("it never had its turn")
+
+
 def test_a_thousand_moves_over_fifty_hosts_end_near_the_bound_and_nobody_starves() -> None:
     dice = random.Random(5)
     limits = Limits(per_host=2, per_link=1, in_all=4)

@@ -34,10 +34,11 @@ class Entry:
 
 
 PATIENCE = 60.0
-"""Seconds after which a waiting move is served in its turn, whatever it blocks meanwhile.
+"""Seconds after which the oldest waiting move is served first, whatever it blocks meanwhile.
 
 Without that a move between two busy hosts could wait for ever: each of them is
-taken again before both are free.
+taken again before both are free. Only the oldest has it: if all that are overdue
+had, one team's flood would take every turn of the others.
 """
 
 
@@ -92,15 +93,16 @@ def order(waiting: Iterable[Entry], running: Iterable[Entry]) -> list[Entry]:
 def next_moves(waiting: Sequence[Entry], running: Sequence[Entry], limits: Limits, now: float) -> list[Entry]:
     """Answer the moves that may begin now, in the order of their turns."""
     load = _Load(running, limits)
-    in_turn = order(waiting, running)
+    oldest = min(waiting, key=lambda entry: (entry.since, entry.migration), default=None)
+    overdue = oldest if oldest is not None and now - oldest.since > PATIENCE else None
     chosen: list[Entry] = []
-    # The sort is stable: the overdue come first, oldest before younger, all others in their turns.
-    for entry in sorted(in_turn, key=lambda each: min(0.0, each.since + PATIENCE - now)):
+    # The sort is stable: the overdue one comes first, all others in their turns.
+    for entry in sorted(order(waiting, running), key=lambda entry: entry is not overdue):
         if load.is_full:
             break
         if load.takes(entry):
             load.add(entry)
             chosen.append(entry)
-        elif now - entry.since > PATIENCE:
+        elif entry is overdue:
             load.reserve(entry)
     return chosen

@@ -155,7 +155,7 @@ def _store_request(request: Request, verdict: Verdict) -> MigrationWire:
             vm_mark_moving(vm.pk, row.pk)
             row = state_change(row.pk, State.REQUESTED, State.QUEUED)
             transaction.on_commit(lambda: enqueue(row.pk))
-            transaction.on_commit(tell_places)
+            transaction.on_commit(tell_places, robust=True)
     except IntegrityError:
         # Somebody was faster: the database keeps one active move per VM, we only explain it.
         _refuse_second_move(vm)
