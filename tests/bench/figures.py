@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from xenweb.lab.qemu import requirements
+
 
 def percentile(samples: list[float], share: float) -> float:
     """Answer the sample below which ``share`` (0..1) of all samples lie; the nearest rank."""
@@ -21,9 +23,10 @@ class Figures:
     """The figures of one run, each with its samples, its bound and what it is."""
 
     rows: dict[str, dict[str, Any]] = field(default_factory=dict)
+    raw: dict[str, Any] = field(default_factory=dict)
 
     def add(self, key: str, value: float, samples: list[float], *, bound: float | None = None, what: str) -> None:
-        """Keep one figure; ``bound`` is the most that it may be."""
+        """Keep one figure with at least one sample; ``bound`` is the most that it may be."""
         self.rows[key] = {
             "value": round(value, 3),
             "bound": bound,
@@ -41,13 +44,27 @@ class Figures:
             lines.append(f"{key:<34}{row['value']:>10g}{bound:>10}{row['n']:>6}   {row['what']}")
         return "\n".join(lines)
 
-    def write(self, path: Path, **conditions: str) -> None:
-        """Write figures by key, with their samples and the conditions of the run."""
+    def keep(self, key: str, samples: list[dict[str, Any]]) -> None:
+        """Keep samples that are more than a number, each with its conditions."""
+        self.raw[key] = samples
+
+    def write(self, path: Path, *, others_stay: bool = False) -> None:
+        """Write figures by key, with their samples and the conditions of the run.
+
+        With ``others_stay`` the file keeps what it holds of figures that were not measured this time.
+        """
         path.parent.mkdir(parents=True, exist_ok=True)
-        said = {key: row["value"] for key, row in self.rows.items()}
-        load = os.getloadavg()[0]
-        said["conditions"] = {**conditions, "load": load, "python": platform.python_version(), "cpus": os.cpu_count()}
-        said["detail"] = self.rows
+        said: dict[str, Any] = json.loads(path.read_text()) if others_stay and path.exists() else {}
+        conditions = {
+            "hypervisor": requirements.qemu_version(),
+            "load": os.getloadavg()[0],
+            "python": platform.python_version(),
+            "cpus": os.cpu_count(),
+        }
+        said |= {key: row["value"] for key, row in self.rows.items()}
+        said["conditions"] = conditions
+        said["detail"] = said.get("detail", {}) | {key: row | conditions for key, row in self.rows.items()}
+        said["raw"] = said.get("raw", {}) | self.raw
         path.write_text(json.dumps(said, indent=1) + "\n")
 
     @property

@@ -1,0 +1,25 @@
+"""The judgement of a bounce: each thing that must not be is looked at, the history included."""
+
+from typing import Any
+
+import pytest
+
+from tests.bounce.__main__ import INTACT, NOTHING, is_clean
+
+
+def good(**changes: Any) -> dict[str, Any]:
+    return {"moves": 50, "audit_chain": INTACT, **{key: [] for key in NOTHING}, **changes}
+
+
+def test_a_run_in_which_nothing_was_lost_is_clean() -> None:
+    assert is_clean(good(), 50)
+
+
+@pytest.mark.parametrize("key", NOTHING)
+def test_a_run_in_which_something_was_lost_is_not(key: str) -> None:
+    assert not is_clean(good(**{key: ["web-1"]}), 50)
+
+
+def test_a_broken_history_or_too_few_moves_is_not_clean() -> None:
+    assert not is_clean(good(audit_chain="Record 7 was changed."), 50)
+    assert not is_clean(good(moves=49), 50)

@@ -1,0 +1,1 @@
+"""How many small changes to the core its own tests notice."""
