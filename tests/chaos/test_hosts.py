@@ -321,7 +321,7 @@ def test_a_frozen_target_has_a_way_out(scene: Scene) -> None:
         rest(scene.stage, "POST", f"/migrations/{migration['id']}/cancel", {})
         offered = until(lambda: scene.move(migration)["offers"], 20, "a way out")
         assert [offer["kind"] for offer in offered] == ["remove_target_copy"]
-        assert scene.move(migration)["state"] == "cancelling"
+        assert (scene.move(migration)["state"], scene.move(migration)["held_up"]) == ("cancelling", True)
         scene.choose(migration, "remove_target_copy")
         assert scene.until_ended(migration)["state"] == "cancelled"
     scene.expect_on(source)

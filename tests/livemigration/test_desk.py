@@ -106,6 +106,7 @@ def test_a_frozen_target_can_be_got_rid_of_after_the_move_was_given_up(
     driver.copies[("host-b", board.vm.uuid)] = Copy.INCOMING
     migration_cancel(board.admin, row.pk)
     until(lambda: offered(board, row) == {"remove_target_copy"})
+    assert migration_for(board.auditor, row.pk).held_up  # said to all who see it, offered to those who may
     choice_request(board.admin, row.pk, "remove_target_copy")
     until(lambda: driver.repairs == [("host-b", CopyAction.REMOVE)])
     driver.error, driver.busy = MoveCancelledError("It was asked to."), False
@@ -113,6 +114,7 @@ def test_a_frozen_target_can_be_got_rid_of_after_the_move_was_given_up(
     thread.join(10)
     row.refresh_from_db()
     assert row.state == State.CANCELLED
+    assert not migration_for(board.auditor, row.pk).held_up
 
 
 def stands(board: Board, source: Copy, target: Copy) -> Migration:

@@ -1,6 +1,6 @@
 """Rows into wire shapes, each figure with where it comes from."""
 
-from xenweb.core.migration import ACTIVE, CALLED, CANCELLABLE, State
+from xenweb.core.migration import ACTIVE, CALLED, CANCELLABLE, Repair, State
 from xenweb.livemigration.models import Migration, MigrationChoice, MigrationPass
 from xenweb.livemigration.offers import offers_for
 from xenweb.realtime.wire import ChoiceWire, Figure, ForecastWire, MigrationWire, PassWire, ProgressWire, Provenance
@@ -55,6 +55,10 @@ def _is_cancellable(row: Migration) -> bool:
     return row.state in CANCELLABLE and row.cancel_requested_at is None
 
 
+def _is_held_up(row: Migration) -> bool:
+    return row.state == State.CANCELLING and Repair.REMOVE_TARGET_COPY in row.repairs.split()
+
+
 def migration_wire(row: Migration) -> MigrationWire:
     """Shape a migration; expects its passes to be loaded with it.
 
@@ -92,6 +96,7 @@ def migration_wire(row: Migration) -> MigrationWire:
         failure_remedy=row.failure_remedy or None,
         cancel_requested=row.cancel_requested_at is not None,
         cancellable=_is_cancellable(row),
+        held_up=_is_held_up(row),
         deadline=row.deadline,
         offers=offers_for(row),
         choices=[choice_wire(each) for each in row.choices.all()],

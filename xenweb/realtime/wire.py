@@ -220,6 +220,7 @@ class MigrationWire(Wire):
     """A migration as everybody who may see it sees it.
 
     ``cancellable`` says whether asking the hypervisor still makes sense;
+    ``held_up`` that a move was given up and its target neither receives nor lets go;
     ``as_of`` is the last time a process of ours looked at the move.
     """
 
@@ -249,6 +250,7 @@ class MigrationWire(Wire):
     failure_remedy: str | None
     cancel_requested: bool
     cancellable: bool
+    held_up: bool
     deadline: datetime | None
     offers: list[ChoiceOfferWire]
     choices: list[ChoiceWire]

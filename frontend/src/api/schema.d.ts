@@ -782,6 +782,7 @@ export interface components {
          * @description A migration as everybody who may see it sees it.
          *
          *     ``cancellable`` says whether asking the hypervisor still makes sense;
+         *     ``held_up`` that a move was given up and its target neither receives nor lets go;
          *     ``as_of`` is the last time a process of ours looked at the move.
          */
         MigrationWire: {
@@ -812,6 +813,8 @@ export interface components {
             failure_sentence: string | null;
             forecast: components["schemas"]["ForecastWire"] | null;
             forecast_now: components["schemas"]["ForecastWire"] | null;
+            /** Held Up */
+            held_up: boolean;
             /** Hypervisor */
             hypervisor: string;
             /** Id */

@@ -56,6 +56,11 @@ describe('the card of a move', () => {
     expect(text()).not.toContain('Done')
   })
 
+  it('says whom a cancelled move waits for when its target hangs', () => {
+    show('MOVE0001', { state: 'cancelling', cancellable: false, held_up: true })
+    expect(text()).toContain('Cancelling, waiting for host-b: it neither receives nor lets go')
+  })
+
   it('asks before it cancels', async () => {
     const answer = new Response(JSON.stringify(aMigration('MOVE0001')), { status: 202, headers: { 'content-type': 'application/json' } })
     const sent = vi.fn<(request: Request) => Promise<Response>>(() => Promise.resolve(answer))

@@ -13,6 +13,7 @@ export function stageWords(migration: Migration): string {
   const { queue_place: place, expected_start: start } = migration
   if (stateOf(migration) === 'queued' && place !== null)
     return start === null ? t('move.place', { stage, place }) : t('move.place_start', { stage, place, time: clock(start) })
+  if (migration.held_up) return t('move.held_up', { target: migration.target_name })
   return stateOf(migration) === 'pre_copy' && pass !== null ? t('move.stage_pass', { stage, pass }) : stage
 }
 

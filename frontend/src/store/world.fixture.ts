@@ -127,6 +127,7 @@ export const aMigration = (id: string, more: Partial<Migration> = {}): Migration
   failure_remedy: null,
   cancel_requested: false,
   cancellable: true,
+  held_up: false,
   deadline: null,
   offers: [],
   choices: [],
