@@ -1,6 +1,7 @@
 """What the guests and the hypervisors say, asked beside the product and never through it."""
 
 import threading
+import time
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,7 @@ from xenweb.lab.qemu.heartbeat import Beat, is_gap_free, is_undamaged, parse
 from xenweb.lab.qemu.lab import Lab
 
 LOOK_EVERY = 0.1
+ANSWER_WITHIN = 5.0
 
 
 @dataclass
@@ -70,8 +72,21 @@ class Witness(threading.Thread):
 
 
 def running_on(lab: Lab, uuid: str) -> list[str]:
-    """Ask every daemon that answers, over a connection of its own, which hosts run a VM."""
-    return [host.name for host in lab.hosts if _runs(host.uri, uuid)]
+    """Ask every daemon that answers, over a connection of its own, which hosts run a VM.
+
+    A daemon that hangs is passed over: a call to it cannot be ended, so its thread is left behind.
+    """
+    found: dict[str, bool] = {}
+    asking = [
+        threading.Thread(target=lambda host=host: found.update({host.name: _runs(host.uri, uuid)}), daemon=True)
+        for host in lab.hosts
+    ]
+    for thread in asking:
+        thread.start()
+    deadline = time.monotonic() + ANSWER_WITHIN
+    for thread in asking:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    return sorted(name for name, runs in dict(found).items() if runs)
 
 
 def _runs(uri: str, uuid: str) -> bool:

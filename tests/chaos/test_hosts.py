@@ -310,7 +310,7 @@ def test_f50_a_host_that_hangs_holds_nobody_else_up(scene: Scene) -> None:
         began = time.monotonic()
         rest(scene.stage, "GET", "/board")
         assert time.monotonic() - began < 2
-        assert scene.until_ended(scene.ask(bandwidth_limit=None))["state"] == "done"
+        assert scene.until_ended(scene.ask(GUEST, target, bandwidth_limit=None))["state"] == "done"
     scene.expect_on(target)
 
 

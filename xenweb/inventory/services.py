@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.utils import timezone
 
 from xenweb.accounts.policy import Action, Actor, decide
@@ -22,7 +22,7 @@ from xenweb.inventory.errors import (
 from xenweb.inventory.models import Host, Pool, StorageRepository, VirtualMachine, VmSighting
 from xenweb.inventory.selectors import host_row
 from xenweb.realtime.events import HostChanged, HostRemoved, StorageRepositoryChanged, VmChanged, VmRemoved
-from xenweb.realtime.publish import publish
+from xenweb.realtime.publish import publish, writing
 from xenweb.realtime.wire import HostWire
 
 
@@ -91,7 +91,7 @@ def host_add(
         raise HostAddressRefusedError(msg)
     uri = _canonical(row, where)
     try:
-        with transaction.atomic():
+        with writing():
             host = Host.objects.create(
                 pool=row,
                 name=where.address or uri,
@@ -124,7 +124,7 @@ def host_remove(actor: Actor, key: str, *, takes_part: Callable[[int], bool], re
     ``takes_part`` says whether a move that has not ended leads from a host or to it: then HostBusyError.
     """
     _refuse_hosts_to(actor, "host_remove", key, request_id)
-    with transaction.atomic():
+    with writing():
         host = host_row(key)
         if takes_part(host.pk):
             msg = f"{host.name} takes part in a move."
@@ -189,7 +189,7 @@ def _vm(vm_id: int) -> VirtualMachine:
 
 def vm_assign_team(vm_uuid: str, team_id: int | None) -> None:
     """Give a VM to a team, or to none."""
-    with transaction.atomic():
+    with writing():
         vm = VirtualMachine.objects.get(uuid=vm_uuid)
         previous, vm.team_id = vm.team_id, team_id
         vm.save()
@@ -202,7 +202,7 @@ def vm_assign_team(vm_uuid: str, team_id: int | None) -> None:
 
 def repository_vouch(name: str, *, is_shared: bool) -> None:
     """Note an administrator's word that repositories of this name are shared storage."""
-    with transaction.atomic():
+    with writing():
         rows = StorageRepository.objects.filter(name=name).select_related("pool")
         for row in rows.prefetch_related("attachments__host"):
             row.vouched_shared = is_shared

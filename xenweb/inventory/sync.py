@@ -8,8 +8,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from django.db import transaction
-
 from xenweb.core.facts import HostState, PowerState, Sighting
 from xenweb.core.residence import residence
 from xenweb.drivers.contract import DiskSnapshot, HostSnapshot, RepositorySnapshot, VmSnapshot
@@ -24,7 +22,7 @@ from xenweb.inventory.models import (
     VmSighting,
 )
 from xenweb.realtime.events import HostChanged, StorageRepositoryChanged, VmChanged, VmRemoved
-from xenweb.realtime.publish import publish
+from xenweb.realtime.publish import publish, writing
 
 SAY_AGAIN_AFTER = timedelta(seconds=5)
 """A host with nothing new is told this often, so that its age on screen stays true."""
@@ -40,7 +38,7 @@ class HostReading:
     vm_cpu_loads: Mapping[str, float] = field(default_factory=dict)
 
 
-@transaction.atomic
+@writing()
 def reading_apply(host_id: int, reading: HostReading) -> None:
     """Lay one look at a host over the rows and publish what changed."""
     host = _host(host_id)
@@ -52,7 +50,7 @@ def reading_apply(host_id: int, reading: HostReading) -> None:
     _vms_apply(host, reading, identities)
 
 
-@transaction.atomic
+@writing()
 def host_unreachable(host_id: int, reason: str) -> None:
     """Note that a host does not answer; what it last said stays, with its age."""
     host = _host(host_id)

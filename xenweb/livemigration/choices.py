@@ -1,6 +1,5 @@
 """Ask for something to be changed about a move under way, or to be mended after it."""
 
-from django.db import transaction
 from django.utils import timezone
 
 from xenweb.accounts.policy import Action, Actor, Decision, decide
@@ -11,6 +10,7 @@ from xenweb.livemigration.offers import offers_for
 from xenweb.livemigration.selectors import migration_row_for
 from xenweb.livemigration.transitions import migration_row, tell
 from xenweb.livemigration.wiring import migration_wire
+from xenweb.realtime.publish import writing
 from xenweb.realtime.wire import MigrationWire
 
 
@@ -28,7 +28,7 @@ def choice_request(
     except (MoveForbiddenError, ChoiceRefusedError) as refusal:
         _record(actor, row, kind, value, "refused", refusal.sentence, request_id)
         raise
-    with transaction.atomic():
+    with writing():
         MigrationChoice.objects.create(
             migration=row, kind=kind, value=value, asked_by=actor.username, asked_at=timezone.now()
         )

@@ -1,12 +1,12 @@
 """Write down what looks at a running move show: the pass rows and the figures of now."""
 
-from django.db import transaction
 from django.utils import timezone
 
 from xenweb.core.precopy.passes import Track, expected_downtime, is_converging
 from xenweb.core.quantities import Milliseconds
 from xenweb.livemigration.models import Migration, MigrationPass
 from xenweb.livemigration.transitions import Figure, Lease, LeaseLostError, migration_row, tell
+from xenweb.realtime.publish import writing
 from xenweb.realtime.wire import ForecastWire
 
 
@@ -29,7 +29,7 @@ def track_store(
     }
     if forecast is not None:
         values["forecast_now"] = forecast.model_dump()
-    with transaction.atomic():
+    with writing():
         if not Migration.objects.filter(pk=lease.migration, fence=lease.fence).update(**values):
             raise LeaseLostError(lease.migration)
         passes_store(lease.migration, track)

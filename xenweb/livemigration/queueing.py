@@ -12,6 +12,7 @@ from xenweb.core.migration import ACTIVE, State
 from xenweb.core.queueing import Entry, Limits, next_moves, order
 from xenweb.livemigration.models import Migration
 from xenweb.livemigration.transitions import Lease, lease_take, migration_row, state_change, tell
+from xenweb.realtime.publish import writing
 
 TOLD = 20
 """So many of those next in the queue are told when their place changes."""
@@ -48,9 +49,7 @@ def take_turn(rung_for: str, owner: str) -> Lease | None:
 
     Choosing and taking are one transaction: two workers never exceed a limit together.
     """
-    with transaction.atomic():
-        # PostgreSQL needs the lock; SQLite lets one transaction write at a time anyway.
-        list(Migration.objects.select_for_update().filter(state=State.QUEUED).values_list("pk", flat=True))
+    with writing():
         chosen = due(timezone.now())
         for migration in sorted(chosen, key=lambda each: each != rung_for):
             lease = lease_take(migration, owner)

@@ -30,6 +30,7 @@ from xenweb.livemigration.queueing import tell_places
 from xenweb.livemigration.selectors import facts_for_move, judged, migration_row_for
 from xenweb.livemigration.transitions import LeaseLostError, is_before_call, migration_row, state_change, tell
 from xenweb.livemigration.wiring import migration_wire
+from xenweb.realtime.publish import writing
 from xenweb.realtime.wire import MigrationWire
 
 DEADLINE = "deadline"
@@ -129,7 +130,7 @@ def _store_request(request: Request, verdict: Verdict) -> MigrationWire:
     now = timezone.now()
     vouched = any(finding.code == "sharing_vouched" for finding in verdict.findings)
     try:
-        with transaction.atomic():
+        with writing():
             row = Migration.objects.create(
                 vm=vm,
                 vm_name=vm.name,
@@ -210,7 +211,7 @@ def migration_cancel(actor: Actor, migration_id: str, request_id: str = "") -> M
     if not right.allowed:
         _record_cancel(actor.username, row, "refused", right.reason, request_id)
         raise MoveForbiddenError(right.reason)
-    with transaction.atomic():
+    with writing():
         asked = Migration.objects.filter(pk=row.pk, state__in=sorted(ACTIVE), cancel_requested_at=None).update(
             cancel_requested_at=timezone.now(), cancel_requested_by=actor.username
         )
@@ -231,7 +232,7 @@ def overdue_cancel(now: datetime) -> None:
         state__in=sorted(CANCELLABLE), deadline__lt=now, cancel_requested_at=None
     )
     for row in overdue:
-        with transaction.atomic():
+        with writing():
             asked = Migration.objects.filter(pk=row.pk, state__in=sorted(CANCELLABLE), cancel_requested_at=None)
             if not asked.update(cancel_requested_at=now, cancel_requested_by=DEADLINE):
                 continue

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -21,7 +20,7 @@ from xenweb.inventory.services import vm_settle
 from xenweb.livemigration.models import Migration
 from xenweb.livemigration.wiring import migration_wire
 from xenweb.realtime.events import MigrationChanged
-from xenweb.realtime.publish import publish
+from xenweb.realtime.publish import publish, writing
 
 Figure = str | float | datetime | dict[str, object] | None
 
@@ -116,7 +115,7 @@ def state_change(
     if following in ENDED:
         values |= {"ended_at": now, "lease_until": None, "lease_owner": ""}
     fenced = {} if lease is None else {"fence": lease.fence}
-    with transaction.atomic():
+    with writing():
         if not Migration.objects.filter(pk=migration_id, state=seen, **fenced).update(**values):
             raise LeaseLostError(migration_id)
         row = migration_row(migration_id)
@@ -131,7 +130,7 @@ def doubt_change(migration_id: str, failure: Failure, *, lease: Lease) -> None:
 
     Raises LeaseLostError if another process drives it now.
     """
-    with transaction.atomic():
+    with writing():
         rows = Migration.objects.filter(pk=migration_id, state=State.UNCERTAIN, fence=lease.fence)
         row = rows.first()
         if row is None:

@@ -1,6 +1,8 @@
 """Store an event with its number, and ring the doorbell once it is committed."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
@@ -16,6 +18,19 @@ from xenweb.realtime.selectors import head
 log = logging.getLogger(__name__)
 
 GROUP = "board"
+
+
+@contextmanager
+def writing() -> Iterator[None]:
+    """Hold one transaction that may publish.
+
+    It takes its turn first: whoever else would publish waits until it is over, as on
+    SQLite, so that no two ever wait for each other's rows in a circle. Nobody may wait
+    for a hypervisor inside.
+    """
+    with transaction.atomic():
+        list(StreamHead.objects.select_for_update().filter(pk=1))
+        yield
 
 
 def publish(event: Event, *, team: int | None = None, public: bool = False) -> int:
