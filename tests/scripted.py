@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from xenweb.core.facts import PowerState
 from xenweb.core.migration import Copy
@@ -12,6 +12,7 @@ from xenweb.drivers.contract import (
     Capability,
     CompletedStats,
     CopyAction,
+    DiskSnapshot,
     DriverError,
     Endpoint,
     HostEvent,
@@ -22,6 +23,7 @@ from xenweb.drivers.contract import (
     Phase,
     Preflight,
     Progress,
+    RepositorySnapshot,
     VmSighting,
     VmSnapshot,
 )
@@ -43,6 +45,11 @@ class ScriptedDriver:
     changes: list[tuple[str, Lever, int | None]] = field(default_factory=list)
     change_error: DriverError | None = None
     repairs: list[tuple[str, CopyAction]] = field(default_factory=list)
+    removed_disks: list[tuple[str, str]] = field(default_factory=list)
+    disk_error: DriverError | None = None
+    disks: dict[tuple[str, str], tuple[DiskSnapshot, ...]] = field(default_factory=dict)
+    repositories: tuple[RepositorySnapshot, ...] = ()
+    silent: set[str] = field(default_factory=set)
     let_go: threading.Event = field(default_factory=threading.Event)
     on_call: Callable[[MigrationPlan], None] = lambda plan: None
     on_cancel: Callable[[MigrationPlan], None] = lambda plan: None
@@ -51,9 +58,20 @@ class ScriptedDriver:
     cpu_time: Callable[[str], int | None] = lambda host: None
 
     def inventory(self, endpoint: Endpoint) -> HostSnapshot:
-        """Describe the host with the VMs that it has a copy of."""
-        vms = tuple(snapshot_vm(uuid, copy) for (host, uuid), copy in self.copies.items() if host == endpoint.name)
-        return snapshot_host(endpoint.name, vms)
+        """Describe the host with the VMs that it has a copy of; a silent one raises."""
+        if endpoint.name in self.silent:
+            msg = f"{endpoint.name} does not answer."
+            raise HostUnreachableError(msg)
+        vms = tuple(
+            replace(snapshot_vm(uuid, copy), disks=self.disks.get((host, uuid), ()))
+            for (host, uuid), copy in self.copies.items()
+            if host == endpoint.name and copy not in {Copy.ABSENT, Copy.NO_ANSWER}
+        )
+        own = tuple(
+            replace(each, identity=f"{each.identity}-{endpoint.name}") if each.name == "local" else each
+            for each in self.repositories
+        )
+        return replace(snapshot_host(endpoint.name, vms), repositories=own)
 
     def watch(self, endpoint: Endpoint, sink: Callable[[HostEvent], None]) -> "ScriptedDriver":
         """Promise events that never come."""
@@ -93,8 +111,13 @@ class ScriptedDriver:
             raise self.change_error
         self.changes.append((plan.migration, lever, value))
 
-    def repair(self, endpoint: Endpoint, vm_uuid: str, action: CopyAction) -> None:
-        """Do it to the copies of the script."""
+    def repair(self, endpoint: Endpoint, vm_uuid: str, action: CopyAction, path: str = "") -> None:
+        """Do it to the copies of the script, or raise what it says of disks."""
+        if action is CopyAction.REMOVE_DISK:
+            if self.disk_error is not None:
+                raise self.disk_error
+            self.removed_disks.append((endpoint.name, path))
+            return
         self.repairs.append((endpoint.name, action))
         done = {CopyAction.RESUME: Copy.RUNNING, CopyAction.PAUSE: Copy.PAUSED, CopyAction.REMOVE: Copy.ABSENT}
         self.copies[(endpoint.name, vm_uuid)] = done[action]
@@ -112,6 +135,15 @@ class ScriptedDriver:
         """Let the VM run on the target and be gone from the source."""
         self.copies[(plan.source.name, plan.vm_uuid)] = Copy.ABSENT
         self.copies[(plan.target.name, plan.vm_uuid)] = Copy.RUNNING
+
+
+LOCAL_STORAGE = RepositorySnapshot("dir:local", "local", "dir", "/srv/local", Bytes(8 * GIB), Bytes(4 * GIB))
+"""Each host has it for itself: a scripted host makes its identity its own."""
+
+LOCAL_DISK = {
+    host: DiskSnapshot("vda", "/srv/local/vm.img", "raw", Bytes(32 * MIB), "none", False, f"dir:local-{host}")
+    for host in ("host-a", "host-b")
+}
 
 
 def snapshot_vm(uuid: str, copy: Copy = Copy.RUNNING, name: str = "", memory: int = 256 * MIB) -> VmSnapshot:

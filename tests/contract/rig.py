@@ -8,12 +8,14 @@ from pathlib import Path
 
 import libvirt
 
-from xenweb.core.quantities import MIB, BytesPerSecond
-from xenweb.drivers.contract import Endpoint, HypervisorDriver, MigrationPlan, MoveOptions
+from xenweb.core.facts import Kind
+from xenweb.core.quantities import MIB, Bytes, BytesPerSecond
+from xenweb.drivers.contract import CopiedDisk, Endpoint, HypervisorDriver, MigrationPlan, MoveOptions, VmSnapshot
 from xenweb.drivers.registry import check_address, driver_for
 from xenweb.drivers.simulated_driver import faults
 from xenweb.drivers.simulated_driver.demo import demo_world
 from xenweb.drivers.simulated_driver.world import opened
+from xenweb.lab.qemu.heartbeat import disk_counters, is_gap_free, is_undamaged
 from xenweb.lab.qemu.lab import Lab
 
 DEFAULTS = MoveOptions()
@@ -48,8 +50,22 @@ class Rig(ABC):
                     return each.uuid
         raise AssertionError(f"no host knows {vm}")
 
-    def plan(self, vm: str, options: MoveOptions = DEFAULTS, *, target: str = "", trust: bool = False) -> MigrationPlan:
-        """Plan a move of a VM to another host."""
+    def snapshot(self, vm: str) -> VmSnapshot:
+        """Describe a VM as the host does that it is on."""
+        vms = self.driver.inventory(self.endpoints[self.where(vm)]).vms
+        return next(each for each in vms if each.name == vm)
+
+    def plan(
+        self,
+        vm: str,
+        options: MoveOptions = DEFAULTS,
+        *,
+        target: str = "",
+        trust: bool = False,
+        kind: Kind = Kind.LIVE,
+        copies: bool = False,
+    ) -> MigrationPlan:
+        """Plan a move of a VM to another host; ``copies`` takes all its disks along."""
         source = self.where(vm)
         target = target or next(name for name in ("host-a", "host-b") if name != source)
         Rig.moves += 1
@@ -61,11 +77,32 @@ class Rig(ABC):
             target=self.endpoints[target],
             options=options,
             trust_shared_storage=trust,
+            kind=kind,
+            copied_disks=tuple(
+                CopiedDisk(disk.device, disk.path, disk.capacity or Bytes(0))
+                for disk in (self.snapshot(vm).disks if copies else ())
+            ),
         )
 
     @abstractmethod
     def change_outside(self, vm: str) -> None:
         """Pause and resume a VM without the driver."""
+
+    @abstractmethod
+    def pause(self, vm: str, *, is_paused: bool) -> None:
+        """Pause or resume a VM without the driver."""
+
+    @abstractmethod
+    def has_disk(self, vm: str, host: str) -> bool:
+        """Say whether a host has a disk of a VM on its own storage, without asking the driver."""
+
+    @abstractmethod
+    def clear(self, vm: str, host: str) -> None:
+        """Remove a VM's disk from a host's own storage, from outside."""
+
+    @abstractmethod
+    def witnessed(self, vm: str) -> AbstractContextManager[None]:
+        """Hold a guest to its own word around a move: it lost no beat, and nothing that it wrote to its disk."""
 
     @abstractmethod
     def silence(self, host: str) -> AbstractContextManager[None]:
@@ -95,6 +132,25 @@ class SimulatedRig(Rig):
             next(each for each in here.vms.values() if each.name == vm).load = 0.9
             here.version += 1
 
+    def pause(self, vm: str, *, is_paused: bool) -> None:
+        with opened(self.path) as here:
+            next(each for each in here.vms.values() if each.name == vm).state = "paused" if is_paused else "running"
+            here.version += 1
+
+    def has_disk(self, vm: str, host: str) -> bool:
+        with opened(self.path) as here:
+            return f"{host}:/srv/local/{vm}.img" in here.volumes
+
+    def clear(self, vm: str, host: str) -> None:
+        with opened(self.path) as here:
+            here.volumes.pop(f"{host}:/srv/local/{vm}.img", None)
+
+    @contextmanager
+    def witnessed(self, vm: str) -> Iterator[None]:
+        before = self.snapshot(vm).cpu_time or 0
+        yield
+        assert (self.snapshot(vm).cpu_time or 0) >= before, "a simulated guest has no beat: its clock goes on"
+
     @contextmanager
     def silence(self, host: str) -> Iterator[None]:
         faults.set_silent(self.path, host, is_silent=True)
@@ -118,6 +174,30 @@ class LabRig(Rig):
         domain = libvirt.open(self.endpoints[self.where(vm)].uri).lookupByName(vm)
         domain.suspend()
         domain.resume()
+
+    def pause(self, vm: str, *, is_paused: bool) -> None:
+        domain = libvirt.open(self.endpoints[self.where(vm)].uri).lookupByName(vm)
+        domain.suspend() if is_paused else domain.resume()
+
+    def has_disk(self, vm: str, host: str) -> bool:
+        return self.lab.disk(vm, host).exists()
+
+    def clear(self, vm: str, host: str) -> None:
+        self.lab.disk(vm, host).unlink(missing_ok=True)
+
+    @contextmanager
+    def witnessed(self, vm: str) -> Iterator[None]:
+        with self.lab.watch(vm) as heartbeat:
+            assert heartbeat.wait_for(5, 10), f"{vm} is not heard before the move"
+            before = disk_counters(self.lab.disk(vm, self.where(vm)))
+            yield
+            assert heartbeat.wait_for(30, 20), f"{vm} is not heard after the move"
+            said = [arrival.beat for arrival in heartbeat.arrivals()]
+        assert is_gap_free(said)
+        assert is_undamaged(said)
+        after = disk_counters(self.lab.disk(vm, self.where(vm)))
+        assert after.newest > before.newest, f"{vm} writes nothing at the target"
+        assert after.missing == before.missing == ()
 
     @contextmanager
     def silence(self, host: str) -> Iterator[None]:

@@ -6,9 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from xenweb.core.facts import Kind
 from xenweb.core.migration import (
     ACTIVE,
     CALLED,
+    CANCELLABLE,
     ENDED,
     NOT_CALLED,
     TRANSITIONS,
@@ -73,20 +75,29 @@ def test_advance_reads_the_table_and_nothing_else(current: State, following: Sta
             advance(current, following)
 
 
-@given(source=COPIES, target=COPIES, busy=st.booleans(), asked=st.booleans())
-def test_success_is_claimed_only_when_the_target_runs_and_the_source_is_gone(
-    source: Copy, target: Copy, busy: bool, asked: bool
+RESTS = {
+    Kind.LIVE: {Copy.RUNNING},
+    Kind.PAUSED: {Copy.RUNNING, Copy.PAUSED},
+    Kind.COLD: {Copy.RUNNING, Copy.PAUSED, Copy.INACTIVE},
+}
+
+
+@given(source=COPIES, target=COPIES, busy=st.booleans(), asked=st.booleans(), kind=st.sampled_from(Kind))
+def test_success_is_claimed_only_when_the_vm_is_at_the_target_and_gone_from_the_source(
+    source: Copy, target: Copy, busy: bool, asked: bool, kind: Kind
 ) -> None:
-    state = reconcile(conclude(Proof(source, target, busy)), cancel_asked=asked)
+    state = reconcile(conclude(Proof(source, target, busy, kind)), cancel_asked=asked)
     if state is State.DONE:
-        assert target is Copy.RUNNING
+        assert target in RESTS[kind]
         assert source in {Copy.INACTIVE, Copy.ABSENT}
         assert not busy
+        if target is Copy.INACTIVE:
+            assert source is Copy.ABSENT
 
 
-@given(source=COPIES, target=COPIES, asked=st.booleans())
-def test_a_silent_host_never_proves_anything(source: Copy, target: Copy, asked: bool) -> None:
-    for proof in (Proof(Copy.NO_ANSWER, target), Proof(source, Copy.NO_ANSWER)):
+@given(source=COPIES, target=COPIES, asked=st.booleans(), kind=st.sampled_from(Kind))
+def test_a_silent_host_never_proves_anything(source: Copy, target: Copy, asked: bool, kind: Kind) -> None:
+    for proof in (Proof(Copy.NO_ANSWER, target, kind=kind), Proof(source, Copy.NO_ANSWER, kind=kind)):
         assert reconcile(conclude(proof), cancel_asked=asked) is State.UNCERTAIN
 
 
@@ -117,6 +128,51 @@ def test_a_silent_host_never_proves_anything(source: Copy, target: Copy, asked: 
 )
 def test_the_verdict_table(source: Copy, target: Copy, expected: Conclusion) -> None:
     assert conclude(Proof(source, target)) is expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "source", "target", "expected"),
+    [
+        (Kind.PAUSED, Copy.ABSENT, Copy.PAUSED, Conclusion.ON_TARGET),
+        (Kind.PAUSED, Copy.INACTIVE, Copy.PAUSED, Conclusion.ON_TARGET),
+        (Kind.PAUSED, Copy.PAUSED, Copy.ABSENT, Conclusion.ON_SOURCE),
+        (Kind.PAUSED, Copy.PAUSED, Copy.INCOMING, Conclusion.UNDECIDED),
+        (Kind.PAUSED, Copy.ABSENT, Copy.INCOMING, Conclusion.UNDECIDED),
+        (Kind.PAUSED, Copy.PAUSED, Copy.PAUSED, Conclusion.UNDECIDED),
+        (Kind.PAUSED, Copy.RUNNING, Copy.PAUSED, Conclusion.UNDECIDED),
+        (Kind.PAUSED, Copy.INACTIVE, Copy.INACTIVE, Conclusion.STOPPED),
+        (Kind.PAUSED, Copy.ABSENT, Copy.INACTIVE, Conclusion.STOPPED),
+        (Kind.PAUSED, Copy.ABSENT, Copy.RUNNING, Conclusion.ON_TARGET),
+        (Kind.COLD, Copy.ABSENT, Copy.INACTIVE, Conclusion.ON_TARGET),
+        (Kind.COLD, Copy.INACTIVE, Copy.ABSENT, Conclusion.ON_SOURCE),
+        (Kind.COLD, Copy.INACTIVE, Copy.INACTIVE, Conclusion.DEFINED_TWICE),
+        (Kind.COLD, Copy.RUNNING, Copy.ABSENT, Conclusion.ON_SOURCE),
+        (Kind.COLD, Copy.ABSENT, Copy.RUNNING, Conclusion.ON_TARGET),
+        (Kind.COLD, Copy.RUNNING, Copy.RUNNING, Conclusion.BOTH_RUNNING),
+        (Kind.COLD, Copy.ABSENT, Copy.ABSENT, Conclusion.GONE),
+    ],
+)
+def test_a_vm_may_rest_only_as_it_was_before_it_moved(
+    kind: Kind, source: Copy, target: Copy, expected: Conclusion
+) -> None:
+    assert conclude(Proof(source, target, kind=kind)) is expected
+
+
+def test_two_definitions_of_a_halted_vm_are_a_failure_that_says_so() -> None:
+    assert reconcile(Conclusion.DEFINED_TWICE, cancel_asked=False) is State.FAILED
+
+
+@pytest.mark.parametrize("kind", [Kind.PAUSED, Kind.COLD])
+def test_a_vm_that_somebody_had_paused_is_never_resumed_by_us(kind: Kind) -> None:
+    assert repairs_for(Proof(Copy.INCOMING, Copy.ABSENT, kind=kind), cancelling=False) == ()
+
+
+def test_disks_are_copied_after_the_call_and_before_memory() -> None:
+    assert advance(State.PREPARING, State.COPYING_STORAGE) is State.COPYING_STORAGE
+    assert advance(State.COPYING_STORAGE, State.PRE_COPY) is State.PRE_COPY
+    assert State.COPYING_STORAGE in CANCELLABLE
+    with pytest.raises(ForbiddenTransitionError):
+        advance(State.PRE_COPY, State.COPYING_STORAGE)
 
 
 def test_a_source_at_work_means_that_the_move_goes_on() -> None:

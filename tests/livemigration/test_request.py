@@ -10,7 +10,7 @@ from xenweb.audit.models import AuditRecord
 from xenweb.core.migration import Copy, State
 from xenweb.core.quantities import BytesPerSecond
 from xenweb.core.refusal import RefusalError
-from xenweb.drivers.contract import MoveOptions
+from xenweb.drivers.contract import Capability, MoveOptions
 from xenweb.inventory.errors import HostNotFoundError, VmNotFoundError
 from xenweb.livemigration.errors import (
     IdempotencyConflictError,
@@ -81,7 +81,8 @@ def test_the_same_host_is_refused_with_its_finding(board: Board) -> None:
     assert board.vm.moving_as == ""
 
 
-def test_a_halted_vm_is_refused_and_nothing_changes(board: Board) -> None:
+def test_a_halted_vm_is_refused_where_the_hypervisor_moves_none_and_nothing_changes(board: Board) -> None:
+    board.driver.capabilities -= {Capability.COLD_MOVE}
     board.driver.copies[("host-a", board.vm.uuid)] = Copy.INACTIVE
     board.look()
     with pytest.raises(NotPlaceableError, match="halted"):

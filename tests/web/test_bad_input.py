@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 
 from tests.web.world import World
+from xenweb.drivers.contract import Capability
 from xenweb.inventory.models import Host, Pool, VirtualMachine
 from xenweb.livemigration.models import Migration
 from xenweb.realtime.selectors import head
@@ -117,6 +118,7 @@ def test_a_move_to_where_the_vm_is_names_the_reason(world: World) -> None:
 
 
 def test_a_halted_vm_names_the_reason(world: World) -> None:
+    world.board.driver.capabilities -= {Capability.COLD_MOVE}
     VirtualMachine.objects.filter(pk=world.board.vm.pk).update(state="halted")
     body = {"vm": world.board.vm.pk, "target": world.board.target.pk}
     answer = world.program("admin").post("/api/v1/migrations", body, content_type=JSON)

@@ -8,7 +8,7 @@ from tests.web.world import OTHER_UUID, SAME_ID, World
 from xenweb.accounts.models import RoleBinding
 from xenweb.audit.models import AuditRecord
 from xenweb.inventory.models import VirtualMachine
-from xenweb.livemigration.models import Migration
+from xenweb.livemigration.models import LeftoverDisk, Migration
 
 
 @pytest.mark.parametrize("path", ["/api/v1/vms/{}", "/api/v1/vms/{}/verdicts", "/api/v1/migrations?vm={}"])
@@ -58,9 +58,21 @@ def test_the_snapshot_holds_nothing_of_another_team(world: World) -> None:
         assert secret not in text
 
 
-@pytest.mark.parametrize("path", ["/api/v1/vms", "/api/v1/migrations", "/api/v1/audit"])
+def test_a_foreign_disk_and_an_unknown_one_get_the_same_bytes(world: World) -> None:
+    disk, stranger = world.leave_disk(world.move().id), world.program("stranger")
+    answers = [
+        stranger.post(f"/api/v1/leftover-disks/{key}/remove", content_type="application/json", headers=SAME_ID)
+        for key in (disk, 999_999, "9" * 19, "x")
+    ]
+    assert {answer.status_code for answer in answers} == {404}
+    assert len({answer.content for answer in answers[:2]}) == 1
+    assert not LeftoverDisk.objects.exclude(asked_at=None).exists()
+
+
+@pytest.mark.parametrize("path", ["/api/v1/vms", "/api/v1/migrations", "/api/v1/leftover-disks", "/api/v1/audit"])
 def test_lists_hold_nothing_of_another_team(world: World, path: str) -> None:
     migration = world.move()
+    world.leave_disk(migration.id)
     text = world.program("stranger").get(path).content.decode()
     for secret in (world.board.vm.uuid, world.board.vm.name, migration.id, "Shop"):
         assert secret not in text

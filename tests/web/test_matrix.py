@@ -28,6 +28,8 @@ EXPECTED = {
     ("POST", "/api/v1/migrations/{migration}/cancel"): (401, 403, 202, 202, 404, 403),
     # The move is still queued: there is nothing to choose.
     ("POST", "/api/v1/migrations/{migration}/choices"): (401, 403, 409, 409, 404, 403),
+    ("GET", "/api/v1/leftover-disks"): ANYBODY,
+    ("POST", "/api/v1/leftover-disks/{disk}/remove"): (401, 403, 202, 202, 404, 403),
     ("GET", "/api/v1/audit"): ANYBODY,
 }
 BODIES = {
@@ -44,10 +46,11 @@ def test_every_operation_has_its_row() -> None:
 @pytest.mark.parametrize("who", PEOPLE)
 def test_each_role_gets_what_it_should(world: World, who: str, method: str, path: str) -> None:
     migration = world.move()
+    disk = world.leave_disk(migration.id)
     body = BODIES.get(path, {"vm": world.board.vm.pk, "target": world.board.target.pk})
     answer = world.program(who).generic(
         method,
-        filled(path, host=world.board.source.pk, vm=world.board.vm.pk, migration=migration.id),
+        filled(path, host=world.board.source.pk, vm=world.board.vm.pk, migration=migration.id, disk=disk),
         data=json.dumps(body) if method == "POST" else "",
         content_type="application/json",
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.test import Client
+from django.utils import timezone
 
 from tests.board import Board
 from xenweb.accounts import services as accounts
@@ -12,9 +13,11 @@ from xenweb.accounts.models import User
 from xenweb.accounts.policy import Actor
 from xenweb.accounts.selectors import actor_for
 from xenweb.core.migration import Copy
+from xenweb.core.quantities import MIB
 from xenweb.drivers.contract import MoveOptions
 from xenweb.inventory.models import VirtualMachine
 from xenweb.inventory.services import vm_assign_team
+from xenweb.livemigration.models import LeftoverDisk
 from xenweb.livemigration.services import migration_request
 from xenweb.realtime.wire import MigrationWire
 from xenweb.web.api.document import api
@@ -63,6 +66,12 @@ class World:
         wanted = {"vm": str(self.board.vm.pk), "target": str(self.board.target.pk), "options": MoveOptions()}
         return migration_request(self.board.admin, **(wanted | changes))
 
+    def leave_disk(self, migration: str, path: str = "/srv/local/vm.img") -> int:
+        """Let a move have left a disk at its source; answer the disk's id."""
+        return LeftoverDisk.objects.create(
+            migration_id=migration, host=self.board.source, path=path, size=32 * MIB, since=timezone.now()
+        ).pk
+
 
 def make_world(board: Board) -> World:
     """Add Data's VM, and a person without a role."""
@@ -81,7 +90,7 @@ def operations() -> list[tuple[str, str]]:
     return [(method.upper(), path) for path, methods in paths.items() for method in methods]
 
 
-def filled(path: str, *, host: object, vm: object, migration: object) -> str:
+def filled(path: str, *, host: object, vm: object, migration: object, disk: object = 1) -> str:
     """Put keys into a path of the document."""
-    keys = {"host": host, "vm": vm, "migration": migration}
+    keys = {"host": host, "vm": vm, "migration": migration, "disk": disk}
     return re.sub(r"{(\w+)}", lambda match: str(keys[match[1]]), path)

@@ -4,7 +4,7 @@ Facts are frozen: a decision is a pure function of them, and a test writes them
 down as literals. Sizes are bytes; ages are seconds.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from xenweb.core.quantities import Bytes
@@ -36,9 +36,33 @@ class Hypervisor(StrEnum):
     XAPI = "xapi"
 
 
+class Kind(StrEnum):
+    """How a VM moves: as it runs, paused and staying so, or halted, its definition alone."""
+
+    LIVE = "live"
+    PAUSED = "paused"
+    COLD = "cold"
+
+
+_KINDS = {PowerState.RUNNING: Kind.LIVE, PowerState.PAUSED: Kind.PAUSED, PowerState.HALTED: Kind.COLD}
+
+
+def kind_for(state: PowerState) -> Kind | None:
+    """Answer the kind of move that a VM in this state can make; None if it can make none."""
+    return _KINDS.get(state)
+
+
+class Ability(StrEnum):
+    """What moves a host's driver can make beyond that of a running VM whose disks both hosts reach."""
+
+    NON_SHARED_DISKS = "non_shared_disks"
+    COLD_MOVE = "cold_move"
+    PAUSED_MOVE = "paused_move"
+
+
 @dataclass(frozen=True, slots=True)
 class DiskFacts:
-    """One disk of a VM and the repository it lies in, if one is known."""
+    """One disk of a VM and the repository it lies in, if one is known. ``capacity`` is what the guest sees."""
 
     device: str
     path: str
@@ -46,6 +70,7 @@ class DiskFacts:
     repository_name: str
     cache: str
     read_only: bool
+    capacity: Bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,20 +92,23 @@ class VmFacts:
 
 @dataclass(frozen=True, slots=True)
 class RepositoryFacts:
-    """A storage repository as one host reaches it."""
+    """A storage repository as one host reaches it, at ``path``."""
 
     id: int
     name: str
     kind: str
     vouched_shared: bool
+    path: str = ""
+    available: Bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class HostFacts:
     """What placement needs to know of a host.
 
-    ``memory_free`` is what the host itself reports; ``memory_promised`` is what
-    moves under way will still take from it. ``age`` is how old these facts are.
+    ``memory_free`` is what the host itself reports; ``memory_promised`` and
+    ``disk_promised`` are what moves under way will still take from it. ``age`` is
+    how old these facts are.
     """
 
     id: int
@@ -96,6 +124,8 @@ class HostFacts:
     networks: tuple[str, ...]
     age: float | None
     incoming: int = 0
+    disk_promised: Bytes = field(default=Bytes(0))
+    abilities: frozenset[Ability] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

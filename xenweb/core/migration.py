@@ -6,7 +6,7 @@ Every other set of states (active, ended, cancellable) is derived from the table
 from dataclasses import dataclass
 from enum import StrEnum
 
-from xenweb.core.facts import PowerState
+from xenweb.core.facts import Kind, PowerState
 
 
 class State(StrEnum):
@@ -16,6 +16,7 @@ class State(StrEnum):
     QUEUED = "queued"
     CHECKING = "checking"
     PREPARING = "preparing"
+    COPYING_STORAGE = "copying_storage"
     PRE_COPY = "pre_copy"
     STOP_AND_COPY = "stop_and_copy"
     POST_COPY = "post_copy"
@@ -35,14 +36,15 @@ TRANSITIONS: dict[State, frozenset[State]] = {
     S.REQUESTED: frozenset({S.QUEUED, S.CANCELLED, S.FAILED}),
     S.QUEUED: frozenset({S.CHECKING, S.CANCELLED, S.FAILED}),
     S.CHECKING: frozenset({S.PREPARING, S.CANCELLED, S.FAILED}),
-    S.PREPARING: frozenset({S.PRE_COPY, S.STOP_AND_COPY, S.CANCELLING, S.VERIFYING, S.UNCERTAIN}),
+    S.PREPARING: frozenset({S.COPYING_STORAGE, S.PRE_COPY, S.STOP_AND_COPY, S.CANCELLING, S.VERIFYING, S.UNCERTAIN}),
+    S.COPYING_STORAGE: frozenset({S.PRE_COPY, S.STOP_AND_COPY, S.CANCELLING, S.VERIFYING, S.UNCERTAIN}),
     S.PRE_COPY: frozenset({S.STOP_AND_COPY, S.POST_COPY, S.CANCELLING, S.VERIFYING, S.UNCERTAIN}),
     S.STOP_AND_COPY: frozenset({S.PRE_COPY, S.POST_COPY, S.CANCELLING, S.VERIFYING, S.UNCERTAIN}),
     # No host holds the whole memory: there is no way back, and nothing to cancel.
     S.POST_COPY: frozenset({S.VERIFYING, S.UNCERTAIN}),
     S.CANCELLING: frozenset({S.VERIFYING, S.UNCERTAIN}),
     S.VERIFYING: frozenset({S.DONE, S.FAILED, S.CANCELLED, S.UNCERTAIN}),
-    S.UNCERTAIN: frozenset({S.PRE_COPY, S.CANCELLING, S.VERIFYING, S.DONE, S.FAILED, S.CANCELLED}),
+    S.UNCERTAIN: frozenset({S.COPYING_STORAGE, S.PRE_COPY, S.CANCELLING, S.VERIFYING, S.DONE, S.FAILED, S.CANCELLED}),
     S.DONE: frozenset(),
     S.FAILED: frozenset(),
     S.CANCELLED: frozenset(),
@@ -90,12 +92,14 @@ class Copy(StrEnum):
 class Proof:
     """What both hosts answered when they were asked, after the call or a crash.
 
-    ``busy`` says that the source still works on the migration.
+    ``busy`` says that the source still works on the migration. ``kind`` is how the
+    VM moves: it says in which copy it may rest where it has arrived.
     """
 
     source: Copy
     target: Copy
     busy: bool = False
+    kind: Kind = Kind.LIVE
 
 
 class Conclusion(StrEnum):
@@ -109,6 +113,7 @@ class Conclusion(StrEnum):
     LEFT_BEHIND = "left_behind"
     HALF_RECEIVED = "half_received"
     STOPPED = "stopped"
+    DEFINED_TWICE = "defined_twice"
     GONE = "gone"
     UNDECIDED = "undecided"
 
@@ -126,12 +131,20 @@ _STANDING = {
 }
 
 
+_RESTING = {
+    (Copy.INACTIVE, Copy.ABSENT): Conclusion.ON_SOURCE,
+    (Copy.ABSENT, Copy.INACTIVE): Conclusion.ON_TARGET,
+    (Copy.INACTIVE, Copy.INACTIVE): Conclusion.DEFINED_TWICE,
+}
+
+
 def conclude(proof: Proof) -> Conclusion:
     """Read the two answers; anything that is not a proof is UNDECIDED.
 
     A source that is merely unreachable proves nothing: the guest may run there.
     Paused copies on both sides, or a guest paused at the source with nothing at
-    the target, are for the reconciler's next look or for a person.
+    the target, are for the reconciler's next look or for a person; only a VM that
+    was paused before it moved may rest paused, and only one that was halted, halted.
     """
     if proof.busy:
         return Conclusion.STILL_MOVING
@@ -141,6 +154,13 @@ def conclude(proof: Proof) -> Conclusion:
         return Conclusion.ON_TARGET
     if proof.source is Copy.RUNNING and proof.target in _GONE:
         return Conclusion.ON_SOURCE
+    if proof.kind is not Kind.LIVE:
+        if proof.target is Copy.PAUSED and proof.source in _GONE:
+            return Conclusion.ON_TARGET
+        if proof.source is Copy.PAUSED and proof.target in _GONE:
+            return Conclusion.ON_SOURCE
+    if proof.kind is Kind.COLD and (proof.source, proof.target) in _RESTING:
+        return _RESTING[(proof.source, proof.target)]
     return _STANDING.get((proof.source, proof.target), Conclusion.UNDECIDED)
 
 
@@ -153,7 +173,7 @@ def reconcile(conclusion: Conclusion, *, cancel_asked: bool) -> State:
             return S.DONE
         case Conclusion.ON_SOURCE:
             return S.CANCELLED if cancel_asked else S.FAILED
-        case Conclusion.STOPPED | Conclusion.GONE:
+        case Conclusion.STOPPED | Conclusion.GONE | Conclusion.DEFINED_TWICE:
             # Both hosts say that it does not run: nothing is uncertain about that.
             return S.FAILED
         case _:
@@ -190,7 +210,10 @@ def repairs_for(proof: Proof, *, cancelling: bool) -> tuple[Repair, ...]:
     if proof.busy:
         held_up = cancelling and proof.source is Copy.RUNNING and proof.target is Copy.INCOMING
         return (Repair.REMOVE_TARGET_COPY,) if held_up else ()
-    return REPAIRS.get(conclude(proof), ())
+    conclusion = conclude(proof)
+    if conclusion is Conclusion.INTERRUPTED and proof.kind is not Kind.LIVE:
+        return ()  # somebody had paused it: that it goes on is not ours to choose
+    return REPAIRS.get(conclusion, ())
 
 
 def copy_of(state: PowerState, *, active: bool, incoming: bool) -> Copy:

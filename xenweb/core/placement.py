@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from xenweb.core.facts import HostFacts, HostState, PowerState, VmFacts
+from xenweb.core.facts import Ability, DiskFacts, HostFacts, HostState, Kind, VmFacts, kind_for
 from xenweb.core.quantities import MIB, Bytes, human_size
+from xenweb.core.storage import LOCAL_KINDS, SAFE_CACHES, Placed, Way, placed, rooms
 
 STALE_AFTER = 30.0
 """Seconds after which facts of a host are too old to place a VM by."""
@@ -80,7 +81,11 @@ def _warning(code: str, sentence: str, remedy: str, **facts: Fact) -> Finding:
     return Finding(code, Severity.WARNING, sentence, remedy, tuple(facts.items()))
 
 
-def _of_the_vm(vm: VmFacts) -> Iterator[Finding]:
+def _note(code: str, sentence: str, remedy: str, **facts: Fact) -> Finding:
+    return Finding(code, Severity.NOTE, sentence, remedy, tuple(facts.items()))
+
+
+def _of_the_vm(vm: VmFacts, host: HostFacts) -> Iterator[Finding]:
     if vm.moving_as:
         yield _blocker(
             "vm_already_moving",
@@ -94,19 +99,33 @@ def _of_the_vm(vm: VmFacts) -> Iterator[Finding]:
             f"Two hosts say that they run {vm.name}.",
             "Find out which copy is the right one before anything is moved.",
         )
-    if vm.state is PowerState.HALTED:
-        yield _blocker(
-            "vm_halted",
-            f"{vm.name} is halted, and a live migration needs a running VM.",
-            "Start it first.",
-        )
-    elif vm.state is not PowerState.RUNNING and not vm.conflict:
-        yield _blocker(
-            "vm_not_running",
-            f"{vm.name} is {vm.state}, and a live migration needs a running VM.",
-            "Bring it back to running first.",
-            state=vm.state.value,
-        )
+    else:
+        yield from _of_the_kind(vm, host)
+
+
+def _of_the_kind(vm: VmFacts, host: HostFacts) -> Iterator[Finding]:
+    match kind_for(vm.state):
+        case Kind.LIVE:
+            return
+        case Kind.COLD if Ability.COLD_MOVE in host.abilities:
+            yield _note(
+                "moves_halted",
+                f"{vm.name} moves halted; nothing is copied but its definition.",
+                "It is not started at the target.",
+            )
+        case Kind.COLD:
+            yield _blocker(
+                "vm_halted", f"{vm.name} is halted, and this hypervisor only moves running VMs.", "Start it first."
+            )
+        case Kind.PAUSED if Ability.PAUSED_MOVE in host.abilities:
+            yield _note("moves_paused", f"{vm.name} moves paused, and stays paused.", "Resume it where it has arrived.")
+        case _:
+            yield _blocker(
+                "vm_not_running",
+                f"{vm.name} is {vm.state}, and a live migration needs a running VM.",
+                "Bring it back to running first.",
+                state=vm.state.value,
+            )
 
 
 def _of_the_host(host: HostFacts) -> Iterator[Finding]:
@@ -165,10 +184,18 @@ def _of_the_pair(vm: VmFacts, host: HostFacts, source: HostFacts | None) -> Iter
 
 
 def memory_after(vm: VmFacts, host: HostFacts) -> Bytes | None:
-    """Say what stays free on the host once the VM and all moves under way are there, in bytes."""
+    """Say what stays free on the host once the VM and all moves under way are there, in bytes.
+
+    A halted VM takes nothing until somebody starts it.
+    """
     if host.memory_free is None:
         return None
-    return Bytes(host.memory_free - host.memory_promised - vm.memory)
+    return Bytes(host.memory_free - host.memory_promised - memory_needed(vm))
+
+
+def memory_needed(vm: VmFacts) -> Bytes:
+    """Say what a VM takes from its host from the moment it arrives."""
+    return Bytes(0) if kind_for(vm.state) is Kind.COLD else vm.memory
 
 
 def _of_memory(vm: VmFacts, host: HostFacts) -> Iterator[Finding]:
@@ -181,7 +208,7 @@ def _of_memory(vm: VmFacts, host: HostFacts) -> Iterator[Finding]:
             f"{host.name} does not say how much memory it has free.",
             "Wait until the board has heard from it again.",
         )
-    elif after < MEMORY_RESERVE:
+    elif memory_needed(vm) and after < MEMORY_RESERVE:
         free = Bytes(after + vm.memory)
         yield _blocker(
             "memory_short",
@@ -193,35 +220,100 @@ def _of_memory(vm: VmFacts, host: HostFacts) -> Iterator[Finding]:
 
 
 def _of_storage(vm: VmFacts, host: HostFacts) -> Iterator[Finding]:
-    reached = {repository.id: repository for repository in host.repositories}
-    for disk in vm.disks:
-        repository = reached.get(disk.repository) if disk.repository is not None else None
-        if repository is None:
-            where = disk.repository_name or disk.path
+    disks = placed(vm, host)
+    for each in disks:
+        match each.way:
+            case Way.SHARED:
+                yield from _of_shared(vm, each)
+            case Way.COPIED:
+                yield from _of_copied(vm, host, each)
+            case Way.UNREACHED:
+                yield _unreached(host, each.disk)
+    for room in rooms(host, disks):
+        if not room.is_enough:
+            said = "does not say what it has free" if room.free is None else f"has {human_size(room.free)} free"
             yield _blocker(
-                "storage_not_reached",
-                f"Disk {disk.device} is on {where}, which {host.name} does not reach.",
-                "Attach that storage to the host, or choose a host that has it.",
-                device=disk.device,
-                storage=where,
+                "storage_full",
+                f"{human_size(room.needed)} of disk must be copied, and {room.repository.name} on {host.name} {said}.",
+                "Free space there, or choose another host.",
+                needed=room.needed,
+                free=room.free,
+                storage=room.repository.name,
             )
-        elif repository.vouched_shared and not disk.read_only:
-            yield _warning(
-                "sharing_vouched",
-                f"That {repository.name} is the same storage on both hosts is an administrator's word; "
-                "the hypervisor cannot see it.",
-                "Nothing to do if it is true.",
-                device=disk.device,
-                storage=repository.name,
-            )
-        if repository is not None and disk.cache not in {"none", "directsync"} and not disk.read_only:
-            yield _blocker(
-                "disk_cache_unsafe",
-                f"Disk {disk.device} uses the host's cache ({disk.cache}), so writes could be lost on the way.",
-                "Set the disk's cache mode to none.",
-                device=disk.device,
-                cache=disk.cache,
-            )
+
+
+def _unreached(host: HostFacts, disk: DiskFacts) -> Finding:
+    where = disk.repository_name or disk.path
+    return _blocker(
+        "storage_not_reached",
+        f"Disk {disk.device} is on {where}, which {host.name} does not reach.",
+        "Attach that storage to the host, or choose a host that has it.",
+        device=disk.device,
+        storage=where,
+    )
+
+
+def _of_shared(vm: VmFacts, each: Placed) -> Iterator[Finding]:
+    disk, repository = each.disk, each.repository
+    if repository is None or disk.read_only:
+        return
+    if repository.vouched_shared:
+        yield _warning(
+            "sharing_vouched",
+            f"That {repository.name} is the same storage on both hosts is an administrator's word; "
+            "the hypervisor cannot see it.",
+            "Nothing to do if it is true.",
+            device=disk.device,
+            storage=repository.name,
+        )
+    elif repository.kind in LOCAL_KINDS:
+        yield _blocker(
+            "sharing_unproven",
+            f"{repository.name} is of a kind ({repository.kind}) that may be another place on each host: "
+            "nobody has proven that it is shared.",
+            "An administrator can vouch that it is shared; network storage needs no word.",
+            device=disk.device,
+            storage=repository.name,
+            kind=repository.kind,
+        )
+    if kind_for(vm.state) is not Kind.COLD and disk.cache not in SAFE_CACHES:
+        yield _blocker(
+            "disk_cache_unsafe",
+            f"Disk {disk.device} uses the host's cache ({disk.cache}), so writes could be lost on the way.",
+            "Set the disk's cache mode to none.",
+            device=disk.device,
+            cache=disk.cache,
+        )
+
+
+def _of_copied(vm: VmFacts, host: HostFacts, each: Placed) -> Iterator[Finding]:
+    disk, repository = each.disk, each.repository
+    if repository is None:
+        return
+    if kind_for(vm.state) is Kind.COLD:
+        yield _blocker(
+            "cold_disk_not_shared",
+            f"Disk {disk.device} is on storage of one host, and a halted VM's disks are not copied.",
+            "Start the VM and move it live, or copy the disk by hand.",
+            device=disk.device,
+            storage=disk.repository_name or disk.path,
+        )
+    elif disk.capacity is None:
+        yield _blocker(
+            "disk_size_unknown",
+            f"Nobody says how large disk {disk.device} is, so {host.name} may not have the room for it.",
+            "Wait until the board has heard from its host again.",
+            device=disk.device,
+        )
+    else:
+        yield _warning(
+            "disk_copied",
+            f"{human_size(disk.capacity)} of disk must be copied to {repository.name} on {host.name}.",
+            "The move takes longer, and the old copy stays behind until somebody deletes it.",
+            device=disk.device,
+            bytes=disk.capacity,
+            repository=repository.name,
+        )
 
 
 def _of_networks(vm: VmFacts, host: HostFacts) -> Iterator[Finding]:
@@ -242,7 +334,7 @@ def judge(vm: VmFacts, host: HostFacts, source: HostFacts | None, extra: Iterabl
     """
     findings = [*_of_the_pair(vm, host, source)]
     if vm.resident_on != host.id:
-        findings += _of_the_vm(vm)
+        findings += _of_the_vm(vm, host)
         findings += _of_the_host(host)
         findings += _of_memory(vm, host)
         findings += _of_storage(vm, host)

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar, Protocol
 
-from xenweb.core.facts import PowerState
+from xenweb.core.facts import Ability, Kind, PowerState
 from xenweb.core.migration import Copy
 from xenweb.core.placement import Fact, Finding
 from xenweb.core.quantities import Bytes, BytesPerSecond, Milliseconds
 
 
 class Capability(StrEnum):
-    """What a driver can do beyond a plain live migration."""
+    """What a driver can do beyond a plain live migration of a running VM on shared storage."""
 
     PASSES = "passes"
     CANCEL = "cancel"
@@ -29,6 +29,9 @@ class Capability(StrEnum):
     CHANGE_DOWNTIME = "change_downtime"
     PAUSE_AND_FINISH = "pause_and_finish"
     POST_COPY = "post_copy"
+    NON_SHARED_DISKS = Ability.NON_SHARED_DISKS.value
+    COLD_MOVE = Ability.COLD_MOVE.value
+    PAUSED_MOVE = Ability.PAUSED_MOVE.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +152,16 @@ class CopyAction(StrEnum):
     RESUME = "resume"
     PAUSE = "pause"
     REMOVE = "remove"
+    REMOVE_DISK = "remove_disk"
+
+
+@dataclass(frozen=True, slots=True)
+class CopiedDisk:
+    """One disk that a move copies to the same path at the target."""
+
+    device: str
+    path: str
+    capacity: Bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +169,8 @@ class MigrationPlan:
     """One move, complete: whatever a driver needs to make the call and to watch it.
 
     ``trust_shared_storage`` says that our own facts prove the disks to be the
-    same storage on both hosts, where the hypervisor itself cannot see it.
+    same storage on both hosts, where the hypervisor itself cannot see it. The
+    ``copied_disks`` are copied, all others must be there already.
     """
 
     migration: str
@@ -166,6 +180,8 @@ class MigrationPlan:
     target: Endpoint
     options: MoveOptions
     trust_shared_storage: bool = False
+    kind: Kind = Kind.LIVE
+    copied_disks: tuple[CopiedDisk, ...] = ()
 
 
 class Phase(StrEnum):
@@ -173,6 +189,7 @@ class Phase(StrEnum):
 
     NONE = "none"
     STARTING = "starting"
+    COPYING_STORAGE = "copying_storage"
     COPYING = "copying"
     SWITCHING = "switching"
     POST_COPY = "post_copy"
@@ -192,7 +209,8 @@ class Progress:
     """One look at a running move. None means that the hypervisor does not say.
 
     ``expected_downtime`` is the hypervisor's own estimate. ``passes`` are the
-    starts of passes that events told since the move was first looked at.
+    starts of passes that events told since the move was first looked at. The
+    ``disk_*`` are of the disks alone, all other sizes of memory alone.
     """
 
     phase: Phase
@@ -205,6 +223,9 @@ class Progress:
     expected_downtime: Milliseconds | None = None
     throttle: int | None = None
     passes: tuple[PassMark, ...] = ()
+    disk_total: Bytes | None = None
+    disk_processed: Bytes | None = None
+    disk_remaining: Bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,11 +309,13 @@ class HypervisorDriver(Protocol):
     def locate(self, endpoint: Endpoint, vm_uuid: str) -> VmSighting:
         """Ask one host what it knows of a VM; NO_ANSWER if the host is silent."""
 
-    def repair(self, endpoint: Endpoint, vm_uuid: str, action: CopyAction) -> None:
-        """Resume, pause or remove one host's copy of a VM.
+    def repair(self, endpoint: Endpoint, vm_uuid: str, action: CopyAction, path: str = "") -> None:
+        """Resume, pause or remove one host's copy of a VM, or remove one disk that a move left at ``path``.
 
-        Only a copy that stands still because of a move is ever removed: anything
-        else raises MoveRefusedError. Whether the action is right is the caller's proof.
+        Only a copy that stands still because of a move is ever removed, and only a
+        disk that no VM of the host uses, running or not: anything else raises
+        MoveRefusedError. A disk that is not there raises DiskMissingError. Whether the
+        action is right is the caller's proof.
         """
 
 
@@ -334,6 +357,13 @@ class VmMissingError(DriverError):
 
     code = "vm_missing"
     remedy = "The VM was moved or removed by someone else; look at the board again."
+
+
+class DiskMissingError(DriverError):
+    """The host has no such disk."""
+
+    code = "disk_missing"
+    remedy = "Nothing to do: there is nothing left to remove."
 
 
 class MoveRefusedError(DriverError):

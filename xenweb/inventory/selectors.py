@@ -8,9 +8,10 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 
 from xenweb.accounts.policy import Action, Actor, decide, visible_teams
-from xenweb.core.facts import DiskFacts, HostFacts, HostState, PowerState, RepositoryFacts, VmFacts
+from xenweb.core.facts import Ability, DiskFacts, HostFacts, HostState, PowerState, RepositoryFacts, VmFacts
 from xenweb.core.quantities import Bytes
-from xenweb.drivers.contract import Endpoint
+from xenweb.drivers.contract import Capability, DriverUnavailableError, Endpoint
+from xenweb.drivers.registry import driver_for
 from xenweb.inventory import wiring
 from xenweb.inventory.credentials import opened
 from xenweb.inventory.errors import HostNotFoundError, VmNotFoundError
@@ -26,6 +27,7 @@ class Promise:
 
     memory: Bytes
     moves: int
+    disk: Bytes
 
 
 def _key(key: str) -> Q | None:
@@ -122,6 +124,15 @@ def endpoint_of(host: Host) -> Endpoint:
     return Endpoint(host.pk, host.name, host.uri, host.migration_address, opened(host.credential))
 
 
+def endpoints_reaching(host_id: int, path: str) -> list[Endpoint]:
+    """Answer every host that reaches the storage in which a path of one host lies, that host first."""
+    folder = path.rpartition("/")[0]
+    rows = Host.objects.filter(removed=False)
+    place = StorageRepository.objects.filter(attachments__host_id=host_id, attachments__path__in=(folder, f"{folder}/"))
+    others = rows.filter(attachments__repository__in=place).exclude(pk=host_id).distinct()
+    return [endpoint_of(host) for host in (*rows.filter(pk=host_id), *others)]
+
+
 def watched_endpoints() -> dict[Endpoint, str]:
     """Answer every enabled host's endpoint and the kind of its driver."""
     rows = Host.objects.filter(removed=False, enabled=True).select_related("pool")
@@ -143,6 +154,7 @@ def vm_facts(vm: VirtualMachine) -> VmFacts:
             disk.repository.name if disk.repository else "",
             disk.cache,
             disk.read_only,
+            None if disk.capacity is None else Bytes(disk.capacity),
         )
         for disk in vm.disks.all()
     )
@@ -164,12 +176,22 @@ def vm_facts(vm: VirtualMachine) -> VmFacts:
 def _repositories(host: Host) -> Iterable[RepositoryFacts]:
     for attachment in host.attachments.all():
         row = attachment.repository
-        yield RepositoryFacts(row.pk, row.name, row.kind, row.vouched_shared)
+        available = None if row.available is None else Bytes(row.available)
+        yield RepositoryFacts(row.pk, row.name, row.kind, row.vouched_shared, attachment.path, available)
+
+
+def _abilities(driver: str) -> frozenset[Ability]:
+    """Say what moves a pool's driver can make; a driver that is not installed makes none."""
+    try:
+        able = driver_for(driver).capabilities
+    except DriverUnavailableError:
+        return frozenset()
+    return frozenset(ability for ability in Ability if Capability(ability.value) in able)
 
 
 def hosts_facts(now: datetime, promises: Mapping[int, Promise]) -> dict[int, HostFacts]:
     """Gather what placement needs to know of every host, by host id."""
-    nothing = Promise(Bytes(0), 0)
+    nothing = Promise(Bytes(0), 0, Bytes(0))
     facts = {}
     for host in _hosts().prefetch_related("networks"):
         promise = promises.get(host.pk, nothing)
@@ -187,5 +209,7 @@ def hosts_facts(now: datetime, promises: Mapping[int, Promise]) -> dict[int, Hos
             networks=tuple(network.name for network in host.networks.all()),
             age=None if host.as_of is None else max(0.0, (now - host.as_of).total_seconds()),
             incoming=promise.moves,
+            disk_promised=promise.disk,
+            abilities=_abilities(host.pool.driver),
         )
     return facts

@@ -157,8 +157,8 @@ def vm_mark_moving(vm_id: int, migration: str) -> None:
     publish(VmChanged(vm=wiring.vm_wire(vm)), team=vm.team_id)
 
 
-def vm_settle(vm_id: int, resident_on: int | None, not_on: int | None) -> None:
-    """End a VM's move: it is proven to run on one host, and proven not to run on the other.
+def vm_settle(vm_id: int, resident_on: int | None, not_on: int | None, state: PowerState = PowerState.RUNNING) -> None:
+    """End a VM's move: it is proven to be on one host in a state, and proven not to run on the other.
 
     With nothing proven (both None) only the mark of the move is taken away and
     the next look at the hosts says where the VM is.
@@ -168,11 +168,11 @@ def vm_settle(vm_id: int, resident_on: int | None, not_on: int | None) -> None:
     now = timezone.now()
     if resident_on is not None:
         vm.resident_on = Host.objects.get(pk=resident_on)
-        vm.state, vm.conflict = PowerState.RUNNING, False
+        vm.state, vm.conflict = state, False
         VmSighting.objects.update_or_create(
             vm=vm,
             host_id=resident_on,
-            defaults={"state": PowerState.RUNNING, "active": True, "incoming": False, "at": now},
+            defaults={"state": state, "active": state is not PowerState.HALTED, "incoming": False, "at": now},
         )
     if not_on is not None:
         VmSighting.objects.filter(vm=vm, host_id=not_on).update(

@@ -6,7 +6,9 @@ from django.utils import timezone
 
 from xenweb.accounts.policy import Action, decide
 from xenweb.accounts.selectors import actor_for
+from xenweb.core.facts import Kind, kind_for
 from xenweb.core.placement import Finding, Severity
+from xenweb.core.storage import copied_disks
 from xenweb.drivers.contract import DriverError, HypervisorDriver, MigrationPlan
 from xenweb.inventory.selectors import hosts_facts, vm_facts
 from xenweb.livemigration.models import Migration
@@ -49,5 +51,17 @@ def _blockers(row: Migration, said: tuple[Finding, ...]) -> tuple[Finding, ...]:
                 "Look at the board again: somebody moved or stopped it meanwhile.",
             ),
         )
+    if kind_for(vm.state) is not Kind(row.kind):
+        return (
+            Finding(
+                "vm_state_changed",
+                Severity.BLOCKER,
+                f"{row.vm_name} is {vm.state} by now, and this was asked for as a {row.kind} move.",
+                "Ask for the move again: it will be another kind of move.",
+            ),
+        )
     hosts = hosts_facts(timezone.now(), promises(without=row.pk))
+    if [disk.path for disk in copied_disks(vm, hosts[row.target_id])] != [each["path"] for each in row.copied_disks]:
+        changed = f"Which disks of {row.vm_name} must be copied to {row.target_name} has changed."
+        return (Finding("disks_changed", Severity.BLOCKER, changed, "Look at the verdict again, then move again."),)
     return judged(vm, hosts, row.target_id, said).blockers

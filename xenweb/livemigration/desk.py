@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 
 from django.utils import timezone
 
@@ -49,7 +50,7 @@ class Desk:
             migration_id=self.plan.migration, kind=Lever.PAUSE, applied_at__isnull=False
         )
         if proof.source is Copy.PAUSED and paused.exists():
-            return Proof(Copy.INCOMING, proof.target, proof.busy)
+            return replace(proof, source=Copy.INCOMING)
         return proof
 
     def mend(self, proof: Proof, *, cancelling: bool) -> bool:

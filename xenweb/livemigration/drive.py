@@ -8,12 +8,14 @@ import logging
 
 from django.utils import timezone
 
+from xenweb.core.facts import Kind
 from xenweb.core.migration import State
 from xenweb.core.quantities import Bytes
+from xenweb.drivers.contract import MigrationPlan
 from xenweb.drivers.registry import driver_for
 from xenweb.livemigration.checking import checked
 from xenweb.livemigration.doorbell import enqueue
-from xenweb.livemigration.foretelling import foretell
+from xenweb.livemigration.foretelling import foretell, with_disks
 from xenweb.livemigration.models import Migration
 from xenweb.livemigration.plan import driver_kind, plan_of
 from xenweb.livemigration.queueing import due, take_turn
@@ -80,6 +82,15 @@ def _row(migration_id: str) -> Migration:
     return Migration.objects.with_all().get(pk=migration_id)
 
 
+def _foretold(row: Migration, plan: MigrationPlan) -> dict[str, object] | None:
+    """Forecast the move as it is about to begin; a definition alone takes no time worth a forecast."""
+    if plan.kind is Kind.COLD:
+        return None
+    said = foretell(row.vm.hypervisor, row.vm_id, Bytes(row.vm_memory), row.source_id, row.target_id, plan.options)
+    disk = Bytes(row.copied_bytes)
+    return with_disks(said, row.source_id, row.target_id, disk, plan.options).model_dump()
+
+
 def _from_the_queue(lease: Lease, row: Migration) -> None:
     plan = plan_of(row)
     driver = driver_for(driver_kind(row))
@@ -92,11 +103,10 @@ def _from_the_queue(lease: Lease, row: Migration) -> None:
         state_change(row.pk, State.CHECKING, State.FAILED, lease=lease, failure=check.refusal)
         return
     # The intent is stored before the call; the renewal proves that the fence is still ours.
-    said = foretell(row.vm.hypervisor, row.vm_id, Bytes(row.vm_memory), row.source_id, row.target_id, plan.options)
     intended: dict[str, Figure] = {
         "call_intended_at": timezone.now(),
         "command": check.command,
-        "forecast": said.model_dump(),
+        "forecast": _foretold(row, plan),
     }
     state_change(row.pk, State.CHECKING, State.PREPARING, lease=lease, figures=intended)
     watching = Watching(lease, _row(row.pk), driver, plan)

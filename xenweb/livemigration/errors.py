@@ -46,6 +46,25 @@ class NotPlaceableError(LiveMigrationError):
     remedy = "Mend what the findings name, or choose another host."
 
 
+class LeftoverDiskNotFoundError(LiveMigrationError):
+    """The disk does not exist, or belongs to a VM that the actor may not see."""
+
+    code = "leftover_disk_not_found"
+    kind = RefusalKind.NOT_FOUND
+    remedy = "Look at the storage page."
+
+    def __init__(self) -> None:
+        super().__init__("No move has left such a disk behind.")
+
+
+class LeftoverDiskRefusedError(LiveMigrationError):
+    """The disk is gone, or on its way out."""
+
+    code = "leftover_disk_refused"
+    kind = RefusalKind.CONFLICT
+    remedy = "Look at the storage page again."
+
+
 class NotCancellableError(LiveMigrationError):
     """The move has ended."""
 

@@ -4,6 +4,7 @@ import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from xenweb.core.facts import Kind
 from xenweb.core.precopy.forecast import (
     Basis,
     Forecast,
@@ -18,6 +19,7 @@ from xenweb.core.precopy.forecast import (
 )
 from xenweb.core.precopy.passes import Track
 from xenweb.core.precopy.rules import Rule
+from xenweb.core.precopy.storage import copying
 from xenweb.core.quantities import MIB, Bytes
 from xenweb.drivers.contract import MoveOptions
 from xenweb.livemigration.models import Migration
@@ -82,7 +84,9 @@ def knowledge(vm_id: int, memory: Bytes, source_id: int, target_id: int) -> tupl
         hand_over=ASSUMED_HAND_OVER,
         finish=Range(0.0, 0.05, 0.5),
     )
-    done = Migration.objects.filter(state="done", total_is_measured=True).prefetch_related("passes")
+    # A move that copied disks, or nothing but a definition, says nothing of how memory moves.
+    done = Migration.objects.filter(state="done", total_is_measured=True, kind=Kind.LIVE, copied_bytes=0)
+    done = done.prefetch_related("passes")
     of_vm = [seen_in(row) for row in reversed(done.filter(vm_id=vm_id).order_by("-ended_at")[:PAST])]
     pair = done.filter(source_id__in=(source_id, target_id), target_id__in=(source_id, target_id))
     of_pair = [seen_in(row) for row in reversed(pair.filter(bandwidth_limit=None).order_by("-ended_at")[:PAST])]
@@ -97,6 +101,20 @@ def foretell(
     known, basis = knowledge(vm_id, memory, source_id, target_id)
     said = forecast(rule_of(hypervisor), _with(known, options))
     return forecast_wire(said, basis)
+
+
+def with_disks(said: ForecastWire, source_id: int, target_id: int, disk: Bytes, options: MoveOptions) -> ForecastWire:
+    """Add to a forecast the disks that are copied before memory is."""
+    if not disk:
+        return said
+    speed = limited(knowledge(0, Bytes(0), source_id, target_id)[0], options.bandwidth_limit).speed
+    took = copying(disk, speed)
+    total = said.total and RangeWire(
+        low_ms=said.total.low_ms + round(took.low * 1000),
+        likely_ms=said.total.likely_ms + round(took.likely * 1000),
+        high_ms=said.total.high_ms + round(took.high * 1000),
+    )
+    return said.model_copy(update={"total": total, "sent": said.sent + disk})
 
 
 def foretell_on(row: Migration, hypervisor: str, track: Track, elapsed_ms: int) -> ForecastWire | None:

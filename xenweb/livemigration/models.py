@@ -6,6 +6,7 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import models
 
+from xenweb.core.facts import Kind
 from xenweb.core.migration import ACTIVE, State
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -22,7 +23,8 @@ class MigrationQuerySet(models.QuerySet["Migration"]):
 
     def with_all(self) -> "MigrationQuerySet":
         """Load each move with all that its wire shape and its plan need."""
-        return self.prefetch_related("passes", "choices").select_related("vm__team", "source__pool", "target__pool")
+        loaded = self.prefetch_related("passes", "choices", "leftover_disks__host")
+        return loaded.select_related("vm__team", "source__pool", "target__pool")
 
 
 class Migration(models.Model):
@@ -31,7 +33,9 @@ class Migration(models.Model):
     ``lease_*`` and ``fence`` say which process drives it: whoever takes the lease
     raises the fence, and every side effect first proves that its fence is current.
     ``call_intended_at`` is stored before the hypervisor is called. ``repairs`` are
-    those that the hosts' last answers allow, separated by spaces.
+    those that the hosts' last answers allow, separated by spaces. ``copied_disks``
+    are those that were found to need copying when the move was asked for, each as
+    its device, path and capacity; ``copied_bytes`` is their sum.
     """
 
     objects: ClassVar[models.Manager["Migration"]] = MigrationQuerySet.as_manager()
@@ -46,6 +50,9 @@ class Migration(models.Model):
     target = models.ForeignKey("inventory.Host", on_delete=models.PROTECT, related_name="+")
     target_name = models.CharField(max_length=255)
     hypervisor = models.CharField(max_length=100, blank=True)
+    kind = models.CharField(max_length=10, default=Kind.LIVE)
+    copied_disks = models.JSONField(default=list)
+    copied_bytes = models.BigIntegerField(default=0)
     state = models.CharField(max_length=20, default=State.REQUESTED)
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     requested_by_name = models.CharField(max_length=150)
@@ -77,6 +84,9 @@ class Migration(models.Model):
     elapsed = models.PositiveBigIntegerField(null=True)
     converging = models.BooleanField(null=True)
     throttle = models.PositiveSmallIntegerField(null=True)
+    disk_total = models.BigIntegerField(null=True)
+    disk_processed = models.BigIntegerField(null=True)
+    disk_remaining = models.BigIntegerField(null=True)
     forecast = models.JSONField(null=True)
     forecast_now = models.JSONField(null=True)
     downtime = models.PositiveBigIntegerField(null=True)
@@ -127,6 +137,37 @@ class MigrationChoice(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} for {self.migration_id}"
+
+
+class LeftoverDisk(models.Model):
+    """A disk that a move has left on a host: the whole old copy, or (``partial``) part of a new one.
+
+    It stays until somebody asks for its removal; ``refusal`` says why that was not done.
+    """
+
+    migration = models.ForeignKey(Migration, on_delete=models.CASCADE, related_name="leftover_disks")
+    host = models.ForeignKey("inventory.Host", on_delete=models.PROTECT, related_name="+")
+    path = models.CharField(max_length=1000)
+    size = models.BigIntegerField()
+    partial = models.BooleanField(default=False)
+    since = models.DateTimeField()
+    asked_by = models.CharField(max_length=150, blank=True)
+    asked_at = models.DateTimeField(null=True)
+    removed_at = models.DateTimeField(null=True)
+    refusal = models.TextField(blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["since", "pk"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["host", "path"],
+                condition=models.Q(removed_at=None),
+                name="one_leftover_disk_per_place",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.path} on {self.host_id}"
 
 
 class MigrationPass(models.Model):

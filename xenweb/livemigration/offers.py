@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from xenweb.core.facts import Kind
 from xenweb.core.migration import Repair, State
 from xenweb.drivers.contract import LEVERS, HypervisorDriver, Lever
 from xenweb.drivers.registry import driver_for
@@ -71,6 +72,8 @@ def _kinds(row: Migration, driver: HypervisorDriver) -> list[Lever | Repair]:
     if row.state in _LEVERS_WORK_IN and row.cancel_requested_at is None:
         able = [lever for lever, capability in LEVERS.items() if capability in driver.capabilities]
         levers = [lever for lever in able if lever in _TEXTS]  # giving up is no offer: it has a button of its own
+        if row.kind != Kind.LIVE:
+            levers = [lever for lever in levers if lever is Lever.BANDWIDTH]
         return [lever for lever in levers if lever is not Lever.POST_COPY or row.post_copy]
     if row.state in {State.CANCELLING, State.UNCERTAIN}:
         return [Repair(each) for each in row.repairs.split()]

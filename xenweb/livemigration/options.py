@@ -1,5 +1,6 @@
 """The options of the confirmation: what a driver offers, within which bounds."""
 
+from xenweb.core.facts import Kind
 from xenweb.core.quantities import MIB
 from xenweb.drivers.contract import Capability, HypervisorDriver, MoveOptions
 from xenweb.livemigration.errors import OptionRefusedError
@@ -53,9 +54,19 @@ _OFFERS = {
 }
 
 
-def offered(driver: HypervisorDriver) -> list[OptionWire]:
-    """List the options that a driver offers."""
-    return [offer for capability, offer in _OFFERS.items() if capability in driver.capabilities]
+# A VM that does not run changes nothing: there is no pause to allow, and nothing to slow down or to finish.
+_FOR_RUNNING = frozenset({Capability.DOWNTIME_LIMIT, Capability.AUTO_CONVERGE, Capability.POST_COPY})
+_NOT_FOR: dict[Kind, frozenset[Capability]] = {
+    Kind.LIVE: frozenset(),
+    Kind.PAUSED: _FOR_RUNNING,
+    Kind.COLD: _FOR_RUNNING | {Capability.BANDWIDTH_LIMIT},
+}
+
+
+def offered(driver: HypervisorDriver, kind: Kind) -> list[OptionWire]:
+    """List the options that a driver offers for a kind of move."""
+    able = driver.capabilities - _NOT_FOR[kind]
+    return [offer for capability, offer in _OFFERS.items() if capability in able]
 
 
 def _within(name: str, value: float | None, bounds: tuple[int, int]) -> None:
@@ -64,8 +75,8 @@ def _within(name: str, value: float | None, bounds: tuple[int, int]) -> None:
         raise OptionRefusedError(msg, option=name, minimum=bounds[0], maximum=bounds[1])
 
 
-def options_check(driver: HypervisorDriver, options: MoveOptions, deadline_s: int | None) -> None:
-    """Raise OptionRefusedError for an option out of bounds, or one the driver does not offer."""
+def options_check(driver: HypervisorDriver, kind: Kind, options: MoveOptions, deadline_s: int | None) -> None:
+    """Raise OptionRefusedError for an option out of bounds, or one the driver does not offer for this kind."""
     asked = {
         "bandwidth_limit": options.bandwidth_limit is not None,
         "downtime_limit_ms": options.downtime_limit is not None,
@@ -73,10 +84,10 @@ def options_check(driver: HypervisorDriver, options: MoveOptions, deadline_s: in
         "post_copy": options.post_copy,
         "deadline_s": deadline_s is not None,
     }
-    names = {offer.name for offer in offered(driver)}
+    names = {offer.name for offer in offered(driver, kind)}
     for name, is_asked in asked.items():
         if is_asked and name not in names:
-            msg = f"This hypervisor does not offer {name}."
+            msg = f"This hypervisor does not offer {name} for a move of this kind."
             raise OptionRefusedError(msg, option=name)
     _within("bandwidth_limit", options.bandwidth_limit, BANDWIDTH)
     _within("downtime_limit_ms", options.downtime_limit, DOWNTIME_MS)

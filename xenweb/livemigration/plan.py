@@ -1,7 +1,8 @@
 """From a stored intent to the plan that a driver executes."""
 
-from xenweb.core.quantities import BytesPerSecond, Milliseconds
-from xenweb.drivers.contract import MigrationPlan, MoveOptions
+from xenweb.core.facts import Kind
+from xenweb.core.quantities import Bytes, BytesPerSecond, Milliseconds
+from xenweb.drivers.contract import CopiedDisk, MigrationPlan, MoveOptions
 from xenweb.inventory.selectors import endpoint_of
 from xenweb.livemigration.models import Migration
 
@@ -22,6 +23,10 @@ def plan_of(row: Migration) -> MigrationPlan:
             post_copy=row.post_copy,
         ),
         trust_shared_storage=row.trust_shared_storage,
+        kind=Kind(row.kind),
+        copied_disks=tuple(
+            CopiedDisk(each["device"], each["path"], Bytes(each["capacity"])) for each in row.copied_disks
+        ),
     )
 
 

@@ -1,17 +1,44 @@
 """Write down what looks at a running move show: the pass rows and the figures of now."""
 
+from dataclasses import dataclass
+
 from django.utils import timezone
 
 from xenweb.core.precopy.passes import Track, expected_downtime, is_converging
-from xenweb.core.quantities import Milliseconds
+from xenweb.core.precopy.storage import DiskTrack, share_of
+from xenweb.core.quantities import Bytes, Milliseconds
 from xenweb.livemigration.models import Migration, MigrationPass
 from xenweb.livemigration.transitions import Figure, Lease, LeaseLostError, migration_row, tell
 from xenweb.realtime.publish import writing
 from xenweb.realtime.wire import ForecastWire
 
 
+@dataclass(frozen=True, slots=True)
+class DisksSeen:
+    """What was seen of the disks of a move, and what memory it has to copy besides."""
+
+    track: DiskTrack
+    copied: Bytes
+    memory: Bytes
+
+
+def _figures_of(disks: DisksSeen, track: Track) -> dict[str, Figure]:
+    look = disks.track.last
+    values: dict[str, Figure] = {"total_share": share_of(look, track.total, disks.copied, disks.memory)}
+    if look is not None:
+        values |= {"disk_total": look.total, "disk_processed": look.processed, "disk_remaining": look.remaining}
+        if track.last is None:
+            # Before memory is copied, the speed and the time are those of the disks.
+            values |= {"elapsed": max(0, look.at), "transfer_rate": disks.track.rate}
+    return values
+
+
 def track_store(
-    lease: Lease, track: Track, said_downtime: Milliseconds | None, forecast: ForecastWire | None = None
+    lease: Lease,
+    track: Track,
+    said_downtime: Milliseconds | None,
+    forecast: ForecastWire | None = None,
+    disks: DisksSeen | None = None,
 ) -> None:
     """Store a track's passes and figures, and publish them; raise LeaseLostError if driven by another."""
     last = track.last
@@ -27,6 +54,8 @@ def track_store(
         "converging": is_converging(track),
         "as_of": timezone.now(),
     }
+    if disks is not None:
+        values |= _figures_of(disks, track)
     if forecast is not None:
         values["forecast_now"] = forecast.model_dump()
     with writing():

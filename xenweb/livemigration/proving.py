@@ -4,6 +4,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
+from xenweb.core.facts import Kind, PowerState
 from xenweb.core.migration import TRANSITIONS, Conclusion, Copy, Proof, State, conclude, reconcile
 from xenweb.core.pulse import Pulse, felt, is_beating
 from xenweb.drivers.contract import (
@@ -15,7 +16,7 @@ from xenweb.drivers.contract import (
     VmSighting,
 )
 from xenweb.livemigration.models import Migration
-from xenweb.livemigration.transitions import Failure, Figure, Lease, Place, doubt_change, state_change
+from xenweb.livemigration.transitions import Failure, Figure, Lease, LeftDisk, Place, doubt_change, state_change
 
 UNPROVEN = Failure(
     "place_unproven",
@@ -44,7 +45,18 @@ STAYED = Failure(
 )
 
 
-_ENDED_ELSEWHERE = {Conclusion.STOPPED: STOPPED, Conclusion.GONE: GONE}
+DEFINED_TWICE = Failure(
+    "vm_defined_twice",
+    "Both hosts keep a definition of the halted VM.",
+    "Undefine the one that is not wanted; do not start both, they use the same disks.",
+)
+
+_ENDED_ELSEWHERE = {
+    Conclusion.STOPPED: STOPPED,
+    Conclusion.GONE: GONE,
+    Conclusion.DEFINED_TWICE: DEFINED_TWICE,
+}
+_STATES = {Copy.RUNNING: PowerState.RUNNING, Copy.PAUSED: PowerState.PAUSED, Copy.INACTIVE: PowerState.HALTED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +80,7 @@ class Hosts:
             source, target = asking.map(self._sighting, (self._plan.source, self._plan.target))
         now, (at_source, at_target) = time.monotonic(), self._pulses
         self._pulses = (felt(at_source, now, source.cpu_time), felt(at_target, now, target.cpu_time))
-        return Proof(source.copy, target.copy, busy=source.busy)
+        return Proof(source.copy, target.copy, source.busy, self._plan.kind)
 
     def _sighting(self, endpoint: Endpoint) -> VmSighting:
         try:
@@ -110,7 +122,8 @@ def settle(
     figures: dict[str, Figure] = {}
     if following is State.DONE:
         figures = {
-            "downtime": stats.downtime,
+            # A VM that did not run had no pause, whatever the hypervisor counts as one.
+            "downtime": stats.downtime if row.kind == Kind.LIVE else None,
             "total": stats.total if stats.total is not None else row.elapsed,
             "total_is_measured": stats.total is not None,
             "total_share": 1.0,
@@ -122,9 +135,10 @@ def settle(
         following,
         lease=lease,
         failure=failure,
-        place=_place(row, conclusion),
+        place=_place(row, conclusion, proof),
         figures=figures,
         facts={"cpu_time_grows_at_source": beats.source, "cpu_time_grows_at_target": beats.target},
+        left=_left_by(row, following, conclusion),
     )
     return following
 
@@ -148,9 +162,23 @@ def _runs_twice(row: Migration, beats: Beats) -> Failure:
     return replace(RUNS_TWICE, sentence=" ".join((RUNS_TWICE.sentence, *still)))
 
 
-def _place(row: Migration, conclusion: Conclusion) -> Place | None:
+def _left_by(row: Migration, following: State, conclusion: Conclusion) -> list[LeftDisk]:
+    """List the disks that a move leaves: the old copies where it arrived, parts of new ones where it did not.
+
+    What lies at the target was not there before the call, and so is ours: it is cleared
+    away by itself if the VM is proven to have stayed. An old copy waits for a person.
+    """
+    if following is State.DONE:
+        return [LeftDisk(row.source_id, each["path"], each["capacity"], partial=False) for each in row.copied_disks]
+    if following not in {State.FAILED, State.CANCELLED}:
+        return []
+    by = "xenweb" if conclusion is Conclusion.ON_SOURCE else ""
+    return [LeftDisk(row.target_id, each["path"], each["capacity"], True, by) for each in row.copied_disks]
+
+
+def _place(row: Migration, conclusion: Conclusion, proof: Proof) -> Place | None:
     if conclusion is Conclusion.ON_TARGET:
-        return Place(row.target_id, row.source_id)
+        return Place(row.target_id, row.source_id, _STATES[proof.target])
     if conclusion is Conclusion.ON_SOURCE:
-        return Place(row.source_id, row.target_id)
+        return Place(row.source_id, row.target_id, _STATES[proof.source])
     return None

@@ -7,20 +7,21 @@ from django.db.models import Count, Q, QuerySet, Sum
 from django.utils import timezone
 
 from xenweb.accounts.policy import Action, Actor, decide, visible_teams
-from xenweb.core.facts import HostFacts, VmFacts
+from xenweb.core.facts import HostFacts, Kind, VmFacts, kind_for
 from xenweb.core.migration import ACTIVE, State
 from xenweb.core.placement import Finding, Verdict, judge
 from xenweb.core.quantities import Bytes
+from xenweb.core.storage import copied_bytes
 from xenweb.drivers.contract import MoveOptions
 from xenweb.drivers.registry import driver_for
 from xenweb.inventory.models import VirtualMachine
-from xenweb.inventory.selectors import Promise, hosts_facts, vm_facts, vm_row
-from xenweb.livemigration.errors import MigrationNotFoundError
-from xenweb.livemigration.foretelling import foretell, published_error
-from xenweb.livemigration.models import Migration
+from xenweb.inventory.selectors import LARGEST_ID, Promise, hosts_facts, vm_facts, vm_row
+from xenweb.livemigration.errors import LeftoverDiskNotFoundError, MigrationNotFoundError
+from xenweb.livemigration.foretelling import foretell, published_error, with_disks
+from xenweb.livemigration.models import LeftoverDisk, Migration
 from xenweb.livemigration.options import offered
-from xenweb.livemigration.wiring import migration_wire
-from xenweb.realtime.wire import FindingWire, ForecastWire, MigrationWire, VerdictsWire, VerdictWire
+from xenweb.livemigration.wiring import leftover_disk_wire, migration_wire
+from xenweb.realtime.wire import FindingWire, ForecastWire, LeftoverDiskWire, MigrationWire, VerdictsWire, VerdictWire
 
 KEPT_ON_BOARD = 24
 """So many ended moves stay in the snapshot of the board."""
@@ -34,8 +35,12 @@ def _visible(actor: Actor) -> QuerySet[Migration]:
 
 def _personal(actor: Actor, row: Migration) -> MigrationWire:
     wire = migration_wire(row)
-    may = decide(actor, Action.MOVE_VM, row.vm.team_id).allowed
-    return wire if may else wire.model_copy(update={"cancellable": False, "offers": []})
+    if not decide(actor, Action.MOVE_VM, row.vm.team_id).allowed:
+        wire = wire.model_copy(update={"cancellable": False, "offers": []})
+    if not decide(actor, Action.REMOVE_DISK, row.vm.team_id).allowed:
+        disks = [disk.model_copy(update={"removable": False}) for disk in wire.leftover_disks]
+        wire = wire.model_copy(update={"leftover_disks": disks})
+    return wire
 
 
 def migration_row_for(actor: Actor, migration_id: str) -> Migration:
@@ -49,6 +54,32 @@ def migration_row_for(actor: Actor, migration_id: str) -> Migration:
 def migration_for(actor: Actor, migration_id: str) -> MigrationWire:
     """Answer one move; raise MigrationNotFoundError for foreign and unknown alike."""
     return _personal(actor, migration_row_for(actor, migration_id))
+
+
+def _leftover_disks(actor: Actor) -> QuerySet[LeftoverDisk]:
+    rows = LeftoverDisk.objects.select_related("host", "migration__vm__team")
+    teams = visible_teams(actor)
+    return rows if teams is None else rows.filter(migration__vm__team_id__in=teams)
+
+
+def leftover_disk_row_for(actor: Actor, key: str) -> LeftoverDisk:
+    """Answer one visible disk that a move has left; raise LeftoverDiskNotFoundError."""
+    is_id = key.isascii() and key.isdigit() and int(key) <= LARGEST_ID
+    row = _leftover_disks(actor).filter(pk=int(key)).first() if is_id else None
+    if row is None:
+        raise LeftoverDiskNotFoundError
+    return row
+
+
+def leftover_disks_for(actor: Actor) -> list[LeftoverDiskWire]:
+    """List the disks that moves have left on hosts and that are still there."""
+    return [_personal_disk(actor, row) for row in _leftover_disks(actor).filter(removed_at=None)]
+
+
+def _personal_disk(actor: Actor, row: LeftoverDisk) -> LeftoverDiskWire:
+    wire = leftover_disk_wire(row)
+    may = decide(actor, Action.REMOVE_DISK, row.migration.vm.team_id).allowed
+    return wire if may else wire.model_copy(update={"removable": False})
 
 
 def migrations_for(
@@ -101,8 +132,10 @@ def promises(*, without: str = "") -> dict[int, Promise]:
     ``without`` leaves one move out: its own promise does not stand in its way.
     """
     rows = Migration.objects.filter(state__in=ACTIVE).exclude(pk=without).values("target_id")
-    counted = rows.annotate(memory=Sum("vm_memory"), moves=Count("pk")).order_by()
-    return {row["target_id"]: Promise(Bytes(row["memory"]), row["moves"]) for row in counted}
+    # A halted VM takes no memory of its new host until somebody starts it.
+    memory = Sum("vm_memory", filter=~Q(kind=Kind.COLD), default=0)
+    counted = rows.annotate(memory=memory, moves=Count("pk"), disk=Sum("copied_bytes")).order_by()
+    return {row["target_id"]: Promise(Bytes(row["memory"]), row["moves"], Bytes(row["disk"])) for row in counted}
 
 
 def facts_for_move(vm: VirtualMachine) -> tuple[VmFacts, dict[int, HostFacts]]:
@@ -147,14 +180,15 @@ def verdicts_for(actor: Actor, vm_key: str) -> VerdictsWire:
     return VerdictsWire(
         vm=vm.pk,
         source=facts.resident_on,
-        verdicts=[_verdict_wire(verdict, _foretold(vm, facts, verdict)) for verdict in verdicts],
-        options=offered(driver_for(vm.pool.driver)),
+        verdicts=[_verdict_wire(verdict, _foretold(vm, facts, verdict, hosts[verdict.host])) for verdict in verdicts],
+        options=offered(driver_for(vm.pool.driver), kind_for(facts.state) or Kind.LIVE),
         forecast_error=published_error(),
     )
 
 
-def _foretold(vm: VirtualMachine, facts: VmFacts, verdict: Verdict) -> ForecastWire | None:
+def _foretold(vm: VirtualMachine, facts: VmFacts, verdict: Verdict, host: HostFacts) -> ForecastWire | None:
     """Forecast the move to a host that can take the VM, with the hypervisor's own defaults."""
-    if verdict.blockers or facts.resident_on is None:
+    if verdict.blockers or facts.resident_on is None or kind_for(facts.state) is Kind.COLD:
         return None
-    return foretell(facts.hypervisor, vm.pk, facts.memory, facts.resident_on, verdict.host, MoveOptions())
+    said = foretell(facts.hypervisor, vm.pk, facts.memory, facts.resident_on, verdict.host, MoveOptions())
+    return with_disks(said, facts.resident_on, verdict.host, copied_bytes(facts, host), MoveOptions())

@@ -8,9 +8,11 @@ from django.utils import timezone
 
 from xenweb.accounts.policy import Action, Actor, decide
 from xenweb.audit.services import record
+from xenweb.core.facts import DiskFacts, Kind, kind_for
 from xenweb.core.migration import ACTIVE, CANCELLABLE, State
 from xenweb.core.placement import Verdict
 from xenweb.core.refusal import RefusalError
+from xenweb.core.storage import copied_disks
 from xenweb.drivers.contract import MoveOptions
 from xenweb.drivers.registry import driver_for
 from xenweb.inventory.models import Host, VirtualMachine
@@ -50,6 +52,20 @@ class Request:
     request_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What was found of a request: the verdict, what kind of move it is, and the disks that it must copy."""
+
+    verdict: Verdict
+    kind: Kind
+    copied: tuple[DiskFacts, ...]
+
+    @property
+    def is_vouched(self) -> bool:
+        """Say whether the move rests on an administrator's word that storage is shared."""
+        return any(finding.code == "sharing_vouched" for finding in self.verdict.findings)
+
+
 def migration_request(
     actor: Actor,
     *,
@@ -78,8 +94,7 @@ def migration_request(
     if earlier is not None:
         return migration_wire(earlier)
     try:
-        verdict = _judge_request(request)
-        return _store_request(request, verdict)
+        return _store_request(request, _judge_request(request))
     except RefusalError as refusal:
         # The same key may have been stored by another hand since we looked.
         earlier = _same_request(request)
@@ -101,17 +116,18 @@ def _same_request(request: Request) -> Migration | None:
     return earlier
 
 
-def _judge_request(request: Request) -> Verdict:
+def _judge_request(request: Request) -> Judged:
     right = decide(request.actor, Action.MOVE_VM, request.vm.team_id)
     if not right.allowed:
         raise MoveForbiddenError(right.reason)
     _refuse_second_move(request.vm)
-    options_check(driver_for(request.vm.pool.driver), request.options, request.deadline_s)
     facts, hosts = facts_for_move(request.vm)
+    kind = kind_for(facts.state) or Kind.LIVE
+    options_check(driver_for(request.vm.pool.driver), kind, request.options, request.deadline_s)
     verdict = judged(facts, hosts, request.target.pk)
     if verdict.blockers:
         raise NotPlaceableError(verdict.blockers[0].sentence, findings=verdict.findings)
-    return verdict
+    return Judged(verdict, kind, tuple(copied_disks(facts, hosts[request.target.pk])))
 
 
 def _refuse_second_move(vm: VirtualMachine) -> None:
@@ -121,14 +137,14 @@ def _refuse_second_move(vm: VirtualMachine) -> None:
         raise VmAlreadyMovingError(msg, migration=other.pk, target=other.target_name, asked_by=other.requested_by_name)
 
 
-def _store_request(request: Request, verdict: Verdict) -> MigrationWire:
+def _store_request(request: Request, judged: Judged) -> MigrationWire:
     vm, target = request.vm, request.target
     source = vm.resident_on
     if source is None:
         msg = f"No host is known to run {vm.name}."
         raise NotPlaceableError(msg)
     now = timezone.now()
-    vouched = any(finding.code == "sharing_vouched" for finding in verdict.findings)
+    copied = [{"device": each.device, "path": each.path, "capacity": each.capacity or 0} for each in judged.copied]
     try:
         with writing():
             row = Migration.objects.create(
@@ -150,7 +166,10 @@ def _store_request(request: Request, verdict: Verdict) -> MigrationWire:
                 downtime_limit=request.options.downtime_limit,
                 auto_converge=request.options.auto_converge,
                 post_copy=request.options.post_copy,
-                trust_shared_storage=vouched,
+                trust_shared_storage=judged.is_vouched,
+                kind=judged.kind,
+                copied_disks=copied,
+                copied_bytes=sum(each.capacity or 0 for each in judged.copied),
             )
             _record_request(request, "allowed", row.pk, None)
             vm_mark_moving(vm.pk, row.pk)

@@ -6,7 +6,7 @@ of its lease can do no harm when it wakes. The record, the event and the end of
 the VM's move belong to the same transaction.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -14,10 +14,11 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from xenweb.audit.services import record
+from xenweb.core.facts import PowerState
 from xenweb.core.migration import ACTIVE, ENDED, NOT_CALLED, State, advance
 from xenweb.core.placement import Fact
 from xenweb.inventory.services import vm_settle
-from xenweb.livemigration.models import Migration
+from xenweb.livemigration.models import LeftoverDisk, Migration
 from xenweb.livemigration.wiring import migration_wire
 from xenweb.realtime.events import MigrationChanged
 from xenweb.realtime.publish import publish, writing
@@ -48,10 +49,22 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a proof found the VM: on one host, and provably not on the other."""
+    """Where a proof found the VM and in which state: on one host, and provably not on the other."""
 
     resident_on: int
     not_on: int
+    state: PowerState = PowerState.RUNNING
+
+
+@dataclass(frozen=True, slots=True)
+class LeftDisk:
+    """A disk that a move leaves on a host, whole or in part; ``asked_by`` says who wants it gone at once."""
+
+    host: int
+    path: str
+    size: int
+    partial: bool
+    asked_by: str = ""
 
 
 class LeaseLostError(Exception):
@@ -96,10 +109,12 @@ def state_change(
     by: str = "xenweb",
     figures: Mapping[str, Figure] | None = None,
     facts: Mapping[str, Fact] | None = None,
+    left: Iterable[LeftDisk] = (),
 ) -> Migration:
     """Bring a move from the state that was seen to the next one.
 
-    Writes the row, the audit record (with ``facts``), the event and, at an end, where the VM is.
+    Writes the row, the audit record (with ``facts``), the event and, at an end, where the VM is
+    and which disks it has left behind.
     Raises ForbiddenTransitionError if the table does not lead there, and
     LeaseLostError if the row is not as it was seen.
     """
@@ -118,6 +133,8 @@ def state_change(
     with writing():
         if not Migration.objects.filter(pk=migration_id, state=seen, **fenced).update(**values):
             raise LeaseLostError(migration_id)
+        for disk in left:
+            _note_left(migration_id, disk, now)
         row = migration_row(migration_id)
         _settle(row, following, place)
         _record(row, following, by, facts or {})
@@ -158,13 +175,31 @@ def tell(row: Migration) -> None:
     publish(MigrationChanged(migration=migration_wire(row)), team=row.vm.team_id)
 
 
+def _note_left(migration_id: str, disk: LeftDisk, now: datetime) -> None:
+    """List a disk as left behind; one that an earlier move has left at the same place is the same disk."""
+    LeftoverDisk.objects.update_or_create(
+        host_id=disk.host,
+        path=disk.path,
+        removed_at=None,
+        defaults={
+            "migration_id": migration_id,
+            "size": disk.size,
+            "partial": disk.partial,
+            "since": now,
+            "refusal": "",
+            "asked_at": now if disk.asked_by else None,
+            "asked_by": disk.asked_by,
+        },
+    )
+
+
 def _settle(row: Migration, following: State, place: Place | None) -> None:
     if following not in ENDED:
         return
     if place is None:
         vm_settle(row.vm_id, None, None)
     else:
-        vm_settle(row.vm_id, place.resident_on, place.not_on)
+        vm_settle(row.vm_id, place.resident_on, place.not_on, place.state)
 
 
 def _record(row: Migration, following: State, by: str, more: Mapping[str, Fact]) -> None:
@@ -176,6 +211,8 @@ def _record(row: Migration, following: State, by: str, more: Mapping[str, Fact])
     facts: dict[str, Fact] = {
         "vm": row.vm_name,
         "vm_uuid": row.vm_uuid,
+        "kind": row.kind,
+        "copied_bytes": row.copied_bytes,
         "source": row.source_name,
         "target": row.target_name,
         "downtime_ms": row.downtime,

@@ -9,13 +9,14 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from django.db import DatabaseError, connection, connections
 
 from xenweb.core.migration import TRANSITIONS, Conclusion, Proof, State, conclude
 from xenweb.core.precopy.passes import Look, PassStats, Track, finish, mark_pass, observe
+from xenweb.core.precopy.storage import DiskLook, DiskTrack, memory_share_in, observe_disks
 from xenweb.core.quantities import Bytes, BytesPerSecond, Milliseconds
 from xenweb.drivers.contract import (
     CompletedStats,
@@ -29,7 +30,7 @@ from xenweb.drivers.contract import (
 from xenweb.livemigration.desk import Desk
 from xenweb.livemigration.foretelling import foretell_on
 from xenweb.livemigration.models import Migration
-from xenweb.livemigration.progress import track_store
+from xenweb.livemigration.progress import DisksSeen, track_store
 from xenweb.livemigration.proving import Hosts, settle
 from xenweb.livemigration.transitions import Failure, Lease, LeaseLostError, lease_renew, state_change
 from xenweb.realtime.wire import ForecastWire
@@ -60,7 +61,16 @@ NOT_CALLED = Failure(
     "Move again: nothing has changed.",
 )
 
-RUNNING = frozenset({State.PREPARING, State.PRE_COPY, State.STOP_AND_COPY, State.POST_COPY, State.CANCELLING})
+RUNNING = frozenset(
+    {
+        State.PREPARING,
+        State.COPYING_STORAGE,
+        State.PRE_COPY,
+        State.STOP_AND_COPY,
+        State.POST_COPY,
+        State.CANCELLING,
+    }
+)
 HELD_UP_AFTER = 3.0
 """Seconds after which a move that was given up and does not end is looked into."""
 
@@ -128,6 +138,7 @@ class Watching:
         self.plan = plan
         self.state = State(row.state)
         self.track = _track_of(row)
+        self.disks = DisksSeen(DiskTrack(), Bytes(row.copied_bytes), Bytes(row.vm_memory))
         # Moments count from the call; after an adoption from where the last look was.
         self.began = time.monotonic() - (row.elapsed or 0) / 1000
         self.said_downtime: Milliseconds | None = None
@@ -197,7 +208,9 @@ class Watching:
             return
         passes_before = len(self.track.passes)
         self._observe(progress)
-        if self.state in {State.PREPARING, State.UNCERTAIN} and self.track.passes:
+        if self.state in {State.PREPARING, State.UNCERTAIN} and progress.phase is Phase.COPYING_STORAGE:
+            self._change(State.COPYING_STORAGE)
+        elif self.state in {State.PREPARING, State.COPYING_STORAGE, State.UNCERTAIN} and self.track.passes:
             self._change(State.PRE_COPY)
         elif progress.phase is Phase.SWITCHING and self.state is State.PRE_COPY:
             self._change(State.STOP_AND_COPY)
@@ -210,6 +223,10 @@ class Watching:
 
     def _observe(self, progress: Progress) -> None:
         now = time.monotonic()
+        if progress.disk_total:
+            done, left = progress.disk_processed or Bytes(0), progress.disk_remaining or Bytes(0)
+            seen = observe_disks(self.disks.track, DiskLook(self._since_call(now), progress.disk_total, done, left))
+            self.disks = replace(self.disks, track=seen)
         for mark in progress.passes:
             self.track = mark_pass(self.track, mark.pass_number, self._since_call(mark.at))
         # While the VM stands still memory is copied too, and that may take long if somebody paused it.
@@ -236,7 +253,8 @@ class Watching:
 
     def _tell(self) -> None:
         self.told = time.monotonic()
-        track_store(self.lease, self.track, self.said_downtime, self.forecast)
+        disks = self.disks if self.disks.copied else None
+        track_store(self.lease, self.track, self.said_downtime, self.forecast, disks)
 
     def _change(self, following: State, *, by: str = "xenweb") -> None:
         if following is not self.state:
@@ -309,4 +327,5 @@ def _track_of(row: Migration) -> Track:
         )
         for each in row.passes.all()
     )
-    return Track(passes=passes, total=row.total_share)
+    copied, memory = Bytes(row.copied_bytes), Bytes(row.vm_memory)
+    return Track(passes=passes, total=memory_share_in(row.total_share, copied, memory))

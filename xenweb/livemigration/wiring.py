@@ -1,9 +1,21 @@
 """Rows into wire shapes, each figure with where it comes from."""
 
+from xenweb.core.facts import Kind
 from xenweb.core.migration import ACTIVE, CALLED, CANCELLABLE, Repair, State
-from xenweb.livemigration.models import Migration, MigrationChoice, MigrationPass
+from xenweb.core.precopy.storage import memory_share_in
+from xenweb.core.quantities import Bytes
+from xenweb.livemigration.models import LeftoverDisk, Migration, MigrationChoice, MigrationPass
 from xenweb.livemigration.offers import offers_for
-from xenweb.realtime.wire import ChoiceWire, Figure, ForecastWire, MigrationWire, PassWire, ProgressWire, Provenance
+from xenweb.realtime.wire import (
+    ChoiceWire,
+    Figure,
+    ForecastWire,
+    LeftoverDiskWire,
+    MigrationWire,
+    PassWire,
+    ProgressWire,
+    Provenance,
+)
 
 
 def _figure(value: float | None, provenance: Provenance = "measured") -> Figure:
@@ -36,16 +48,41 @@ def choice_wire(row: MigrationChoice) -> ChoiceWire:
     )
 
 
+def leftover_disk_wire(row: LeftoverDisk) -> LeftoverDiskWire:
+    """Shape a disk that was left behind; expects its host and its migration to be loaded with it."""
+    return LeftoverDiskWire(
+        id=row.pk,
+        migration=row.migration_id,
+        vm_name=row.migration.vm_name,
+        host=row.host_id,
+        host_name=row.host.name,
+        path=row.path,
+        size=row.size,
+        partial=row.partial,
+        since=row.since,
+        asked_by=row.asked_by or None,
+        removing=row.asked_at is not None and row.removed_at is None,
+        removed_at=row.removed_at,
+        refusal=row.refusal or None,
+        removable=row.asked_at is None and row.removed_at is None,
+    )
+
+
 def _progress(row: Migration) -> ProgressWire:
     is_done = row.state == State.DONE
+    memory = memory_share_in(row.total_share, Bytes(row.copied_bytes), Bytes(row.vm_memory))
     return ProgressWire(
         total=Figure(value=1.0 if is_done else row.total_share, provenance="measured" if is_done else "estimated"),
+        memory=Figure(value=1.0 if is_done else memory, provenance="measured" if is_done else "estimated"),
         pass_number=row.pass_number,
         remaining=_figure(row.remaining),
         transferred=_figure(row.transferred),
         dirty_rate=_figure(row.dirty_rate),
         transfer_rate=_figure(row.transfer_rate),
         expected_downtime_ms=_figure(row.expected_downtime, "estimated"),
+        disk_total=_figure(row.disk_total),
+        disk_processed=_figure(row.disk_processed),
+        disk_remaining=_figure(row.disk_remaining),
         elapsed_ms=row.elapsed,
         converging=row.converging,
     )
@@ -73,6 +110,8 @@ def migration_wire(row: Migration) -> MigrationWire:
         source_name=row.source_name,
         target=row.target_id,
         target_name=row.target_name,
+        kind=Kind(row.kind).value,
+        copied_bytes=row.copied_bytes,
         state=row.state,
         active=row.state in ACTIVE,
         requested_by=row.requested_by_name,
@@ -100,6 +139,7 @@ def migration_wire(row: Migration) -> MigrationWire:
         deadline=row.deadline,
         offers=offers_for(row),
         choices=[choice_wire(each) for each in row.choices.all()],
+        leftover_disks=[leftover_disk_wire(each) for each in row.leftover_disks.all()],
         forecast=row.forecast and ForecastWire.model_validate(row.forecast),
         forecast_now=row.forecast_now and ForecastWire.model_validate(row.forecast_now),
         command=row.command,

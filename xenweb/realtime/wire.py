@@ -203,21 +203,50 @@ class PassWire(Wire):
 
 
 class ProgressWire(Wire):
-    """Where a move stands now. ``total`` is 0..1 and never runs backwards."""
+    """Where a move stands now. ``total`` is 0..1 and never runs backwards; ``memory`` is that of memory alone.
+
+    The ``disk_*`` are of the disks that are copied along, all other sizes of memory alone.
+    """
 
     total: Figure
+    memory: Figure
     pass_number: int | None
     remaining: Figure
     transferred: Figure
     dirty_rate: Figure
     transfer_rate: Figure
     expected_downtime_ms: Figure
+    disk_total: Figure
+    disk_processed: Figure
+    disk_remaining: Figure
     elapsed_ms: int | None
     converging: bool | None
 
 
+class LeftoverDiskWire(Wire):
+    """A disk that a move has left on a host: the old copy, or (``partial``) part of a new one.
+
+    ``removable`` says whether it can be asked to be deleted; ``refusal`` why it was not.
+    """
+
+    id: int
+    migration: str
+    vm_name: str
+    host: int
+    host_name: str
+    path: str
+    size: int
+    partial: bool
+    since: datetime
+    asked_by: str | None
+    removing: bool
+    removed_at: datetime | None
+    refusal: str | None
+    removable: bool
+
+
 class MigrationWire(Wire):
-    """A migration as everybody who may see it sees it.
+    """A migration as everybody who may see it sees it. ``copied_bytes`` are those of disks.
 
     ``cancellable`` says whether asking the hypervisor still makes sense;
     ``held_up`` that a move was given up and its target neither receives nor lets go;
@@ -232,6 +261,8 @@ class MigrationWire(Wire):
     source_name: str
     target: int
     target_name: str
+    kind: Literal["live", "paused", "cold"]
+    copied_bytes: int
     state: str
     active: bool
     requested_by: str
@@ -254,6 +285,7 @@ class MigrationWire(Wire):
     deadline: datetime | None
     offers: list[ChoiceOfferWire]
     choices: list[ChoiceWire]
+    leftover_disks: list[LeftoverDiskWire]
     forecast: ForecastWire | None
     forecast_now: ForecastWire | None
     command: str

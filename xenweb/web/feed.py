@@ -51,7 +51,8 @@ def personal(actor: Actor, stored: StoredEvent) -> Event:
     if isinstance(event, VmChanged):
         return event.model_copy(update={"vm": event.vm.model_copy(update={"may_move": may})})
     if isinstance(event, MigrationChanged) and not may:
-        shown = event.migration.model_copy(update={"cancellable": False, "offers": []})
+        disks = [disk.model_copy(update={"removable": False}) for disk in event.migration.leftover_disks]
+        shown = event.migration.model_copy(update={"cancellable": False, "offers": [], "leftover_disks": disks})
         return event.model_copy(update={"migration": shown})
     return event
 

@@ -7,6 +7,7 @@ repeat its work; a lost move needs seconds, and a question to both hosts.
 import logging
 import threading
 import time
+from collections.abc import Callable
 from typing import NoReturn
 
 from django.db import close_old_connections, connections
@@ -14,6 +15,7 @@ from django.utils import timezone
 
 from xenweb.livemigration.doorbell import enqueue
 from xenweb.livemigration.drive import adopt
+from xenweb.livemigration.leftovers import leftover_disk_settle, leftover_disks_due
 from xenweb.livemigration.reconciling import Care, orphans, release_leases_of_the_dead
 from xenweb.livemigration.services import overdue_cancel
 from xenweb.realtime.publish import prune
@@ -27,31 +29,39 @@ KEEP_EVENTS = 20_000
 
 
 class Reconciler:
-    """Remember which moves are being adopted here, so that each is adopted once."""
+    """Remember what is being cared for here, so that each move is adopted, and each disk deleted, once."""
 
     def __init__(self) -> None:
         self.owner = owner_name("reconciler")
-        self._adopting: dict[str, threading.Thread] = {}
+        self._caring: dict[str, threading.Thread] = {}
 
     def look(self) -> None:
         """Give every orphan the care it needs."""
-        self._adopting = {key: thread for key, thread in self._adopting.items() if thread.is_alive()}
+        self._caring = {key: thread for key, thread in self._caring.items() if thread.is_alive()}
         overdue_cancel(timezone.now())
         release_leases_of_the_dead(is_proven_dead)
+        for disk in leftover_disks_due():
+            self._care(f"disk {disk}", leftover_disk_settle, disk)
         for orphan in orphans(timezone.now()):
             if orphan.care is Care.RING:
                 enqueue(orphan.migration)
-            elif orphan.migration not in self._adopting:
+            elif self._care(orphan.migration, adopt, orphan.migration, self.owner):
                 log.info("move %s has lost its driver; asking the hosts", orphan.migration)
-                thread = threading.Thread(target=self._adopt, args=(orphan.migration,), daemon=True)
-                self._adopting[orphan.migration] = thread
-                thread.start()
 
-    def _adopt(self, migration_id: str) -> None:
+    def _care(self, key: str, work: Callable[..., None], *words: str | int) -> bool:
+        """Do some work beside all else, unless the same is under way; say whether it was begun."""
+        if key in self._caring:
+            return False
+        thread = threading.Thread(target=self._do, args=(key, work, *words), daemon=True)
+        self._caring[key] = thread
+        thread.start()
+        return True
+
+    def _do(self, key: str, work: Callable[..., None], *words: str | int) -> None:
         try:
-            adopt(migration_id, self.owner)
+            work(*words)
         except Exception:
-            log.exception("move %s could not be adopted; trying again", migration_id)
+            log.exception("%s could not be cared for; trying again", key)
         finally:
             connections.close_all()
 

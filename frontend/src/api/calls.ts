@@ -28,5 +28,12 @@ export const requestMove = (vm: number, target: number, options: MoveOptions, ke
 export const chooseFor = (migration: string, kind: string, value: number | null) =>
   bodyOf(client.POST('/api/v1/migrations/{migration}/choices', { params: { path: { migration } }, body: { kind, value } }))
 
+export const fetchLeftoverDisks = (cursor: string | null) =>
+  bodyOf(client.GET('/api/v1/leftover-disks', { params: { query: cursor === null ? {} : { cursor } } }))
+
+/** Ask for a disk that a move has left behind to be deleted; the disk says what came of it. */
+export const removeLeftoverDisk = (disk: number) =>
+  bodyOf(client.POST('/api/v1/leftover-disks/{disk}/remove', { params: { path: { disk: String(disk) } } }))
+
 export const cancelMove = (migration: string) =>
   bodyOf(client.POST('/api/v1/migrations/{migration}/cancel', { params: { path: { migration } } }))

@@ -91,6 +91,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/leftover-disks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Leftover Disks List
+         * @description List the disks that moves have left on hosts and that are still there.
+         */
+        get: operations["leftover_disks_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/leftover-disks/{disk}/remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Leftover Disk Post
+         * @description Ask for a disk that a move has left behind to be deleted, once it is proven that nobody uses it.
+         */
+        post: operations["leftover_disk_remove"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/me": {
         parameters: {
             query?: never;
@@ -726,6 +766,55 @@ export interface components {
             version: string;
         };
         /**
+         * LeftoverDiskPage
+         * @description Some disks that moves have left behind.
+         */
+        LeftoverDiskPage: {
+            /** Items */
+            items: components["schemas"]["LeftoverDiskWire"][];
+            /** Next */
+            next: string | null;
+        };
+        /**
+         * LeftoverDiskWire
+         * @description A disk that a move has left on a host: the old copy, or (``partial``) part of a new one.
+         *
+         *     ``removable`` says whether it can be asked to be deleted; ``refusal`` why it was not.
+         */
+        LeftoverDiskWire: {
+            /** Asked By */
+            asked_by: string | null;
+            /** Host */
+            host: number;
+            /** Host Name */
+            host_name: string;
+            /** Id */
+            id: number;
+            /** Migration */
+            migration: string;
+            /** Partial */
+            partial: boolean;
+            /** Path */
+            path: string;
+            /** Refusal */
+            refusal: string | null;
+            /** Removable */
+            removable: boolean;
+            /** Removed At */
+            removed_at: string | null;
+            /** Removing */
+            removing: boolean;
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+            /** Size */
+            size: number;
+            /** Vm Name */
+            vm_name: string;
+        };
+        /**
          * MigrationBody
          * @description A VM and where it is to go, each by id or by UUID.
          */
@@ -773,13 +862,13 @@ export interface components {
              */
             limit: number;
             /** State */
-            state?: ("requested" | "queued" | "checking" | "preparing" | "pre_copy" | "stop_and_copy" | "post_copy" | "cancelling" | "verifying" | "uncertain" | "done" | "failed" | "cancelled")[];
+            state?: ("requested" | "queued" | "checking" | "preparing" | "copying_storage" | "pre_copy" | "stop_and_copy" | "post_copy" | "cancelling" | "verifying" | "uncertain" | "done" | "failed" | "cancelled")[];
             /** Vm */
             vm?: string | null;
         };
         /**
          * MigrationWire
-         * @description A migration as everybody who may see it sees it.
+         * @description A migration as everybody who may see it sees it. ``copied_bytes`` are those of disks.
          *
          *     ``cancellable`` says whether asking the hypervisor still makes sense;
          *     ``held_up`` that a move was given up and its target neither receives nor lets go;
@@ -798,6 +887,8 @@ export interface components {
             choices: components["schemas"]["ChoiceWire"][];
             /** Command */
             command: string;
+            /** Copied Bytes */
+            copied_bytes: number;
             /** Deadline */
             deadline: string | null;
             downtime_ms: components["schemas"]["Figure"];
@@ -819,6 +910,13 @@ export interface components {
             hypervisor: string;
             /** Id */
             id: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "live" | "paused" | "cold";
+            /** Leftover Disks */
+            leftover_disks: components["schemas"]["LeftoverDiskWire"][];
             /** Offers */
             offers: components["schemas"]["ChoiceOfferWire"][];
             /** Options */
@@ -981,15 +1079,21 @@ export interface components {
         };
         /**
          * ProgressWire
-         * @description Where a move stands now. ``total`` is 0..1 and never runs backwards.
+         * @description Where a move stands now. ``total`` is 0..1 and never runs backwards; ``memory`` is that of memory alone.
+         *
+         *     The ``disk_*`` are of the disks that are copied along, all other sizes of memory alone.
          */
         ProgressWire: {
             /** Converging */
             converging: boolean | null;
             dirty_rate: components["schemas"]["Figure"];
+            disk_processed: components["schemas"]["Figure"];
+            disk_remaining: components["schemas"]["Figure"];
+            disk_total: components["schemas"]["Figure"];
             /** Elapsed Ms */
             elapsed_ms: number | null;
             expected_downtime_ms: components["schemas"]["Figure"];
+            memory: components["schemas"]["Figure"];
             /** Pass Number */
             pass_number: number | null;
             remaining: components["schemas"]["Figure"];
@@ -1027,7 +1131,7 @@ export interface components {
          * @description The states of a move, in the order in which a move meets them.
          * @enum {string}
          */
-        State: "requested" | "queued" | "checking" | "preparing" | "pre_copy" | "stop_and_copy" | "post_copy" | "cancelling" | "verifying" | "uncertain" | "done" | "failed" | "cancelled";
+        State: "requested" | "queued" | "checking" | "preparing" | "copying_storage" | "pre_copy" | "stop_and_copy" | "post_copy" | "cancelling" | "verifying" | "uncertain" | "done" | "failed" | "cancelled";
         /**
          * StorageRepositoryChanged
          * @description A storage repository's facts changed; an upsert by ``storage_repository.id``.
@@ -1556,6 +1660,132 @@ export interface operations {
             };
         };
     };
+    leftover_disks_list: {
+        parameters: {
+            query?: {
+                cursor?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LeftoverDiskPage"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    leftover_disk_remove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                disk: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LeftoverDiskWire"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     me_read: {
         parameters: {
             query?: never;
@@ -1609,7 +1839,7 @@ export interface operations {
                 active?: boolean | null;
                 cursor?: string | null;
                 limit?: number;
-                state?: ("requested" | "queued" | "checking" | "preparing" | "pre_copy" | "stop_and_copy" | "post_copy" | "cancelling" | "verifying" | "uncertain" | "done" | "failed" | "cancelled")[];
+                state?: ("requested" | "queued" | "checking" | "preparing" | "copying_storage" | "pre_copy" | "stop_and_copy" | "post_copy" | "cancelling" | "verifying" | "uncertain" | "done" | "failed" | "cancelled")[];
                 vm?: string | null;
             };
             header?: never;

@@ -14,6 +14,7 @@ export type Forecast = Schemas['ForecastWire']
 export type ForecastError = Schemas['ForecastErrorWire']
 export type Frame = Schemas['Frame']
 export type Host = Schemas['HostWire']
+export type LeftoverDisk = Schemas['LeftoverDiskWire']
 export type Migration = Schemas['MigrationWire']
 export type MigrationPass = Schemas['PassWire']
 export type MoveOptions = NonNullable<Schemas['MigrationBody']['options']>

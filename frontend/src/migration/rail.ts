@@ -9,7 +9,14 @@ export interface Stage {
   readonly standing: Standing
 }
 
-const WAY = ['requested', 'queued', 'checking', 'preparing', 'pre_copy', 'stop_and_copy', 'verifying'] as const
+const WAY = ['requested', 'queued', 'checking', 'preparing', 'copying_storage', 'pre_copy', 'stop_and_copy', 'verifying'] as const
+type OnTheWay = (typeof WAY)[number]
+
+/** What a kind of move never meets: most copy no disks, and a definition alone has no memory. */
+function leavesOut(migration: Migration): readonly OnTheWay[] {
+  if (migration.kind === 'cold') return ['copying_storage', 'pre_copy', 'stop_and_copy']
+  return migration.copied_bytes > 0 ? [] : ['copying_storage']
+}
 
 const ENDS = ['done', 'failed', 'cancelled'] as const
 
@@ -18,17 +25,19 @@ const ENDS = ['done', 'failed', 'cancelled'] as const
  *
  * The record says when it was asked, when the hypervisor was called and which passes ran; nothing more is claimed.
  */
-function proven(migration: Migration): number {
-  if (stateOf(migration) === 'done') return WAY.length
-  if (migration.passes.length > 0) return WAY.indexOf('pre_copy') + 1
-  return migration.started_at === null ? 1 : WAY.indexOf('preparing') + 1
+function proven(migration: Migration, way: readonly OnTheWay[]): number {
+  if (stateOf(migration) === 'done') return way.length
+  if (migration.passes.length > 0) return way.indexOf('pre_copy') + 1
+  return migration.started_at === null ? 1 : way.indexOf('preparing') + 1
 }
 
 export function stagesOf(migration: Migration): readonly Stage[] {
   const state = stateOf(migration)
-  const here = (WAY as readonly State[]).indexOf(state)
-  const behind = here >= 0 ? here : proven(migration)
-  const way = WAY.map((stage, index): Stage => {
+  const absent = leavesOut(migration)
+  const all = WAY.filter((stage) => stage === state || !absent.includes(stage))
+  const here = (all as readonly State[]).indexOf(state)
+  const behind = here >= 0 ? here : proven(migration, all)
+  const way = all.map((stage, index): Stage => {
     const standing = index === here ? 'now' : index < behind ? 'behind' : 'ahead'
     return { state: stage, standing }
   })

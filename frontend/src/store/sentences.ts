@@ -1,8 +1,10 @@
 /** What every room says about a migration in the same words. */
 import type { Forecast, ForecastError, Migration } from '../api/types'
-import { clock, duration, percent, speed } from '../ui/format'
+import { clock, duration, percent, size, speed } from '../ui/format'
 import { t, told } from '../ui/words.svelte'
 import { stateOf } from './stages'
+
+const DONE = { live: 'outcome.done', paused: 'outcome.done_paused', cold: 'outcome.done_cold' } as const
 
 export const stateWords = (state: string): string => told('state', state)
 
@@ -26,14 +28,24 @@ export function convergenceWords(migration: Migration): string {
   return t(converging ? 'converging.yes_speeds' : 'converging.no_speeds', speeds)
 }
 
+/** How much of its disks is across; empty before anything is known. */
+export function diskWords({ progress }: Migration): string {
+  const { disk_total: whole, disk_processed: done } = progress
+  if (whole.value === null || done.value === null) return t('figure.not_yet')
+  return t('rail.disk', { done: size(done.value), whole: size(whole.value) })
+}
+
+/** How it moves, where that is not live; empty otherwise. */
+export const kindWords = ({ kind }: Migration): string => (kind === 'live' ? '' : told('kind', kind))
+
 /** How it ended, or that nobody knows yet; empty while it is under way. */
 export function outcomeWords(migration: Migration): string {
   const { source_name: source, target_name: target } = migration
   switch (stateOf(migration)) {
     case 'done':
-      return t('outcome.done', { target })
+      return t(DONE[migration.kind], { target })
     case 'cancelled':
-      return t('outcome.cancelled', { source })
+      return t(migration.kind === 'live' ? 'outcome.cancelled' : 'outcome.cancelled_rest', { source })
     case 'failed':
       return migration.failure_sentence ?? t('outcome.failed')
     case 'uncertain':

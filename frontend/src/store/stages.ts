@@ -7,6 +7,7 @@ export const STATE_ACCENT = {
   queued: 'move',
   checking: 'move',
   preparing: 'move',
+  copying_storage: 'move',
   pre_copy: 'move',
   stop_and_copy: 'move',
   post_copy: 'care',

@@ -82,6 +82,12 @@ def domain(xml: str) -> DomainDescription:
     )
 
 
+def sources(xml: str) -> set[str]:
+    """Read every path that a domain's disks name, backing files and CD-ROMs too."""
+    elements = parsed(xml).iterfind("devices/disk//source")
+    return {path for each in elements for path in (each.get("file"), each.get("dev"), each.get("name")) if path}
+
+
 def pool(xml: str) -> PoolDescription:
     """Read a storage pool's XML. Network kinds are the same where their source is; others by UUID."""
     root = parsed(xml)

@@ -6,6 +6,7 @@ from contextlib import suppress
 
 import libvirt
 
+from xenweb.core.facts import Kind
 from xenweb.core.migration import Copy, copy_of
 from xenweb.drivers.contract import (
     Capability,
@@ -24,7 +25,7 @@ from xenweb.drivers.contract import (
     VmMissingError,
     VmSighting,
 )
-from xenweb.drivers.libvirt_driver import levers, moving, preflight
+from xenweb.drivers.libvirt_driver import disks, levers, moving, preflight
 from xenweb.drivers.libvirt_driver.connections import Connections
 from xenweb.drivers.libvirt_driver.inventory import Inventory, is_incoming, operation_of, power_state
 from xenweb.drivers.libvirt_driver.watching import HostWatch
@@ -80,6 +81,9 @@ class LibvirtDriver:
         over = threading.Event()
         with self._connections.use(plan.source, MOVING) as connection:
             domain = connection.lookupByUUIDString(plan.vm_uuid)
+            if plan.kind is Kind.COLD:
+                moving.move_definition(domain, plan)
+                return CompletedStats()
             completion = moving.Completion(connection, domain)
             flags = moving.flags_for(plan, is_persistent=bool(domain.isPersistent()))
             self._begin_setting_downtime(plan, over)
@@ -135,9 +139,12 @@ class LibvirtDriver:
             else:
                 levers.change(connection.lookupByUUIDString(plan.vm_uuid), lever, value)
 
-    def repair(self, endpoint: Endpoint, vm_uuid: str, action: CopyAction) -> None:
-        """Resume, pause or remove one host's copy."""
+    def repair(self, endpoint: Endpoint, vm_uuid: str, action: CopyAction, path: str = "") -> None:
+        """Resume, pause or remove one host's copy, or remove a disk that was left behind."""
         with self._connections.use(endpoint, ASKING) as connection:
+            if action is CopyAction.REMOVE_DISK:
+                disks.remove(connection, path, endpoint.name)
+                return
             levers.repair(connection.lookupByUUIDString(vm_uuid), action, endpoint.name)
 
     def locate(self, endpoint: Endpoint, vm_uuid: str) -> VmSighting:

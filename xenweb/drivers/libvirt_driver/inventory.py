@@ -1,6 +1,8 @@
 """Describe a host and all that is on it, in a few bulk calls."""
 
 import threading
+import time
+from contextlib import suppress
 from pathlib import PurePosixPath
 
 import libvirt
@@ -25,7 +27,11 @@ _STATES = {
 }
 INCOMING_REASONS = frozenset({libvirt.VIR_DOMAIN_PAUSED_MIGRATION, libvirt.VIR_DOMAIN_PAUSED_STARTING_UP})
 
+READ_AGAIN_AFTER = 20.0
+"""Seconds after which XML is read again: whoever does not listen to events hears of no other change."""
+
 Repositories = dict[str, RepositorySnapshot]
+Sizes = dict[str, Bytes]
 
 
 def power_state(state: int) -> PowerState:
@@ -54,11 +60,11 @@ def operation_of(domain: libvirt.virDomain) -> int:
 
 
 class Inventory:
-    """Look at one host; XML is read again only when the domain's state has changed."""
+    """Look at one host; XML is read again when the domain's state has changed, and now and then."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._kept: dict[tuple[str, str], tuple[object, DomainDescription]] = {}
+        self._kept: dict[tuple[str, str], tuple[object, float, DomainDescription, Sizes]] = {}
         self._hosts: dict[str, tuple[str, str, str]] = {}
 
     def look(self, connection: libvirt.virConnect, uri: str) -> HostSnapshot:
@@ -109,7 +115,7 @@ class Inventory:
 
     def _vm(self, uri: str, domain: libvirt.virDomain, stats: dict[str, int], repositories: Repositories) -> VmSnapshot:
         state, reason = stats.get("state.state", 0), stats.get("state.reason", 0)
-        described = self._described(uri, domain, (state, reason, domain.ID()))
+        described, sizes = self._described(uri, domain, (state, reason, domain.ID()))
         return VmSnapshot(
             uuid=domain.UUIDString(),
             name=domain.name(),
@@ -119,20 +125,35 @@ class Inventory:
             memory=described.memory,
             vcpus=int(stats.get("vcpu.maximum", 0)) or 1,
             cpu_time=stats.get("cpu.time"),
-            disks=tuple(_disk(disk, repositories) for disk in described.disks),
+            disks=tuple(_disk(disk, sizes.get(disk.device), repositories) for disk in described.disks),
             networks=described.networks,
         )
 
-    def _described(self, uri: str, domain: libvirt.virDomain, mark: object) -> DomainDescription:
+    def _described(
+        self, uri: str, domain: libvirt.virDomain, mark: tuple[int, int, int]
+    ) -> tuple[DomainDescription, Sizes]:
         key = (uri, domain.UUIDString())
         with self._lock:
             kept = self._kept.get(key)
-        if kept is not None and kept[0] == mark:
-            return kept[1]
+        now = time.monotonic()
+        if kept is not None and kept[0] == mark and now - kept[1] < READ_AGAIN_AFTER:
+            return kept[2:]
         described = description.domain(domain.XMLDesc(0))
-        with self._lock:
-            self._kept[key] = (mark, described)
-        return described
+        # A copy that is being received does not answer about its disks before it is whole.
+        sizes = {} if is_incoming(domain, *mark[:2]) else _sizes(domain, described)
+        if len(sizes) == len(described.disks):
+            with self._lock:
+                self._kept[key] = (mark, now, described, sizes)
+        return described, sizes
+
+
+def _sizes(domain: libvirt.virDomain, described: DomainDescription) -> Sizes:
+    """Ask for the size of each disk as the guest sees it; a disk that cannot be read has none."""
+    sizes: Sizes = {}
+    for disk in described.disks:
+        with suppress(libvirt.libvirtError):
+            sizes[disk.device] = Bytes(domain.blockInfo(disk.device)[0])
+    return sizes
 
 
 def _repositories(connection: libvirt.virConnect) -> Repositories:
@@ -161,13 +182,13 @@ def _repository(described: PoolDescription, capacity: int, available: int) -> Re
     )
 
 
-def _disk(disk: DiskDescription, repositories: Repositories) -> DiskSnapshot:
+def _disk(disk: DiskDescription, capacity: Bytes | None, repositories: Repositories) -> DiskSnapshot:
     repository = repositories.get(disk.pool) or _holding(disk.path, repositories)
     return DiskSnapshot(
         device=disk.device,
         path=disk.path,
         format=disk.format,
-        capacity=None,
+        capacity=capacity,
         cache=disk.cache,
         read_only=disk.read_only,
         repository=repository.identity if repository else None,

@@ -4,6 +4,7 @@ import shlex
 
 import libvirt
 
+from xenweb.core.facts import Kind
 from xenweb.core.quantities import MIB
 from xenweb.drivers.contract import CopyAction, Lever, MigrationPlan, MoveRefusedError
 from xenweb.drivers.libvirt_driver.inventory import is_incoming, operation_of
@@ -37,6 +38,9 @@ def repair(domain: libvirt.virDomain, action: CopyAction, host: str) -> None:
             domain.resume()
         case CopyAction.PAUSE:
             domain.suspend()
+        case CopyAction.REMOVE_DISK:
+            msg = "A disk is no copy of a VM."
+            raise MoveRefusedError(msg, host=host)
         case CopyAction.REMOVE:
             if not is_incoming(domain, *domain.state()):
                 msg = f"The copy on {host} does not stand still because of a move: it is not removed."
@@ -49,9 +53,15 @@ def repair(domain: libvirt.virDomain, action: CopyAction, host: str) -> None:
 
 def command(plan: MigrationPlan) -> str:
     """Write what ``virsh`` would be told for the same call."""
-    words = ["virsh", "-c", plan.source.uri, "migrate", "--live", "--p2p", "--persistent", "--undefinesource"]
-    words.append("--abort-on-error")
+    words = ["virsh", "-c", plan.source.uri, "migrate", "--p2p", "--persistent", "--undefinesource"]
+    if plan.kind is Kind.COLD:
+        return shlex.join([*words, "--offline", plan.vm_uuid, plan.target.uri])
+    words += ["--live", "--abort-on-error"]
     options = plan.options
+    if plan.kind is Kind.PAUSED:
+        words.append("--suspend")
+    if plan.copied_disks:
+        words += ["--copy-storage-all", "--migrate-disks", ",".join(disk.device for disk in plan.copied_disks)]
     if options.auto_converge:
         words.append("--auto-converge")
     if options.post_copy:

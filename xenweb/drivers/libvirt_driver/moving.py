@@ -10,17 +10,26 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 
 import libvirt
 
+from xenweb.core.facts import Kind
 from xenweb.core.quantities import MIB, Bytes, BytesPerSecond, Milliseconds
-from xenweb.drivers.contract import CompletedStats, MigrationPlan, PassMark, Phase, Progress
+from xenweb.drivers.contract import CompletedStats, MigrationPlan, MoveRefusedError, PassMark, Phase, Progress
 
 COMPLETED_WITHIN = 1.0
 """Seconds to wait, after the call, for the event that carries what was measured."""
 
 SET_DOWNTIME_EVERY = 0.05
 FIRST_SYNCHRONISED_PASS = 2
+
+COLD_FLAGS = (
+    libvirt.VIR_MIGRATE_OFFLINE
+    | libvirt.VIR_MIGRATE_PEER2PEER
+    | libvirt.VIR_MIGRATE_PERSIST_DEST
+    | libvirt.VIR_MIGRATE_UNDEFINE_SOURCE
+)
 
 Stats = dict[str, int]
 
@@ -32,6 +41,10 @@ def flags_for(plan: MigrationPlan, *, is_persistent: bool) -> int:
         flags |= libvirt.VIR_MIGRATE_PERSIST_DEST | libvirt.VIR_MIGRATE_UNDEFINE_SOURCE
     if plan.options.auto_converge:
         flags |= libvirt.VIR_MIGRATE_AUTO_CONVERGE
+    if plan.kind is Kind.PAUSED:
+        flags |= libvirt.VIR_MIGRATE_PAUSED
+    if plan.copied_disks:
+        flags |= libvirt.VIR_MIGRATE_NON_SHARED_DISK
     if plan.options.post_copy:
         flags |= libvirt.VIR_MIGRATE_POSTCOPY
     if plan.trust_shared_storage:
@@ -39,9 +52,14 @@ def flags_for(plan: MigrationPlan, *, is_persistent: bool) -> int:
     return int(flags)
 
 
-def parameters_for(plan: MigrationPlan) -> dict[str, str | int]:
-    """Build the parameters of the call; libvirt takes the bandwidth in whole MiB/s."""
-    parameters: dict[str, str | int] = {}
+def parameters_for(plan: MigrationPlan) -> dict[str, str | int | list[str]]:
+    """Build the parameters of the call; libvirt takes the bandwidth in whole MiB/s.
+
+    Without the list libvirt would copy every disk, the shared ones over themselves.
+    """
+    parameters: dict[str, str | int | list[str]] = {}
+    if plan.copied_disks:
+        parameters[libvirt.VIR_MIGRATE_PARAM_MIGRATE_DISKS] = [disk.device for disk in plan.copied_disks]
     address = plan.target.migration_address
     if address:
         parameters[libvirt.VIR_MIGRATE_PARAM_URI] = f"tcp://{address}"
@@ -49,6 +67,17 @@ def parameters_for(plan: MigrationPlan) -> dict[str, str | int]:
     if plan.options.bandwidth_limit is not None:
         parameters[libvirt.VIR_MIGRATE_PARAM_BANDWIDTH] = max(1, -(-int(plan.options.bandwidth_limit) // MIB))
     return parameters
+
+
+def move_definition(domain: libvirt.virDomain, plan: MigrationPlan) -> None:
+    """Move a halted domain's definition; raise MoveRefusedError if it runs.
+
+    libvirt does not look itself: it would leave a running domain without a definition.
+    """
+    if domain.isActive():
+        msg = f"{plan.vm_name} was started meanwhile."
+        raise MoveRefusedError(msg, host=plan.source.name)
+    domain.migrateToURI3(plan.target.uri, {}, COLD_FLAGS)
 
 
 class Completion:
@@ -123,6 +152,19 @@ class PassListener:
             return tuple(self._marks)
 
 
+def _storage_of(stats: Stats) -> Progress:
+    """Read how far the disks are: they come first, and are kept alike until the VM is handed over."""
+    if not stats.get("disk_total"):
+        return Progress(Phase.STARTING)
+    return Progress(
+        phase=Phase.COPYING_STORAGE,
+        elapsed=Milliseconds(stats.get("time_elapsed", 0)),
+        disk_total=Bytes(stats["disk_total"]),
+        disk_processed=Bytes(stats.get("disk_processed", 0)),
+        disk_remaining=Bytes(stats.get("disk_remaining", 0)),
+    )
+
+
 def progress_of(domain: libvirt.virDomain, marks: tuple[PassMark, ...]) -> Progress:
     """Look at a running job; raises libvirtError."""
     stats = domain.jobStats()
@@ -133,13 +175,14 @@ def progress_of(domain: libvirt.virDomain, marks: tuple[PassMark, ...]) -> Progr
     is_post_copy = state == libvirt.VIR_DOMAIN_PAUSED and reason == libvirt.VIR_DOMAIN_PAUSED_POSTCOPY
     pass_number = stats.get("memory_iteration") or None
     if pass_number is None or not stats.get("memory_total"):
-        return Progress(Phase.SWITCHING if is_paused else Phase.STARTING, passes=marks)
+        return replace(_storage_of(stats), phase=Phase.SWITCHING) if is_paused else _storage_of(stats)
     # Before the first synchronisation nothing is known of changes: a 0 would be an invention.
     is_synchronised = pass_number >= FIRST_SYNCHRONISED_PASS
     said_downtime = stats.get("downtime") if is_synchronised else None
     dirty_rate = stats.get("memory_dirty_rate", 0) * stats.get("memory_page_size", 4096)
     phase = Phase.POST_COPY if is_post_copy else Phase.SWITCHING if is_paused else Phase.COPYING
-    return Progress(
+    return replace(
+        _storage_of(stats),
         phase=phase,
         elapsed=Milliseconds(stats.get("time_elapsed", 0)),
         pass_number=pass_number,

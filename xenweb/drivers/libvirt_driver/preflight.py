@@ -4,19 +4,22 @@ from collections.abc import Iterator
 
 import libvirt
 
+from xenweb.core.facts import Kind, kind_for
 from xenweb.core.placement import Finding, Severity
 from xenweb.drivers.contract import MigrationPlan
-from xenweb.drivers.libvirt_driver import description
+from xenweb.drivers.libvirt_driver import description, disks
 from xenweb.drivers.libvirt_driver.description import DomainDescription
 from xenweb.drivers.libvirt_driver.errors import sentence_of
+from xenweb.drivers.libvirt_driver.inventory import power_state
 
 
 def findings_of(plan: MigrationPlan, source: libvirt.virConnect, target: libvirt.virConnect) -> Iterator[Finding]:
     """Ask both hosts; yields what stands in the way. Raises libvirtError."""
     domain = source.lookupByUUIDString(plan.vm_uuid)
     state, _ = domain.state()
-    if state not in {libvirt.VIR_DOMAIN_RUNNING, libvirt.VIR_DOMAIN_BLOCKED}:
-        yield _blocker("vm_not_running", f"{plan.vm_name} does not run on {plan.source.name}.", "Start it first.")
+    if kind_for(power_state(state)) is not plan.kind:
+        sentence = f"{plan.vm_name} is {power_state(state)} on {plan.source.name} by now."
+        yield _blocker("vm_state_changed", sentence, "Ask for the move again: it will be another kind of move.")
         return
     described = description.domain(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_MIGRATABLE))
     yield from _clashes(plan, target)
@@ -29,6 +32,7 @@ def findings_of(plan: MigrationPlan, source: libvirt.virConnect, target: libvirt
     yield from _processor(plan, described, target)
     yield from _machine(plan, described, target)
     yield from _disks(plan, described, target)
+    yield from disks.copy_findings(plan, target)
 
 
 def _blocker(code: str, sentence: str, remedy: str) -> Finding:
@@ -42,6 +46,10 @@ def _clashes(plan: MigrationPlan, target: libvirt.virConnect) -> Iterator[Findin
         if is_same and domain.isActive():
             yield _blocker(
                 "vm_runs_there", f"{name} has a VM of this UUID running already.", "Find out which copy is right first."
+            )
+        elif is_same and plan.kind is Kind.COLD:
+            yield _blocker(
+                "definition_there", f"{name} already keeps a definition of this VM.", "Undefine the older of the two."
             )
         elif is_same != (domain.name() == plan.vm_name):
             yield _blocker("name_taken", f"{name} knows {domain.name()} with another name or UUID.", remedy)
@@ -80,27 +88,13 @@ def _machine(plan: MigrationPlan, described: DomainDescription, target: libvirt.
 
 
 def _disks(plan: MigrationPlan, described: DomainDescription, target: libvirt.virConnect) -> Iterator[Finding]:
+    copied = {disk.path for disk in plan.copied_disks}
     for disk in described.disks:
-        if not disk.path.startswith("/") or _is_there(target, disk.path):
+        is_ours = disk.path in copied or not disk.path.startswith("/")
+        if is_ours or disks.volume(target, disk.path) is not None:
             continue
         yield _blocker(
             "disk_not_there",
             f"Disk {disk.device} ({disk.path}) is in no storage repository of {plan.target.name}.",
             "Attach the storage there at the same path, or choose another host.",
         )
-
-
-def _is_there(target: libvirt.virConnect, path: str) -> bool:
-    """Look a path up in the target's pools; read them anew once if it is not known."""
-    for is_second_look in (False, True):
-        if is_second_look:
-            for pool in target.listAllStoragePools(libvirt.VIR_CONNECT_LIST_STORAGE_POOLS_ACTIVE):
-                pool.refresh(0)
-        try:
-            target.storageVolLookupByPath(path)
-        except libvirt.libvirtError as error:
-            if error.get_error_code() != libvirt.VIR_ERR_NO_STORAGE_VOL:
-                raise
-        else:
-            return True
-    return False

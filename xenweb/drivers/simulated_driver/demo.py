@@ -5,7 +5,7 @@ import uuid
 from pathlib import Path
 
 from xenweb.core.quantities import GIB, MIB
-from xenweb.drivers.simulated_driver.world import Clock, SimulatedHost, SimulatedVm, World, write
+from xenweb.drivers.simulated_driver.world import DISK, Clock, SimulatedHost, SimulatedVm, World, disk_path, write
 
 _NAMESPACE = uuid.UUID("51a7ed00-0000-4000-8000-000000000000")
 _MOST_CONTENT = 240
@@ -46,7 +46,8 @@ def demo_world(path: Path, clock: Clock = time.time) -> list[str]:
         for name, size in sizes.items()
     }
     members = [_member(*row, now) for row in _CAST]
-    write(path, World(hosts, {vm.uuid: vm for vm in members}))
+    volumes = {f"{vm.host}:{disk_path(vm)}": DISK for vm in members if vm.disk == "local"}
+    write(path, World(hosts, {vm.uuid: vm for vm in members}, volumes=volumes))
     return list(hosts)
 
 

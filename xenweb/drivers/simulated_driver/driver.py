@@ -4,8 +4,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
-from xenweb.core.facts import PowerState
+from xenweb.core.facts import PowerState, kind_for
 from xenweb.core.migration import Copy
 from xenweb.core.placement import Finding, Severity
 from xenweb.core.quantities import GIB, Bytes, BytesPerSecond, Milliseconds
@@ -13,6 +14,7 @@ from xenweb.drivers.contract import (
     Capability,
     CompletedStats,
     CopyAction,
+    DiskMissingError,
     DiskSnapshot,
     Endpoint,
     HostEvent,
@@ -35,6 +37,7 @@ from xenweb.drivers.contract import (
 )
 from xenweb.drivers.simulated_driver import addresses
 from xenweb.drivers.simulated_driver.world import (
+    DISK,
     DOWNTIME_LIMIT,
     LINK,
     Clock,
@@ -42,6 +45,7 @@ from xenweb.drivers.simulated_driver.world import (
     SimulatedMove,
     SimulatedVm,
     World,
+    disk_path,
     opened,
 )
 
@@ -151,11 +155,16 @@ class SimulatedDriver:
     def _findings(self, plan: MigrationPlan) -> tuple[Finding, ...]:
         with _host(plan.source, self._clock) as (world, source):
             vm = _vm(world, source, plan.vm_uuid)
-            if vm.state != "running":
-                return (_blocker("vm_not_running", f"{vm.name} does not run.", "Start it first."),)
+            if kind_for(PowerState(vm.state)) is not plan.kind:
+                sentence = f"{vm.name} is {vm.state} on {source.name} by now."
+                return (_blocker("vm_state_changed", sentence, "Ask for the move again."),)
             disk = source.storage.get(vm.disk)
-        with _host(plan.target, self._clock) as (_world, target):
-            if disk is not None and disk not in target.storage.values():
+        with _host(plan.target, self._clock) as (world, target):
+            if plan.copied_disks:
+                if f"{target.name}:{disk_path(vm)}" in world.volumes:
+                    sentence = f"{target.name} already has a disk at {disk_path(vm)}, which is never reused."
+                    return (_blocker("disk_exists", sentence, "Delete what an earlier move left behind."),)
+            elif disk is not None and disk not in target.storage.values():
                 sentence = f"The disk of {vm.name} is in no storage repository of {target.name}."
                 return (_blocker("disk_not_there", sentence, "Choose a host that has the storage."),)
         return ()
@@ -183,13 +192,15 @@ class SimulatedDriver:
             target_name = target.name
         with _host(plan.source, self._clock) as (world, source):
             vm = _vm(world, source, plan.vm_uuid)
-            if vm.state != "running":
-                raise MoveRefusedError(f"{vm.name} does not run.")
+            if kind_for(PowerState(vm.state)) is not plan.kind:
+                raise MoveRefusedError(f"{vm.name} is {vm.state}.")
+            if plan.copied_disks and f"{target_name}:{disk_path(vm)}" in world.volumes:
+                raise MoveRefusedError(f"{target_name} already has a disk at {disk_path(vm)}.")
             if source.name == target_name:
                 raise MoveRefusedError("The source and the target are the same host.")
             if world.move_of(vm.uuid) is not None:
                 raise MoveRefusedError(f"{vm.name} is being moved already.")
-            if vm.disk and not plan.trust_shared_storage:
+            if vm.disk and not plan.copied_disks and not plan.trust_shared_storage:
                 raise MoveRefusedError("Moving without storage that is known to be shared is unsafe.")
             options = plan.options
             limit, throttle = options.downtime_limit, THROTTLE if options.auto_converge else None
@@ -200,8 +211,11 @@ class SimulatedDriver:
                 began=self._clock(),
                 bandwidth=float(options.bandwidth_limit or LINK),
                 downtime_limit=DOWNTIME_LIMIT if limit is None else limit / 1000,
-                dirty_rate=vm.dirty_rate * (1 - (throttle or 0) / 100),
+                dirty_rate=vm.dirty_rate * (1 - (throttle or 0) / 100) if vm.state == "running" else 0.0,
                 throttle=throttle,
+                kind=plan.kind.value,
+                disk_content=sum(disk.capacity for disk in plan.copied_disks),
+                disk_path=disk_path(vm) if plan.copied_disks else "",
             )
             world.version += 1
 
@@ -215,11 +229,13 @@ class SimulatedDriver:
             stands = world.moment(move, wall)
             began = clock - (wall - move.began) + move.stalled
             marks = tuple(PassMark(number, began + at) for number, at in enumerate(stands.pass_started, 1))
+            disk = _disk_progress(move, world.disk_copied(move, wall))
             if not stands.processed:
-                return Progress(Phase.STARTING)
+                return replace(disk, phase=Phase.CANCELLING) if move.cancel_at else disk
             expected = round(stands.remaining * 1000 / move.bandwidth)
             phase = Phase.SWITCHING if stands.is_switching else Phase.COPYING
-            return Progress(
+            return replace(
+                disk,
                 phase=Phase.CANCELLING if move.cancel_at else phase,
                 elapsed=Milliseconds(round((wall - move.began) * 1000)),
                 pass_number=stands.pass_number,
@@ -243,6 +259,8 @@ class SimulatedDriver:
             if lever is Lever.CANCEL:
                 move.cancel_at = self._clock()
                 return
+            if world.disk_copied(move, self._clock()) < move.disk_content:
+                raise MoveRefusedError("Its disk is still being copied.")
             world.turn(move, self._clock())
             match lever:
                 case Lever.BANDWIDTH:
@@ -254,9 +272,13 @@ class SimulatedDriver:
                 case Lever.POST_COPY:
                     raise NotSupportedError("The simulated hypervisor has no post-copy.")
 
-    def repair(self, endpoint: Endpoint, vm_uuid: str, action: CopyAction) -> None:
-        """Refuse: in this world no move ever leaves a copy standing."""
-        del vm_uuid, action
+    def repair(self, endpoint: Endpoint, vm_uuid: str, action: CopyAction, path: str = "") -> None:
+        """Remove a disk that no VM of the host uses; in this world no move ever leaves a copy standing."""
+        del vm_uuid
+        if action is CopyAction.REMOVE_DISK:
+            with _host(endpoint, self._clock) as (world, host):
+                _remove_disk(world, host, path)
+            return
         raise MoveRefusedError(f"{endpoint.name} has no copy that stands still because of a move.")
 
     def locate(self, endpoint: Endpoint, vm_uuid: str) -> VmSighting:
@@ -269,7 +291,7 @@ class SimulatedDriver:
                     copy = {"running": Copy.RUNNING, "halted": Copy.INACTIVE}.get(vm.state, Copy.PAUSED)
                     is_leaving = move is not None and move.source == host.name and not world.forgets_moves
                     return VmSighting(copy, is_leaving, vm.cpu_time(self._clock()), _completed(world, host, vm_uuid))
-                is_coming = move is not None and move.target == host.name
+                is_coming = move is not None and move.target == host.name and move.kind != "cold"
                 return VmSighting(Copy.INCOMING if is_coming else Copy.ABSENT)
         except HostUnreachableError:
             return VmSighting(Copy.NO_ANSWER)
@@ -282,7 +304,31 @@ def _completed(world: World, host: SimulatedHost, vm_uuid: str) -> CompletedStat
     return _stats(world, last) if last is not None and last.target == host.name else CompletedStats()
 
 
+def _disk_progress(move: SimulatedMove, copied: int) -> Progress:
+    if not move.disk_content:
+        return Progress(Phase.STARTING)
+    return Progress(
+        phase=Phase.COPYING_STORAGE if copied else Phase.STARTING,
+        disk_total=Bytes(move.disk_content),
+        disk_processed=Bytes(copied),
+        disk_remaining=Bytes(move.disk_content - copied),
+    )
+
+
+def _remove_disk(world: World, host: SimulatedHost, path: str) -> None:
+    resident = {vm.uuid for vm in world.resident(host.name)}
+    coming = {move.vm for move in world.moves.values() if move.target == host.name and not move.ending}
+    for uuid in resident | coming:
+        if disk_path(world.vms[uuid]) == path:
+            raise MoveRefusedError(f"{world.vms[uuid].name} on {host.name} uses the disk at {path}.")
+    if world.volumes.pop(f"{host.name}:{path}", None) is None:
+        raise DiskMissingError(f"{host.name} has no disk at {path}.")
+    world.version += 1
+
+
 def _stats(world: World, move: SimulatedMove) -> CompletedStats:
+    if move.kind == "cold":
+        return CompletedStats()
     stands = world.moment(move, move.ended)
     return CompletedStats(
         total=Milliseconds(round((move.ended - move.began) * 1000)),
@@ -300,8 +346,8 @@ def _snapshot(vm: SimulatedVm, host: SimulatedHost, now: float, *, incoming: boo
     state = PowerState.PAUSED if incoming else PowerState(vm.state)
     disks: tuple[DiskSnapshot, ...] = ()
     if vm.disk:
-        path = f"/srv/{vm.disk}/{vm.name}.img"
-        disks = (DiskSnapshot("vda", path, "raw", None, "none", False, host.storage.get(vm.disk)),)
+        size = None if incoming else Bytes(DISK)
+        disks = (DiskSnapshot("vda", disk_path(vm), "raw", size, "none", False, host.storage.get(vm.disk)),)
     return VmSnapshot(
         uuid=vm.uuid,
         name=vm.name,

@@ -17,13 +17,17 @@ from typing import Literal
 
 from xenweb.core.quantities import MIB
 from xenweb.drivers.contract import HostUnreachableError
-from xenweb.drivers.simulated_driver.precopy import Course, Moment, end_of, moment, start_of
+from xenweb.drivers.simulated_driver.precopy import START, Course, Moment, end_of, moment, start_of
 
 Ending = Literal["", "moved", "cancelled", "broken"]
 Clock = Callable[[], float]
 
+DISK = 32 * MIB
 LINK = 24.0 * MIB
 DOWNTIME_LIMIT = 0.3
+DEFINING_TAKES = 0.1
+"""Seconds until a halted VM's definition is at the target."""
+
 CANCEL_TAKES = 0.15
 """Seconds until a move that was asked to end has ended."""
 
@@ -53,7 +57,8 @@ class SimulatedVm:
 class SimulatedMove:
     """A move of the world; it is over when ``ending`` says how. Moments are seconds since 1970.
 
-    ``leg_*`` say where it stood when its facts were last changed.
+    ``leg_*`` say where it stood when its facts were last changed. ``disk_content``
+    bytes of the disk at ``disk_path`` are copied before memory is.
     """
 
     vm: str
@@ -64,6 +69,9 @@ class SimulatedMove:
     downtime_limit: float
     dirty_rate: float
     throttle: int | None = None
+    kind: str = "live"
+    disk_content: int = 0
+    disk_path: str = ""
     stalled: float = 0.0
     cancel_at: float | None = None
     ending: Ending = ""
@@ -97,11 +105,13 @@ class World:
     """Everything there is. ``version`` rises with each change that a host would tell.
 
     Hosts that have forgotten their moves carry them on, and know nothing of them when asked.
+    ``volumes`` are the disks on storage of one host, by ``host:path``, and their sizes in bytes.
     """
 
     hosts: dict[str, SimulatedHost] = field(default_factory=dict)
     vms: dict[str, SimulatedVm] = field(default_factory=dict)
     moves: dict[str, SimulatedMove] = field(default_factory=dict)
+    volumes: dict[str, int] = field(default_factory=dict)
     break_in_pass: int | None = None
     loses_replies: bool = False
     forgets_moves: bool = False
@@ -116,6 +126,12 @@ class World:
         since = move.leg_began - move.began
         starts = (*move.leg_starts, *(since + start for start in stands.pass_started[1:]))
         return replace(stands, pass_started=starts)
+
+    def disk_copied(self, move: SimulatedMove, now: float) -> int:
+        """Say how many bytes of its disk a move has copied."""
+        at = move.ended if move.ending else self._reached(move, now)
+        copied = max(0.0, at - move.began - move.stalled - START) * move.bandwidth
+        return move.disk_content if move.leg_began is not None else min(move.disk_content, round(copied))
 
     def turn(self, move: SimulatedMove, now: float) -> None:
         """Begin a new leg where the move stands: what is changed next counts from now on."""
@@ -156,7 +172,7 @@ class World:
         vm = self.vms[move.vm]
         course = Course(vm.content, vm.working_set, move.dirty_rate, move.bandwidth, move.downtime_limit)
         if move.leg_began is None:
-            return course
+            return replace(course, start=course.start + move.disk_content / move.bandwidth)
         copied = float(move.leg_copied)
         return replace(course, start=0.0, content=move.leg_content, first_pass=move.leg_pass, copied_before=copied)
 
@@ -170,6 +186,8 @@ class World:
 
     def _outcome(self, move: SimulatedMove) -> tuple[float, Ending]:
         """Say when and how a move ends, as things stand; infinity for never."""
+        if move.kind == "cold":
+            return move.began + DEFINING_TAKES, "moved"
         course, began = self._course(move), self._leg(move)
         ends: list[tuple[float | None, Ending]] = [(end_of(course), "moved")]
         if self.break_in_pass is not None:
@@ -187,8 +205,16 @@ class World:
                 host = self.hosts[name]
                 host.busy, host.busy_at = self.busy(host, at), at
             self.vms[move.vm].host = move.target
+        if move.disk_path and at >= move.began + START:
+            # Whole or not: the target's disk is there from the moment copying began, and stays.
+            self.volumes.setdefault(f"{move.target}:{move.disk_path}", move.disk_content)
         move.ending, move.ended = ending, at
         self.version += 1
+
+
+def disk_path(vm: SimulatedVm) -> str:
+    """Answer where a VM's hosts see its disk; empty if it has none."""
+    return f"/srv/{vm.disk}/{vm.name}.img" if vm.disk else ""
 
 
 def _read(path: Path) -> World:
@@ -198,6 +224,7 @@ def _read(path: Path) -> World:
             hosts={key: SimulatedHost(**each) for key, each in said["hosts"].items()},
             vms={key: SimulatedVm(**each) for key, each in said["vms"].items()},
             moves={key: SimulatedMove(**each) for key, each in said["moves"].items()},
+            volumes=said["volumes"],
             break_in_pass=said["break_in_pass"],
             loses_replies=said["loses_replies"],
             forgets_moves=said["forgets_moves"],

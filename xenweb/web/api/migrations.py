@@ -8,18 +8,22 @@ from ninja import Header, Query, Router, Status
 from xenweb.core.quantities import BytesPerSecond, Milliseconds
 from xenweb.drivers.contract import MoveOptions
 from xenweb.livemigration.choices import choice_request
-from xenweb.livemigration.selectors import migration_for, migrations_for
+from xenweb.livemigration.leftovers import leftover_disk_remove
+from xenweb.livemigration.selectors import leftover_disks_for, migration_for, migrations_for
 from xenweb.livemigration.services import migration_cancel, migration_request
-from xenweb.realtime.wire import MigrationWire
+from xenweb.realtime.wire import LeftoverDiskWire, MigrationWire
 from xenweb.web.api.authentication import ActorRequest
 from xenweb.web.api.keys import key_of, migration_key_of
 from xenweb.web.api.shapes import (
     ChoiceBody,
+    LeftoverDiskPage,
     MigrationBody,
     MigrationPage,
     MigrationQuery,
     OptionsBody,
+    Paging,
     PassPage,
+    page_of,
     problems,
 )
 from xenweb.web.requests import request_id_of
@@ -94,6 +98,24 @@ def passes_list(request: ActorRequest, migration: str) -> PassPage:
 def cancel_post(request: ActorRequest, migration: str) -> Status[MigrationWire]:
     """Ask for one migration to be given up."""
     wire = migration_cancel(request.auth, migration_key_of(migration), request_id=request_id_of(request))
+    return Status(202, wire)
+
+
+@router.get("/leftover-disks", response={200: LeftoverDiskPage, **problems()}, operation_id="leftover_disks_list")
+def leftover_disks_list(request: ActorRequest, query: Query[Paging]) -> LeftoverDiskPage:
+    """List the disks that moves have left on hosts and that are still there."""
+    items, following = page_of(leftover_disks_for(request.auth), query)
+    return LeftoverDiskPage(items=items, next=following)
+
+
+@router.post(
+    "/leftover-disks/{disk}/remove",
+    response={202: LeftoverDiskWire, **problems(404, 409, 415)},
+    operation_id="leftover_disk_remove",
+)
+def leftover_disk_post(request: ActorRequest, disk: str) -> Status[LeftoverDiskWire]:
+    """Ask for a disk that a move has left behind to be deleted, once it is proven that nobody uses it."""
+    wire = leftover_disk_remove(request.auth, key_of(disk), request_id=request_id_of(request))
     return Status(202, wire)
 
 

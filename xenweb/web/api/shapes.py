@@ -11,6 +11,7 @@ from xenweb.core.migration import State
 from xenweb.realtime.wire import (
     AuditRecordWire,
     HostWire,
+    LeftoverDiskWire,
     MigrationWire,
     PassWire,
     StorageRepositoryWire,
@@ -140,6 +141,13 @@ class StorageRepositoryPage(Wire):
     next: str | None
 
 
+class LeftoverDiskPage(Wire):
+    """Some disks that moves have left behind."""
+
+    items: list[LeftoverDiskWire]
+    next: str | None
+
+
 class MigrationPage(Wire):
     """Some migrations, newest first."""
 
@@ -161,7 +169,7 @@ class AuditPage(Wire):
     next: str | None
 
 
-Item = TypeVar("Item", HostWire, VmWire, StorageRepositoryWire)
+Item = TypeVar("Item", HostWire, VmWire, StorageRepositoryWire, LeftoverDiskWire)
 
 
 def page_of(items: Sequence[Item], paging: Paging) -> tuple[list[Item], str | None]:
