@@ -1,6 +1,7 @@
 """Kinds of move: stored when asked for, judged again before the call, proven by what they are."""
 
 import pytest
+from django.utils import timezone
 
 from tests.board import Board
 from tests.livemigration.test_drive import copying, in_a_thread, states, until
@@ -20,7 +21,7 @@ from xenweb.drivers.contract import (
     Progress,
 )
 from xenweb.inventory.models import VmSighting
-from xenweb.livemigration.drive import drive
+from xenweb.livemigration.drive import adopt, drive
 from xenweb.livemigration.errors import (
     LeftoverDiskNotFoundError,
     LeftoverDiskRefusedError,
@@ -122,6 +123,19 @@ def test_a_halted_vm_whose_definition_stays_on_both_hosts_is_not_called_moved(bo
     drive(row.pk, "test")
     row.refresh_from_db()
     assert (row.state, row.failure_code) == (State.FAILED, "vm_defined_twice")
+
+
+def test_whoever_adopts_a_halted_vms_move_waits_for_a_definition_that_may_be_on_its_way(board: Board) -> None:
+    becomes(board, Copy.INACTIVE)
+    row = asked(board)
+    Migration.objects.filter(pk=row.pk).update(state=State.PREPARING, call_intended_at=timezone.now())
+    thread = in_a_thread(adopt, row.pk, "another")
+    until(lambda: Migration.objects.get(pk=row.pk).state == State.VERIFYING)
+    board.driver.moves_to_target(plan_of(row))
+    board.driver.copies[("host-b", board.vm.uuid)] = Copy.INACTIVE
+    thread.join(10)
+    row.refresh_from_db()
+    assert row.state == State.DONE
 
 
 def test_a_running_vm_that_is_found_halted_is_still_called_stopped(board: Board) -> None:

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from django.db import DatabaseError, connection, connections
 
+from xenweb.core.facts import Kind
 from xenweb.core.migration import TRANSITIONS, Conclusion, Proof, State, conclude
 from xenweb.core.precopy.passes import Look, PassStats, Track, finish, mark_pass, observe
 from xenweb.core.precopy.storage import DiskLook, DiskTrack, memory_share_in, observe_disks
@@ -21,6 +22,7 @@ from xenweb.core.quantities import Bytes, BytesPerSecond, Milliseconds
 from xenweb.drivers.contract import (
     CompletedStats,
     DriverError,
+    HostUnreachableError,
     HypervisorDriver,
     Lever,
     MigrationPlan,
@@ -285,10 +287,17 @@ class Watching:
             # Who did not make the call has only the hosts' words, and so looks whether the copy does anything.
             is_closer_look = call is None or conclude(proof) in TWICE_LOOKED_AT
             is_proven = conclude(proof) in PROVEN and not (is_closer_look and self.hosts.is_pulse_unclear)
+            if self._may_still_come(call, proof):
+                is_proven = False
             if is_proven or self.desk.is_repair_asked() or time.monotonic() >= deadline:
                 return proof
             self._keep_lease()
             time.sleep(PROVE_EVERY)
+
+    def _may_still_come(self, call: Call | None, proof: Proof) -> bool:
+        """Say whether a definition may be on its way: no host shows work on it, and only the answer ends it."""
+        is_answered = call is not None and not isinstance(call.error, HostUnreachableError)
+        return self.plan.kind is Kind.COLD and not is_answered and conclude(proof) is not Conclusion.ON_TARGET
 
     def _verifying(self) -> None:
         self._change(State.VERIFYING)
