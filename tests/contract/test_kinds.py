@@ -13,6 +13,7 @@ from xenweb.core.migration import Conclusion, Copy, conclude
 from xenweb.core.quantities import MIB, BytesPerSecond
 from xenweb.drivers.contract import (
     CopyAction,
+    DiskExistsError,
     DiskMissingError,
     Lever,
     MigrationPlan,
@@ -77,6 +78,9 @@ def test_a_disk_that_is_there_is_never_reused(rig: Rig) -> None:
         assert call.error is None
     back = rig.plan("ledger", SLOW_DISK, target=plan.source.name, copies=True)
     assert codes(rig, back) == ["disk_exists"]
+    with pytest.raises(DiskExistsError):
+        rig.driver.migrate(back)
+    assert rig.driver.locate(back.source, back.vm_uuid).copy is Copy.RUNNING
 
 
 def test_the_disk_that_stayed_behind_is_removed_when_asked_and_only_once(rig: Rig) -> None:

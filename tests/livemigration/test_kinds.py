@@ -12,6 +12,7 @@ from xenweb.core.migration import Copy, State
 from xenweb.core.quantities import MIB, Bytes
 from xenweb.drivers.contract import (
     Capability,
+    DiskExistsError,
     DiskMissingError,
     MigrationPlan,
     MoveCancelledError,
@@ -410,6 +411,17 @@ def test_part_of_a_copy_is_only_listed_where_the_vm_is_not_proven_to_have_stayed
     assert (row.state, row.failure_code) == (State.FAILED, "vm_stopped")
     assert leftover_disks_due() == []
     assert [disk.partial for disk in leftover_disks_for(board.admin)] == [True]
+
+
+def test_a_disk_that_was_there_before_the_call_is_not_ours_to_list_or_to_clear_away(board: Board) -> None:
+    give_local_disk(board)
+    board.driver.error = DiskExistsError("host-b already has it.")
+    board.driver.let_go.set()
+    row = asked(board)
+    drive(row.pk, "test")
+    row.refresh_from_db()
+    assert (row.state, row.failure_code) == (State.FAILED, "disk_exists")
+    assert not LeftoverDisk.objects.exists()
 
 
 def test_a_move_that_was_never_called_leaves_nothing(board: Board) -> None:

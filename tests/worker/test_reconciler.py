@@ -110,3 +110,21 @@ def test_an_uncertain_move_is_asked_about_until_the_hosts_prove_something(board:
     assert state(row) == State.UNCERTAIN
     board.driver.copies[("host-a", board.vm.uuid)] = Copy.RUNNING
     until(lambda: (reconciler.look(), state(row) == State.FAILED)[1])
+
+
+def test_a_disk_that_somebody_wants_gone_is_deleted_once(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
+    settled: list[int] = []
+
+    def settle(disk: int) -> None:
+        settled.append(disk)
+        time.sleep(0.3)
+
+    monkeypatch.setattr(module, "leftover_disks_due", lambda: [7])
+    monkeypatch.setattr(module, "leftover_disk_settle", settle)
+    reconciler = Reconciler()
+    reconciler.look()
+    reconciler.look()
+    assert settled == [7], "what is under way is not begun again"
+    until(lambda: not any(thread.is_alive() for thread in reconciler._caring.values()))
+    reconciler.look()
+    until(lambda: settled == [7, 7])

@@ -297,7 +297,8 @@ class HypervisorDriver(Protocol):
     def migrate(self, plan: MigrationPlan) -> CompletedStats:
         """Make the call and block until the hypervisor answers.
 
-        An error here says nothing about where the VM runs: ask ``locate``.
+        An error here says nothing about where the VM runs: ask ``locate``. A disk that
+        is to be copied is proven not to be there right before: DiskExistsError.
         """
 
     def progress(self, plan: MigrationPlan) -> Progress:
@@ -371,6 +372,13 @@ class MoveRefusedError(DriverError):
 
     code = "move_refused"
     remedy = "Mend what the sentence names, then move again."
+
+
+class DiskExistsError(MoveRefusedError):
+    """The target already has a disk where a copy would go; nothing was touched."""
+
+    code = "disk_exists"
+    remedy = "If an earlier move left it behind, delete it on the storage page; else rename it."
 
 
 class MoveCancelledError(DriverError):

@@ -9,6 +9,7 @@ from xenweb.core.migration import TRANSITIONS, Conclusion, Copy, Proof, State, c
 from xenweb.core.pulse import Pulse, felt, is_beating
 from xenweb.drivers.contract import (
     CompletedStats,
+    DiskExistsError,
     DriverError,
     Endpoint,
     HypervisorDriver,
@@ -56,6 +57,9 @@ _ENDED_ELSEWHERE = {
     Conclusion.GONE: GONE,
     Conclusion.DEFINED_TWICE: DEFINED_TWICE,
 }
+NOTHING_BEGUN = frozenset({DiskExistsError.code, "not_started"})
+"""Causes after which the target has nothing of ours."""
+
 _STATES = {Copy.RUNNING: PowerState.RUNNING, Copy.PAUSED: PowerState.PAUSED, Copy.INACTIVE: PowerState.HALTED}
 
 
@@ -138,7 +142,7 @@ def settle(
         place=_place(row, conclusion, proof),
         figures=figures,
         facts={"cpu_time_grows_at_source": beats.source, "cpu_time_grows_at_target": beats.target},
-        left=_left_by(row, following, conclusion),
+        left=_left_by(row, following, conclusion, cause),
     )
     return following
 
@@ -162,15 +166,17 @@ def _runs_twice(row: Migration, beats: Beats) -> Failure:
     return replace(RUNS_TWICE, sentence=" ".join((RUNS_TWICE.sentence, *still)))
 
 
-def _left_by(row: Migration, following: State, conclusion: Conclusion) -> list[LeftDisk]:
+def _left_by(row: Migration, following: State, conclusion: Conclusion, cause: Failure | None) -> list[LeftDisk]:
     """List the disks that a move leaves: the old copies where it arrived, parts of new ones where it did not.
 
-    What lies at the target was not there before the call, and so is ours: it is cleared
-    away by itself if the VM is proven to have stayed. An old copy waits for a person.
+    What lies at the target was proven not to be there right before the call, and so is
+    ours: it is cleared away by itself if the VM is proven to have stayed. An old copy
+    waits for a person.
     """
     if following is State.DONE:
         return [LeftDisk(row.source_id, each["path"], each["capacity"], partial=False) for each in row.copied_disks]
-    if following not in {State.FAILED, State.CANCELLED}:
+    nothing_begun = cause is not None and cause.code in NOTHING_BEGUN
+    if nothing_begun or following not in {State.FAILED, State.CANCELLED}:
         return []
     by = "xenweb" if conclusion is Conclusion.ON_SOURCE else ""
     return [LeftDisk(row.target_id, each["path"], each["capacity"], True, by) for each in row.copied_disks]

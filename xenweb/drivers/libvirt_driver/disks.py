@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 import libvirt
 
 from xenweb.core.placement import Finding, Severity
-from xenweb.drivers.contract import CopiedDisk, DiskMissingError, MigrationPlan, MoveRefusedError
+from xenweb.drivers.contract import CopiedDisk, DiskExistsError, DiskMissingError, MigrationPlan, MoveRefusedError
 from xenweb.drivers.libvirt_driver import description
 
 
@@ -33,6 +33,15 @@ def copy_findings(plan: MigrationPlan, target: libvirt.virConnect) -> Iterator[F
             )
         else:
             yield from _room(plan, disk, pool)
+
+
+def refuse_existing(plan: MigrationPlan, target: libvirt.virConnect) -> None:
+    """Raise DiskExistsError if the target has one of the disks: libvirt would write over it."""
+    for disk in plan.copied_disks:
+        _pool_of(target, disk.path)  # read anew: libvirt creates nothing where it believes to know a volume
+        if volume(target, disk.path) is not None:
+            msg = f"{plan.target.name} already has a disk at {disk.path}, and a disk that is there is never reused."
+            raise DiskExistsError(msg, host=plan.target.name, path=disk.path)
 
 
 def _room(plan: MigrationPlan, disk: CopiedDisk, pool: libvirt.virStoragePool) -> Iterator[Finding]:

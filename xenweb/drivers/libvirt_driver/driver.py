@@ -79,6 +79,9 @@ class LibvirtDriver:
     def migrate(self, plan: MigrationPlan) -> CompletedStats:
         """Make the call and block until libvirt answers."""
         over = threading.Event()
+        if plan.copied_disks:
+            with self._connections.use(plan.target, ASKING) as target:
+                disks.refuse_existing(plan, target)
         with self._connections.use(plan.source, MOVING) as connection:
             domain = connection.lookupByUUIDString(plan.vm_uuid)
             if plan.kind is Kind.COLD:

@@ -11,7 +11,7 @@ from xenweb.drivers.libvirt_driver.inventory import is_incoming, operation_of
 
 
 def change(domain: libvirt.virDomain, lever: Lever, value: int | None) -> None:
-    """Pull one lever of a running move; raise MoveRefusedError if none runs.
+    """Pull one lever of a running move, other than giving it up; raise MoveRefusedError if none runs.
 
     libvirt itself would pause a VM, or take a limit, without any move.
     """
@@ -27,8 +27,6 @@ def change(domain: libvirt.virDomain, lever: Lever, value: int | None) -> None:
             domain.suspend()
         case Lever.POST_COPY:
             domain.migrateStartPostCopy(0)
-        case Lever.CANCEL:
-            domain.abortJob()
 
 
 def repair(domain: libvirt.virDomain, action: CopyAction, host: str) -> None:

@@ -14,6 +14,7 @@ from xenweb.drivers.contract import (
     Capability,
     CompletedStats,
     CopyAction,
+    DiskExistsError,
     DiskMissingError,
     DiskSnapshot,
     Endpoint,
@@ -195,7 +196,7 @@ class SimulatedDriver:
             if kind_for(PowerState(vm.state)) is not plan.kind:
                 raise MoveRefusedError(f"{vm.name} is {vm.state}.")
             if plan.copied_disks and f"{target_name}:{disk_path(vm)}" in world.volumes:
-                raise MoveRefusedError(f"{target_name} already has a disk at {disk_path(vm)}.")
+                raise DiskExistsError(f"{target_name} already has a disk at {disk_path(vm)}.")
             if source.name == target_name:
                 raise MoveRefusedError("The source and the target are the same host.")
             if world.move_of(vm.uuid) is not None:
