@@ -6,7 +6,7 @@ PYTEST := $(PYTHON) -m pytest
 
 N ?= 50
 
-.PHONY: help demo smoke check test bounce bench clean
+.PHONY: help demo smoke check test bounce chaos bench mutate clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,7 +32,7 @@ test: ## everything above, every test, on real hypervisors and in a real browser
 	@.ci/setup test
 	@$(MAKE) --no-print-directory check
 	@echo "== front end tests" && $(NPM) run --silent test
-	@echo "== Python tests" && $(PYTEST) -q --ignore=tests/browser --ignore=tests/architecture
+	@echo "== Python tests" && $(PYTEST) -q --ignore=tests/browser --ignore=tests/architecture -m "not (fault and lab)"
 	@echo "== smoke" && $(PYTHON) manage.py smoke
 	@echo "== browser tests" && $(PYTEST) -q tests/browser
 	@echo "== bounce" && $(PYTHON) -m tests.bounce $(N)
@@ -41,9 +41,17 @@ bounce: ## hop N VMs (N=50) all over the lab while things break; write build/bou
 	@.ci/setup test
 	@$(PYTHON) -m tests.bounce $(N)
 
+chaos: ## break everything on the list of faults, simulated and on the lab; write build/chaos.json
+	@.ci/setup test
+	@$(PYTHON) -m tests.chaos $(SEED)
+
 bench: ## measure, print a table, write build/bench.json
 	@.ci/setup test
 	@$(PYTHON) -m tests.bench
+
+mutate: ## change the core in small ways, count what its tests notice; write build/mutation.json
+	@.ci/setup test
+	@nice $(PYTHON) -m tests.mutation
 
 clean: ## remove what set-up and runs have made
 	rm -rf .venv build frontend/node_modules data .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

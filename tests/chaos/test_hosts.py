@@ -101,7 +101,7 @@ def test_f23_the_targets_power_fails_right_after_the_switch_over(scene: Scene) -
         guests_on(scene, FRAGILE_HOST) | {FRAGILE},
         scene.until_state(scene.ask(FRAGILE, FRAGILE_HOST), "pre_copy"),
     )
-    until(lambda: running_on(scene.lab, UUIDS[FRAGILE]) == [FRAGILE_HOST], 60)
+    until(lambda: running_on(scene.lab, UUIDS[FRAGILE]) == [FRAGILE_HOST] and not scene.qemu_of("host-a", FRAGILE), 60)
     scene.lab.power(FRAGILE_HOST, "off")
     seen = scene.until_state(migration, "uncertain", "done", within=20)
     time.sleep(3)
@@ -176,7 +176,7 @@ def test_f28_storage_that_is_gone_from_the_target_is_refused_before_the_call(sce
             ended = scene.until_ended(scene.ask(GUEST, target))
         except StageError as refused:
             refusal = str(refused)
-        assert "disk" in refusal or ended.get("state") == "failed", (refusal, ended)
+        assert "storage" in refusal or ended.get("state") == "failed", (refusal, ended)
         assert not ended or scene.records(ended, "migration_start") == []
     finally:
         virsh(scene, target, "pool-start", pool)
@@ -186,7 +186,7 @@ def test_f28_storage_that_is_gone_from_the_target_is_refused_before_the_call(sce
 
 
 @pytest.mark.fault("F29")
-@pytest.mark.parametrize(("vm", "host", "item"), [("big-etl", "host-c", "memory"), ("ledger", "host-a", "disk")])
+@pytest.mark.parametrize(("vm", "host", "item"), [("big-etl", "host-c", "memory"), ("ledger", "host-a", "storage")])
 def test_f29_what_the_target_lacks_is_refused_by_name(scene: Scene, vm: str, host: str, item: str) -> None:
     source = scene.where(vm)
     with pytest.raises(StageError, match=item):
@@ -206,7 +206,14 @@ def test_f30_a_vm_that_changes_too_fast_is_shown_so_and_given_up_at_its_deadline
 @pytest.mark.fault("F31")
 def test_f31_a_cancel_at_the_last_moment_has_one_outcome(scene: Scene) -> None:
     source, target, migration = scene.where(), scene.elsewhere(), scene.copying()
-    until(lambda: scene.lab.where(GUEST) == target or (scene.move(migration)["progress"]["pass_number"] or 0) > 1, 60)
+
+    def is_late() -> bool:
+        return (
+            running_on(scene.lab, UUIDS[GUEST]) == [target]
+            or scene.move(migration)["progress"]["total"]["value"] > 0.75
+        )
+
+    until(is_late, 60)
     try:
         rest(scene.stage, "POST", f"/migrations/{migration['id']}/cancel", {})
     except StageError as too_late:
@@ -225,7 +232,9 @@ def test_f35_a_vm_moved_by_hand_while_it_waits_is_not_moved_again(scene: Scene) 
         words = ("migrate", "--live", "--p2p", "--persistent", "--undefinesource", "dns-1", scene.lab.uri(target))
         virsh(scene, source, *words, "--migrateuri", f"tcp://{address}", "--listen-address", address)
     ended = scene.until_ended(migration)
-    assert (ended["state"], ended["failure_code"]) == ("failed", "vm_missing")
+    # Who notices first: the watcher, or the question to the source right before the call.
+    assert (ended["state"], ended["failure_code"] in {"vm_missing", "vm_left_source"}) == ("failed", True)
+    assert scene.records(ended, "migration_start") == []
     scene.expect_on(target, "dns-1")
 
 
