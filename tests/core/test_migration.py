@@ -214,3 +214,26 @@ def test_a_frozen_target_can_be_got_rid_of_only_after_the_move_was_given_up() ->
     proof = Proof(Copy.RUNNING, Copy.INCOMING, busy=True)
     assert repairs_for(proof, cancelling=True) == (Repair.REMOVE_TARGET_COPY,)
     assert repairs_for(proof, cancelling=False) == ()
+
+
+@pytest.mark.parametrize("asked", [False, True])
+@pytest.mark.parametrize("conclusion", [Conclusion.STOPPED, Conclusion.GONE])
+def test_a_vm_that_provably_runs_nowhere_has_failed_to_move_even_if_somebody_gave_up(
+    conclusion: Conclusion, asked: bool
+) -> None:
+    assert reconcile(conclusion, cancel_asked=asked) is State.FAILED
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "repairs"),
+    [
+        (Copy.INCOMING, Copy.ABSENT, (Repair.RESUME_SOURCE,)),
+        (Copy.INCOMING, Copy.RUNNING, (Repair.REMOVE_SOURCE_COPY,)),
+        (Copy.RUNNING, Copy.INCOMING, (Repair.REMOVE_TARGET_COPY,)),
+        (Copy.RUNNING, Copy.RUNNING, (Repair.PAUSE_SOURCE, Repair.PAUSE_TARGET)),
+        (Copy.RUNNING, Copy.ABSENT, ()),
+        (Copy.PAUSED, Copy.PAUSED, ()),
+    ],
+)
+def test_each_half_way_place_has_its_repairs(source: Copy, target: Copy, repairs: tuple[Repair, ...]) -> None:
+    assert repairs_for(Proof(source, target), cancelling=False) == repairs

@@ -81,6 +81,9 @@ def test_each_obstacle_is_a_blocker_with_its_code(vm: VmFacts, target: HostFacts
     assert finding.severity is Severity.BLOCKER
     assert finding.sentence.endswith(".")
     assert finding.remedy.endswith(".")
+    assert finding.remedy[0].isupper()
+    assert not finding.remedy.isupper()
+    assert all(value is not None or key in {"age_s", "storage"} for key, value in finding.facts)
 
 
 def test_all_reasons_are_told_not_the_first() -> None:
@@ -100,6 +103,26 @@ def test_moves_coming_in_and_vouched_storage_are_warnings() -> None:
     verdict = judge(VM, target, SOURCE)
     assert verdict.answer is Answer.CAN_GO_BUT
     assert set(codes(verdict)) == {"moves_coming_in", "sharing_vouched"}
+    said = {finding.code: finding for finding in verdict.findings}
+    assert said["moves_coming_in"].sentence.startswith("2 moves are ")
+    assert dict(said["moves_coming_in"].facts) == {"incoming": 2}
+    assert dict(said["sharing_vouched"].facts) == {"device": "vda", "storage": "shared"}
+    for finding in verdict.findings:
+        assert finding.severity is Severity.WARNING
+        assert finding.sentence[0] in "2T"
+        assert finding.remedy[0].isupper()
+        assert finding.remedy.endswith(".")
+        assert not finding.remedy.isupper()
+
+
+def test_one_move_coming_in_is_told_as_one() -> None:
+    warning = judge(VM, replace(TARGET, incoming=1), SOURCE).findings[0]
+    assert warning.sentence.startswith("1 move is ")
+
+
+def test_facts_grow_old_after_half_a_minute_not_at_it() -> None:
+    assert judge(VM, replace(TARGET, age=30.0), SOURCE).findings == ()
+    assert dict(judge(VM, replace(TARGET, age=31.4), SOURCE).findings[0].facts)["age_s"] == 31
 
 
 def test_blockers_come_before_warnings() -> None:

@@ -5,6 +5,7 @@ build/mutation.json and answers 0 if the share of noticed changes reaches ``BOUN
 that nobody notices are left stands in tests/mutation/survivors.md.
 """
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -37,7 +38,15 @@ settings.load_profile("mutation")
 
 
 def lay_out() -> None:
-    """Copy the core and its tests to a place where they can be changed."""
+    """Copy the core and its tests to a place where they can be changed; what an earlier run of the same found stays."""
+    digest = hashlib.sha256()
+    for path in sorted([*ROOT.glob("xenweb/core/**/*.py"), *ROOT.glob("tests/core/*.py"), Path(__file__)]):
+        digest.update(path.read_bytes())
+    kept = FOLDER / "digest"
+    if not kept.exists() or kept.read_text() != digest.hexdigest():
+        shutil.rmtree(FOLDER, ignore_errors=True)
+        FOLDER.mkdir(parents=True)
+        kept.write_text(digest.hexdigest())
     for part in ("xenweb/core", "tests/core"):
         shutil.rmtree(FOLDER / part, ignore_errors=True)
         shutil.copytree(ROOT / part, FOLDER / part, ignore=shutil.ignore_patterns("__pycache__"))
@@ -84,7 +93,6 @@ def report(found: dict[str, list[str]]) -> dict[str, Any]:
 
 def main() -> int:
     """Run, count, write."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
     lay_out()
     code = subprocess.run([sys.executable, "-m", "mutmut", "run", "--max-children", "2"], cwd=FOLDER, check=False)
     said = report(verdicts())

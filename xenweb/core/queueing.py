@@ -49,16 +49,14 @@ class _Load:
         self._limits = limits
         self._hosts: Counter[int] = Counter()
         self._links: Counter[frozenset[int]] = Counter()
-        self.teams: Counter[int | None] = Counter()
         self._all = 0
-        self._reserved: set[int] = set()
+        self._reserved: frozenset[int] = frozenset()
         for entry in running:
             self.add(entry)
 
     def add(self, entry: Entry) -> None:
         self._hosts.update(entry.link)
         self._links[entry.link] += 1
-        self.teams[entry.team] += 1
         self._all += 1
 
     @property
@@ -71,7 +69,7 @@ class _Load:
         return all(self._hosts[host] < self._limits.per_host for host in entry.link)
 
     def reserve(self, entry: Entry) -> None:
-        self._reserved |= entry.link
+        self._reserved = entry.link
 
 
 def order(waiting: Iterable[Entry], running: Iterable[Entry]) -> list[Entry]:
