@@ -87,11 +87,17 @@ class Scene:
     def until_state(self, migration: dict[str, Any], *states: str, within: float = 40.0) -> dict[str, Any]:
         """Wait until a move is in one of some states; answer it."""
 
-        def reached() -> dict[str, Any] | None:
-            now = self.move(migration)
-            return now if now["state"] in states else None
+        seen: dict[str, Any] = {}
 
-        return dict(until(reached, within, f"{migration['id']}: one of {states}"))
+        def reached() -> dict[str, Any] | None:
+            seen.update(self.move(migration))
+            return seen if seen["state"] in states else None
+
+        try:
+            return dict(until(reached, within, f"{migration['id']}: one of {states}"))
+        except AssertionError as error:
+            said = {key: seen.get(key) for key in ("state", "failure_code", "as_of", "progress")}
+            raise AssertionError(f"{error}; it is {said}") from None
 
     def until_ended(self, migration: dict[str, Any], within: float = 60.0) -> dict[str, Any]:
         """Wait for the end of a move."""

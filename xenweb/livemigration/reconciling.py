@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from xenweb.core.migration import State
+from xenweb.core.migration import ACTIVE, State
 from xenweb.livemigration.models import Migration
 from xenweb.livemigration.queueing import due
 from xenweb.livemigration.selectors import unfinished
@@ -49,8 +49,9 @@ def orphans(now: datetime) -> list[Orphan]:
 
 def release_leases_of_the_dead(is_proven_dead: Callable[[str], bool]) -> list[str]:
     """Give back the leases whose owners are proven dead, and answer their moves: nobody need wait for their end."""
-    held = [Lease(row.pk, row.lease_owner, row.fence) for row in unfinished() if row.lease_owner]
-    dead = [lease for lease in held if is_proven_dead(lease.owner)]
+    held = Migration.objects.filter(state__in=sorted(ACTIVE)).exclude(lease_owner="")
+    leases = [Lease(*each) for each in held.values_list("pk", "lease_owner", "fence")]
+    dead = [lease for lease in leases if is_proven_dead(lease.owner)]
     for lease in dead:
         # Fenced: a lease that another process took meanwhile stays with it.
         lease_release(lease)
