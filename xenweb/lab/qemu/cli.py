@@ -28,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("link", ("down", "up"), "pull a host's data cable or plug it in"),
         ("daemon", ("kill", "start"), "kill a host's libvirt daemon or start it"),
         ("power", ("off", "on"), "cut a host's power or switch it on"),
+        ("processor", ("full", "small"), "take features from a host's CPU, or give them back"),
     ):
         order = words.add_parser(word, parents=[place], help=explanation)
         order.add_argument("host", choices=names)
@@ -50,7 +51,7 @@ def run(options: argparse.Namespace, say: Say) -> None:
             say(json.dumps([asdict(host) for host in status], indent=2) if options.json else table(status))
         case "uri":
             say(lab.uri(options.host))
-        case "rate" | "link" | "daemon" | "power" as word:
+        case "rate" | "link" | "daemon" | "power" | "processor" as word:
             getattr(lab, word)(options.host, options.wish)
 
 

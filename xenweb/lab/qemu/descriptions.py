@@ -1,6 +1,7 @@
 """The XML and the configuration files that make a lab's hosts and guests."""
 
 import os
+import shlex
 import uuid
 from pathlib import Path
 from typing import Final
@@ -12,6 +13,7 @@ from xenweb.lab.qemu.layout import HOSTS, HostSpec, LabLayout
 from xenweb.lab.qemu.namespaces import ORDINARY_ID
 from xenweb.lab.qemu.requirements import QEMU
 
+SMALL_LACKS: Final = ("cx16", "lahf-lm")
 SHARED_UUID: Final = "6d1c1f0a-0d6a-4c0e-9b5e-5a5a5a5a5a5a"
 
 
@@ -40,6 +42,20 @@ migration_port_min = {host.first_migration_port}
 migration_port_max = {host.first_migration_port + 49}
 keepalive_interval = 2
 keepalive_count = 3
+"""
+
+
+def small_emulator(layout: LabLayout) -> str:
+    """Return a QEMU whose CPUs lack features: the machine's own, told so at each start.
+
+    It no longer lies where it was installed, so it is told where its parts are.
+    """
+    without = " ".join(f"-global x86_64-cpu.{feature}=off" for feature in SMALL_LACKS)
+    parts = "-L /usr/share/qemu -L /usr/share/seabios -L /usr/lib/ipxe/qemu"
+    return f"""\
+#!/bin/sh
+export QEMU_MODULE_DIR=/usr/lib/x86_64-linux-gnu/qemu
+exec {shlex.quote(str(layout.emulator))} {parts} "$@" {without}
 """
 
 

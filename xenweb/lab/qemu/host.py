@@ -9,6 +9,7 @@ on standard input, one answer each.
 import contextlib
 import os
 import selectors
+import shutil
 import signal
 import socket
 import subprocess
@@ -16,10 +17,12 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from xenweb.lab.qemu.descriptions import small_emulator
 from xenweb.lab.qemu.layout import HostFolder, HostSpec, LabLayout, host_spec
 from xenweb.lab.qemu.memory import meminfo, promised_memory
 from xenweb.lab.qemu.namespaces import ORDINARY_USER
 from xenweb.lab.qemu.processor import LoadMeter
+from xenweb.lab.qemu.requirements import QEMU
 
 LIBVIRTD: Final = "libvirtd"
 PROC: Final = Path("/proc")
@@ -35,6 +38,7 @@ class Host:
         self.folder: HostFolder = layout.host(spec.name)
         self.daemon: int | None = None
         self.meter = LoadMeter(PROC)
+        self.is_small = False
 
     def obey(self, order: str) -> str:
         """Carry out one order and return ``ok``, or what went wrong."""
@@ -44,6 +48,8 @@ class Host:
                     self.attach()
                 case ["rate", rate]:
                     limit_rate("eth0", rate)
+                case ["processor", "small" | "full" as size]:
+                    self.processor(size)
                 case ["daemon", "kill"]:
                     self.daemon_kill()
                 case ["daemon", "start"]:
@@ -75,6 +81,25 @@ class Host:
         call("ip", "address", "add", f"{self.spec.address}/24", "dev", "eth0")
         call("ip", "link", "set", "eth0", "up")
         self.daemon_start()
+
+    def processor(self, size: str) -> None:
+        """Take features from the CPUs that this host's QEMU gives (``small``), or give them back (``full``).
+
+        libvirt sees that the program has changed, and looks at it anew.
+        """
+        if (size == "small") == self.is_small:
+            return
+        seen = shutil.which(QEMU) or f"/usr/bin/{QEMU}"
+        if size == "full":
+            call("umount", seen)
+        else:
+            self.folder.emulator.write_text(small_emulator(self.layout))
+            self.folder.emulator.chmod(0o755)
+            self.layout.emulator.touch()
+            if not self.layout.emulator.is_mount():
+                call("mount", "--bind", seen, str(self.layout.emulator))
+            call("mount", "--bind", str(self.folder.emulator), seen)
+        self.is_small = size == "small"
 
     def daemon_start(self) -> None:
         """Start libvirtd unless it runs."""

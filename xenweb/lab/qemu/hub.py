@@ -180,6 +180,8 @@ def answer(cabinet: Cabinet, request: dict[str, object]) -> dict[str, object]:
                 cabinet.link(spec, wish)
             case "rate", _ if RATE.fullmatch(wish):
                 cabinet.rate(spec, wish)
+            case "processor", "small" | "full":
+                cabinet.order(spec, f"processor {wish}")
             case "daemon", "kill" | "start":
                 cabinet.order(spec, f"daemon {wish}")
             case command, _:

@@ -206,6 +206,10 @@ class Lab:
         if wish == "on":
             hypervisors.wait_for_daemon(self.layout, host)
 
+    def processor(self, host: str, wish: str) -> None:
+        """Take features from a host's CPU (``small``) or give them back (``full``), as a power cut does, too."""
+        control.ask(self.layout, "processor", host, wish)
+
     # --- looking at it
 
     def status(self) -> tuple[HostStatus, ...]:

@@ -116,6 +116,11 @@ class HostFolder:
         return self.path / "stat"
 
     @property
+    def emulator(self) -> Path:
+        """What the host sees as its QEMU while its CPU is small."""
+        return self.path / "emulator"
+
+    @property
     def log(self) -> Path:
         """What the host's first process and libvirt had to say."""
         return self.path / "host.log"
@@ -179,6 +184,11 @@ class LabLayout:
     def groups(self) -> Path:
         """What every host sees as /etc/group."""
         return self.folder / "group"
+
+    @property
+    def emulator(self) -> Path:
+        """The machine's own QEMU, where a host sees another one in its place."""
+        return self.folder / "qemu-real"
 
     @property
     def acceleration(self) -> Path:
