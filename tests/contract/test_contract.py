@@ -13,6 +13,7 @@ from tests.contract.calls import calling, proof, until, until_copying
 from tests.contract.rig import SLOW, Rig
 from xenweb.core.facts import PowerState
 from xenweb.core.migration import Conclusion, Copy, conclude
+from xenweb.core.placement import Severity
 from xenweb.core.quantities import MIB, BytesPerSecond
 from xenweb.drivers.contract import (
     CopyAction,
@@ -29,6 +30,13 @@ from xenweb.drivers.contract import (
 )
 
 pytestmark = pytest.mark.contract
+
+
+def heavy(rig: Rig, plan: MigrationPlan) -> list[str]:
+    """Make the preflight; answer the codes of all that is more than a note."""
+    found = rig.driver.preflight(plan).findings
+    assert all(each.sentence.endswith(".") and plan.vm_uuid not in each.sentence for each in found)
+    return [each.code for each in found if each.severity is not Severity.NOTE]
 
 
 def test_the_inventory_tells_hosts_vms_and_storage(rig: Rig) -> None:
@@ -61,7 +69,7 @@ def test_a_disk_is_found_in_its_repository(rig: Rig) -> None:
 
 def test_a_live_move_ends_on_the_target_and_both_hosts_prove_it(rig: Rig) -> None:
     plan = rig.plan("web-1")
-    assert rig.driver.preflight(plan).findings == ()
+    assert heavy(rig, plan) == []
     with calling(rig, plan) as call:
         call.join(60)
     assert call.error is None
@@ -161,9 +169,29 @@ def test_giving_up_what_is_not_under_way_is_no_error(rig: Rig) -> None:
     rig.driver.change(rig.plan("dns-1"), Lever.CANCEL, None)
 
 
+def test_a_vm_that_another_hand_is_moving_is_busy(rig: Rig) -> None:
+    plan = rig.plan("hot-db", SLOW)
+    with calling(rig, plan):
+        until_copying(rig, plan)
+        assert "vm_busy" in heavy(rig, rig.plan("hot-db"))
+
+
+@pytest.mark.parametrize(("silent", "code"), [("source", "source_unreachable"), ("target", "host_unreachable")])
+def test_a_silent_host_is_named_and_the_other_checks_are_made(rig: Rig, silent: str, code: str) -> None:
+    plan = rig.plan("web-2")
+    endpoint = plan.source if silent == "source" else plan.target
+    with rig.silence(endpoint.name):
+        until(lambda: rig.driver.locate(endpoint, plan.vm_uuid).copy is Copy.NO_ANSWER, 15)
+        found = rig.driver.preflight(plan).findings
+    until(lambda: rig.driver.locate(endpoint, plan.vm_uuid).copy is not Copy.NO_ANSWER, 15)
+    assert [(each.code, endpoint.name in each.sentence) for each in found if each.severity is Severity.BLOCKER] == [
+        (code, True)
+    ]
+
+
 def test_a_halted_vm_is_not_moved_as_if_it_ran(rig: Rig) -> None:
     plan = rig.plan("old-wiki")
-    assert [finding.code for finding in rig.driver.preflight(plan).findings] == ["vm_state_changed"]
+    assert heavy(rig, plan) == ["vm_state_changed"]
     with pytest.raises(DriverError):
         rig.driver.migrate(plan)
     assert rig.driver.locate(plan.source, plan.vm_uuid).copy is Copy.INACTIVE

@@ -5,7 +5,17 @@ from dataclasses import replace
 import pytest
 
 from xenweb.core.facts import DiskFacts, HostFacts, HostState, PowerState, RepositoryFacts, VmFacts
-from xenweb.core.placement import MEMORY_RESERVE, Answer, Severity, Verdict, judge, memory_after
+from xenweb.core.placement import (
+    MEMORY_RESERVE,
+    Answer,
+    Severity,
+    Verdict,
+    blocker,
+    judge,
+    memory_after,
+    network_missing,
+    warning,
+)
 from xenweb.core.quantities import GIB, MIB, Bytes
 
 SHARED = RepositoryFacts(7, "shared", "netfs", vouched_shared=False)
@@ -123,6 +133,57 @@ def test_one_move_coming_in_is_told_as_one() -> None:
 def test_facts_grow_old_after_half_a_minute_not_at_it() -> None:
     assert judge(VM, replace(TARGET, age=30.0), SOURCE).findings == ()
     assert dict(judge(VM, replace(TARGET, age=31.4), SOURCE).findings[0].facts)["age_s"] == 31
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "warned"),
+    [
+        ("QEMU 8.2.0", "QEMU 7.2.22", True),
+        ("QEMU 7.2.22", "QEMU 7.2.9", True),
+        ("QEMU 7.2.9", "QEMU 7.2.22", False),
+        ("QEMU 7.2.9", "QEMU 7.2.9", False),
+        ("QEMU 8.2.0", "Xen 4.17.0", False),
+        ("QEMU 8.2.0", "simulated", False),
+        ("", "", False),
+    ],
+)
+def test_an_older_hypervisor_is_a_warning_and_what_cannot_be_compared_is_none(
+    here: str, there: str, *, warned: bool
+) -> None:
+    verdict = judge(VM, replace(TARGET, version=there), replace(SOURCE, version=here))
+    assert codes(verdict) == (["hypervisor_older"] if warned else [])
+    if warned:
+        assert there in verdict.findings[0].sentence
+        assert verdict.answer is Answer.CAN_GO_BUT
+
+
+def test_a_host_with_as_many_moves_as_it_takes_is_a_note_that_forbids_nothing() -> None:
+    full = judge(VM, replace(TARGET, moves=2, moves_allowed=2), replace(SOURCE, moves=1, moves_allowed=2))
+    assert (codes(full), full.answer) == (["host_limit_reached"], Answer.CAN_GO)
+    assert "host-b has 2 moves" in full.findings[0].sentence
+    assert codes(judge(VM, replace(TARGET, moves=9), SOURCE)) == []
+    busy_source = judge(VM, TARGET, replace(SOURCE, moves=1, moves_allowed=1))
+    assert "host-a has 1 move under way" in busy_source.findings[0].sentence
+
+
+def test_what_the_hypervisor_says_in_the_same_words_is_said_once() -> None:
+    said = (network_missing("lan", "host-b"), blocker("name_taken", "Taken.", "Rename."))
+    assert codes(judge(VM, replace(TARGET, networks=()), SOURCE, said)) == ["network_missing", "name_taken"]
+
+
+def test_only_what_a_person_may_know_better_is_overridable() -> None:
+    short = judge(VM, replace(TARGET, memory_free=Bytes(0)), SOURCE)
+    assert short.findings[0].is_overridable
+    assert short.blockers_beside(["memory_short"]) == ()
+    assert short.blockers_beside(["memory_unknown"]) == short.blockers
+    for code in ("cpu_incompatible", "facts_stale", "name_taken", "network_missing", "disk_differs", "vm_halted"):
+        assert not blocker(code, "x", "y").is_overridable
+    assert not warning("memory_short", "x", "y").is_overridable
+
+
+def test_an_override_sets_aside_its_own_code_and_no_other() -> None:
+    verdict = judge(VM, replace(TARGET, memory_free=Bytes(0), networks=()), SOURCE)
+    assert [each.code for each in verdict.blockers_beside(["memory_short", "network_missing"])] == ["network_missing"]
 
 
 def test_blockers_come_before_warnings() -> None:

@@ -1,5 +1,7 @@
 """What libvirt says, in our words: descriptions that may be hostile, errors that must be told apart."""
 
+from fractions import Fraction
+
 import libvirt
 import pytest
 
@@ -28,7 +30,12 @@ DOMAIN = """
 <disk type='file' device='cdrom'><source file='/srv/cd.iso'/><target dev='hdc'/><readonly/></disk>
 <interface type='network'><source network='lan'/></interface>
 <interface type='bridge'><source bridge='br0'/></interface>
-<hostdev mode='subsystem' type='pci'/></devices></domain>
+<hostdev mode='subsystem' type='pci'><source>
+<address domain='0x0000' bus='0x03' slot='0x00' function='0x1'/></source></hostdev>
+<hostdev mode='subsystem' type='usb'><source><vendor id='0x1d6b'/><product id='0x0002'/></source></hostdev>
+<hostdev mode='subsystem' type='mdev'><source><address uuid='ab'/></source></hostdev>
+<hostdev mode='subsystem' type='usb'><source><address bus='1' device='4'/></source></hostdev>
+<hostdev mode='subsystem' type='scsi'/></devices></domain>
 """
 
 
@@ -37,7 +44,14 @@ def test_a_domain_is_read() -> None:
     assert said.memory == 64 * MIB
     assert [(disk.device, disk.path, disk.cache) for disk in said.disks] == [("vda", "/srv/a.img", "none")]
     assert said.networks == ("lan", "br0")
-    assert (said.host_devices, said.machine, said.architecture) == (1, "pc-i440fx-7.2", "x86_64")
+    assert (said.machine, said.architecture) == ("pc-i440fx-7.2", "x86_64")
+    assert said.host_devices == (
+        "PCI device 0000:03:00.1",
+        "USB device 1d6b:0002",
+        "mdev device ab",
+        "USB device 1:4",
+        "a scsi device",
+    )
     assert "qemu64" in said.cpu
 
 
@@ -68,6 +82,15 @@ def test_pools_are_the_same_by_their_source_or_else_by_their_uuid() -> None:
     folder = "<pool type='dir'><name>a</name><uuid>{}</uuid><target><path>/srv</path></target></pool>"
     assert description.pool(folder.format("1")).identity != description.pool(folder.format("2")).identity
     assert description.pool(folder.format("1")).path == "/srv"
+
+
+@pytest.mark.parametrize(
+    ("said", "moment"),
+    [("1795595228.581036580", Fraction("1795595228.581036580")), ("12", Fraction(12)), ("", None), ("-1", None)],
+)
+def test_the_last_change_of_a_volume_is_read_to_the_nanosecond(said: str, moment: Fraction | None) -> None:
+    xml = f"<volume><target><timestamps><mtime>{said}</mtime></timestamps></target></volume>"
+    assert description.last_change(xml) == moment
 
 
 def libvirt_error(code: int, said: str) -> libvirt.libvirtError:

@@ -1,25 +1,31 @@
 """Asking for a move: judged again, stored once, recorded always."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import connections
 
 from tests.board import Board
+from xenweb.audit.chain import verify
 from xenweb.audit.models import AuditRecord
 from xenweb.core.migration import Copy, State
-from xenweb.core.quantities import BytesPerSecond
+from xenweb.core.quantities import MIB, BytesPerSecond
 from xenweb.core.refusal import RefusalError
 from xenweb.drivers.contract import Capability, MoveOptions
 from xenweb.inventory.errors import HostNotFoundError, VmNotFoundError
+from xenweb.inventory.models import Host, VirtualMachine
 from xenweb.livemigration.errors import (
     IdempotencyConflictError,
     MoveForbiddenError,
     NotPlaceableError,
     OptionRefusedError,
+    OverrideForbiddenError,
+    OverrideRefusedError,
     VmAlreadyMovingError,
 )
 from xenweb.livemigration.models import Migration
+from xenweb.livemigration.overriding import Override
 from xenweb.livemigration.services import migration_request
 from xenweb.realtime.wire import MigrationWire
 
@@ -89,6 +95,59 @@ def test_a_halted_vm_is_refused_where_the_hypervisor_moves_none_and_nothing_chan
         ask(board)
     assert not Migration.objects.exists()
     assert ("admin", "migration_request", "refused") in actions()
+
+
+def shrink(board: Board) -> None:
+    """Leave the target without memory for the VM."""
+    Host.objects.filter(pk=board.target.pk).update(memory_free=64 * MIB)
+
+
+BECAUSE = Override(("memory_short",), "Its memory is mostly unused.")
+
+
+def test_an_administrator_overrides_a_lack_of_memory_with_a_reason(board: Board) -> None:
+    shrink(board)
+    with pytest.raises(NotPlaceableError) as refusal:
+        ask(board)
+    assert [each.is_overridable for each in refusal.value.findings] == [True]
+    wire = ask(board, override=BECAUSE)
+    assert wire.override is not None
+    assert (wire.override.codes, wire.override.by) == (["memory_short"], "admin")
+    assert wire.override.reason == BECAUSE.reason
+    facts = json.loads(AuditRecord.objects.get(action="migration_request", outcome="allowed").facts)
+    assert (facts["overridden"], facts["override_reason"]) == (["memory_short"], BECAUSE.reason)
+    assert verify() is None
+
+
+def test_a_team_lead_may_not_override_and_is_recorded_as_having_asked(board: Board) -> None:
+    shrink(board)
+    with pytest.raises(OverrideForbiddenError):
+        ask(board, board.lead, override=BECAUSE)
+    assert not Migration.objects.exists()
+    facts = json.loads(AuditRecord.objects.get(actor="lead-shop", outcome="refused").facts)
+    assert (facts["code"], facts["overridden"]) == ("override_forbidden", ["memory_short"])
+
+
+def test_what_was_not_found_cannot_be_overridden(board: Board) -> None:
+    with pytest.raises(OverrideRefusedError, match="memory_short"):
+        ask(board, override=BECAUSE)
+    assert not Migration.objects.exists()
+
+
+def test_what_the_hypervisor_itself_refuses_cannot_be_overridden(board: Board) -> None:
+    shrink(board)
+    VirtualMachine.objects.update(networks=["lan"])
+    with pytest.raises(OverrideRefusedError, match="no network lan"):
+        ask(board, override=Override(("network_missing",), "I know better."))
+    with pytest.raises(NotPlaceableError, match="no network lan"):
+        ask(board, override=BECAUSE)
+
+
+@pytest.mark.parametrize("reason", ["", "   ", "x" * 501])
+def test_an_override_needs_a_reason_of_a_readable_length(board: Board, reason: str) -> None:
+    shrink(board)
+    with pytest.raises(OverrideRefusedError, match="reason"):
+        ask(board, override=Override(("memory_short",), reason))
 
 
 def test_a_second_move_is_refused_and_names_the_first(board: Board) -> None:

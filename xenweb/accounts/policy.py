@@ -21,6 +21,7 @@ class Action(StrEnum):
 
     VIEW_VM = "view_vm"
     MOVE_VM = "move_vm"
+    OVERRIDE_FINDING = "override_finding"
     READ_HISTORY = "read_history"
     REMOVE_DISK = "remove_disk"
     MANAGE_HOSTS = "manage_hosts"
@@ -50,6 +51,7 @@ class Decision:
 _EVERYWHERE: dict[Action, frozenset[Role]] = {
     Action.VIEW_VM: frozenset({Role.ADMINISTRATOR, Role.AUDITOR}),
     Action.MOVE_VM: frozenset({Role.ADMINISTRATOR}),
+    Action.OVERRIDE_FINDING: frozenset({Role.ADMINISTRATOR}),
     Action.READ_HISTORY: frozenset({Role.ADMINISTRATOR, Role.AUDITOR}),
     Action.REMOVE_DISK: frozenset({Role.ADMINISTRATOR}),
     Action.MANAGE_HOSTS: frozenset({Role.ADMINISTRATOR}),
@@ -59,6 +61,7 @@ _IN_OWN_TEAM = frozenset({Action.VIEW_VM, Action.MOVE_VM, Action.READ_HISTORY, A
 _REFUSALS: dict[Action, str] = {
     Action.VIEW_VM: "Only the team's lead, administrators and auditors see this VM.",
     Action.MOVE_VM: "Only the lead of the VM's team and administrators may move it.",
+    Action.OVERRIDE_FINDING: "Only administrators may override what forbids a move.",
     Action.READ_HISTORY: "Only the team's lead, administrators and auditors read this history.",
     Action.REMOVE_DISK: "Only the lead of the VM's team and administrators may delete what its moves left behind.",
     Action.MANAGE_HOSTS: "Only administrators may add or remove hosts.",

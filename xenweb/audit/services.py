@@ -12,6 +12,7 @@ from xenweb.core.evidence import canonical, chained
 from xenweb.core.placement import Fact
 
 LONGEST_FACT = 1000
+MOST_IN_A_FACT = 50
 
 
 def _storable(text: str, longest: int) -> str:
@@ -21,6 +22,8 @@ def _storable(text: str, longest: int) -> str:
 
 
 def _storable_fact(fact: Fact) -> Fact:
+    if isinstance(fact, tuple):
+        return tuple(_storable(each, LONGEST_FACT) for each in fact[:MOST_IN_A_FACT])
     return _storable(fact, LONGEST_FACT) if isinstance(fact, str) else fact
 
 

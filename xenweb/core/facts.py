@@ -108,7 +108,7 @@ class HostFacts:
 
     ``memory_free`` is what the host itself reports; ``memory_promised`` and
     ``disk_promised`` are what moves under way will still take from it. ``age`` is
-    how old these facts are.
+    how old these facts are. ``moves`` are all that have not ended, from it and to it.
     """
 
     id: int
@@ -126,6 +126,9 @@ class HostFacts:
     incoming: int = 0
     disk_promised: Bytes = field(default=Bytes(0))
     abilities: frozenset[Ability] = frozenset()
+    version: str = ""
+    moves: int = 0
+    moves_allowed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ Facts in, verdict out: nothing here asks a host anything. What only a hypervisor
 can say (CPU features, say) the driver adds as findings of the same shape.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -35,7 +35,15 @@ class Answer(StrEnum):
     CANNOT_GO = "cannot_go"
 
 
-Fact = str | int | float | bool | None
+Fact = str | int | float | bool | tuple[str, ...] | None
+
+FOUND_BY_HOSTS = frozenset({"disk_identity_unproven"})
+"""What only the hosts find, and cannot prove, although a person may know it."""
+
+OVERRIDABLE = FOUND_BY_HOSTS | {"memory_short", "memory_unknown"}
+"""Codes that a person with the right may override. Hypervisors let themselves be overbooked:
+that we do not is our own rule. Of all others no wish changes anything: the hypervisor
+itself would refuse, or the VM would be lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +55,11 @@ class Finding:
     sentence: str
     remedy: str
     facts: tuple[tuple[str, Fact], ...] = ()
+
+    @property
+    def is_overridable(self) -> bool:
+        """Say whether a person with the right may go on in spite of it."""
+        return self.severity is Severity.BLOCKER and self.code in OVERRIDABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,29 +85,36 @@ class Verdict:
         """List the findings that forbid the move."""
         return tuple(f for f in self.findings if f.severity is Severity.BLOCKER)
 
+    def blockers_beside(self, overridden: Collection[str]) -> tuple[Finding, ...]:
+        """List the blockers that stand although these codes are overridden."""
+        return tuple(f for f in self.blockers if not (f.is_overridable and f.code in overridden))
 
-def _blocker(code: str, sentence: str, remedy: str, **facts: Fact) -> Finding:
+
+def blocker(code: str, sentence: str, remedy: str, **facts: Fact) -> Finding:
+    """Build what forbids the move."""
     return Finding(code, Severity.BLOCKER, sentence, remedy, tuple(facts.items()))
 
 
-def _warning(code: str, sentence: str, remedy: str, **facts: Fact) -> Finding:
+def warning(code: str, sentence: str, remedy: str, **facts: Fact) -> Finding:
+    """Build what a person should know before the move."""
     return Finding(code, Severity.WARNING, sentence, remedy, tuple(facts.items()))
 
 
-def _note(code: str, sentence: str, remedy: str, **facts: Fact) -> Finding:
+def note(code: str, sentence: str, remedy: str = "", **facts: Fact) -> Finding:
+    """Build what is worth saying, and changes nothing."""
     return Finding(code, Severity.NOTE, sentence, remedy, tuple(facts.items()))
 
 
 def _of_the_vm(vm: VmFacts, host: HostFacts) -> Iterator[Finding]:
     if vm.moving_as:
-        yield _blocker(
+        yield blocker(
             "vm_already_moving",
             f"{vm.name} is already moving.",
             "Wait for that move to end, or cancel it.",
             migration=vm.moving_as,
         )
     if vm.conflict:
-        yield _blocker(
+        yield blocker(
             "vm_runs_twice",
             f"Two hosts say that they run {vm.name}.",
             "Find out which copy is the right one before anything is moved.",
@@ -108,19 +128,19 @@ def _of_the_kind(vm: VmFacts, host: HostFacts) -> Iterator[Finding]:
         case Kind.LIVE:
             return
         case Kind.COLD if Ability.COLD_MOVE in host.abilities:
-            yield _note(
+            yield note(
                 "moves_halted",
                 f"{vm.name} moves halted; nothing is copied but its definition.",
                 "It is not started at the target.",
             )
         case Kind.COLD:
-            yield _blocker(
+            yield blocker(
                 "vm_halted", f"{vm.name} is halted, and this hypervisor only moves running VMs.", "Start it first."
             )
         case Kind.PAUSED if Ability.PAUSED_MOVE in host.abilities:
-            yield _note("moves_paused", f"{vm.name} moves paused, and stays paused.", "Resume it where it has arrived.")
+            yield note("moves_paused", f"{vm.name} moves paused, and stays paused.", "Resume it where it has arrived.")
         case _:
-            yield _blocker(
+            yield blocker(
                 "vm_not_running",
                 f"{vm.name} is {vm.state}, and a live migration needs a running VM.",
                 "Bring it back to running first.",
@@ -130,16 +150,16 @@ def _of_the_kind(vm: VmFacts, host: HostFacts) -> Iterator[Finding]:
 
 def _of_the_host(host: HostFacts) -> Iterator[Finding]:
     if host.state is HostState.DISABLED:
-        yield _blocker("host_disabled", f"{host.name} is disabled.", "Enable it, or choose another host.")
+        yield blocker("host_disabled", f"{host.name} is disabled.", "Enable it, or choose another host.")
     elif host.state is HostState.UNREACHABLE:
-        yield _blocker(
+        yield blocker(
             "host_unreachable",
             f"{host.name} does not answer.",
             "Bring its daemon and its network back; the board follows by itself.",
             reason=host.state_reason,
         )
     elif host.age is None or host.age > STALE_AFTER:
-        yield _blocker(
+        yield blocker(
             "facts_stale",
             f"What is known of {host.name} is too old to place a VM by.",
             "Wait until the board has heard from it again.",
@@ -147,20 +167,36 @@ def _of_the_host(host: HostFacts) -> Iterator[Finding]:
         )
     if host.incoming:
         moves = "1 move is" if host.incoming == 1 else f"{host.incoming} moves are"
-        yield _warning(
+        yield warning(
             "moves_coming_in",
             f"{moves} already coming in.",
             "Both will take longer while they share the link.",
             incoming=host.incoming,
         )
+    yield from _of_its_limit(host)
+
+
+def _of_its_limit(host: HostFacts) -> Iterator[Finding]:
+    if host.moves_allowed is None or host.moves < host.moves_allowed:
+        return
+    moves = "1 move" if host.moves == 1 else f"{host.moves} moves"
+    yield note(
+        "host_limit_reached",
+        f"{host.name} has {moves} under way or waiting, and takes {host.moves_allowed} at once: "
+        "this one would wait for its turn.",
+        "Nothing to do: it begins by itself.",
+        host=host.name,
+        moves=host.moves,
+        allowed=host.moves_allowed,
+    )
 
 
 def _of_the_pair(vm: VmFacts, host: HostFacts, source: HostFacts | None) -> Iterator[Finding]:
     if vm.resident_on == host.id:
-        yield _blocker("same_host", f"{vm.name} already runs on {host.name}.", "Choose another host.")
+        yield blocker("same_host", f"{vm.name} already runs on {host.name}.", "Choose another host.")
         return
     if vm.hypervisor != host.hypervisor:
-        yield _blocker(
+        yield blocker(
             "hypervisor_differs",
             f"A VM of {vm.hypervisor} cannot run on {host.hypervisor}.",
             f"Choose a host that runs {vm.hypervisor}.",
@@ -168,19 +204,43 @@ def _of_the_pair(vm: VmFacts, host: HostFacts, source: HostFacts | None) -> Iter
             host=host.hypervisor,
         )
     if source is None:
-        yield _blocker(
+        yield blocker(
             "source_unknown",
             f"No host is known to run {vm.name}.",
             "Wait until the board has heard from its host again.",
         )
     elif source.state is not HostState.CONNECTED:
-        yield _blocker(
+        yield blocker(
             "source_unreachable",
             f"{source.name}, where {vm.name} runs, does not answer.",
             "Bring it back first: nobody can prove a move from a silent host.",
         )
     elif source.pool != host.pool:
-        yield _blocker("pool_differs", f"{host.name} belongs to another pool.", "Choose a host of the same pool.")
+        yield blocker("pool_differs", f"{host.name} belongs to another pool.", "Choose a host of the same pool.")
+    else:
+        yield from hypervisor_older(source.name, source.version, host.name, host.version)
+        yield from _of_its_limit(source)
+
+
+def _numbers(version: str) -> tuple[str, tuple[int, ...]] | None:
+    """Read ``QEMU 7.2.22`` as a name and numbers that compare; None if there are none."""
+    name, _, dotted = version.strip().rpartition(" ")
+    parts = dotted.split(".")
+    return (name, tuple(int(part) for part in parts)) if all(part.isdecimal() for part in parts) else None
+
+
+def hypervisor_older(source: str, source_version: str, target: str, target_version: str) -> Iterator[Finding]:
+    """Warn of a move to an older version of the same program; versions that cannot be compared say nothing."""
+    here, there = _numbers(source_version), _numbers(target_version)
+    if here is None or there is None or here[0] != there[0] or there[1] >= here[1]:
+        return
+    yield warning(
+        "hypervisor_older",
+        f"{target} runs {target_version}, which is older than {source_version} on {source}.",
+        "Moving back in time is seldom tested: update the target first if you can.",
+        source_version=source_version,
+        target_version=target_version,
+    )
 
 
 def memory_after(vm: VmFacts, host: HostFacts) -> Bytes | None:
@@ -203,19 +263,21 @@ def _of_memory(vm: VmFacts, host: HostFacts) -> Iterator[Finding]:
     if vm.resident_on == host.id or host.state is not HostState.CONNECTED:
         return
     if after is None:
-        yield _blocker(
+        yield blocker(
             "memory_unknown",
             f"{host.name} does not say how much memory it has free.",
             "Wait until the board has heard from it again.",
         )
     elif memory_needed(vm) and after < MEMORY_RESERVE:
         free = Bytes(after + vm.memory)
-        yield _blocker(
+        yield blocker(
             "memory_short",
             f"{vm.name} needs {human_size(vm.memory)}, and {host.name} has {human_size(max(free, 0))} free.",
             f"Free {human_size(MEMORY_RESERVE - after)} on {host.name}, or choose another host.",
             needed=vm.memory,
             free=free,
+            total=host.memory_total,
+            promised=host.memory_promised,
         )
 
 
@@ -232,7 +294,7 @@ def _of_storage(vm: VmFacts, host: HostFacts) -> Iterator[Finding]:
     for room in rooms(host, disks):
         if not room.is_enough:
             said = "does not say what it has free" if room.free is None else f"has {human_size(room.free)} free"
-            yield _blocker(
+            yield blocker(
                 "storage_full",
                 f"{human_size(room.needed)} of disk must be copied, and {room.repository.name} on {host.name} {said}.",
                 "Free space there, or choose another host.",
@@ -244,7 +306,7 @@ def _of_storage(vm: VmFacts, host: HostFacts) -> Iterator[Finding]:
 
 def _unreached(host: HostFacts, disk: DiskFacts) -> Finding:
     where = disk.repository_name or disk.path
-    return _blocker(
+    return blocker(
         "storage_not_reached",
         f"Disk {disk.device} is on {where}, which {host.name} does not reach.",
         "Attach that storage to the host, or choose a host that has it.",
@@ -258,7 +320,7 @@ def _of_shared(vm: VmFacts, each: Placed) -> Iterator[Finding]:
     if repository is None or disk.read_only:
         return
     if repository.vouched_shared:
-        yield _warning(
+        yield warning(
             "sharing_vouched",
             f"That {repository.name} is the same storage on both hosts is an administrator's word; "
             "the hypervisor cannot see it.",
@@ -267,7 +329,7 @@ def _of_shared(vm: VmFacts, each: Placed) -> Iterator[Finding]:
             storage=repository.name,
         )
     elif repository.kind in LOCAL_KINDS:
-        yield _blocker(
+        yield blocker(
             "sharing_unproven",
             f"{repository.name} is of a kind ({repository.kind}) that may be another place on each host: "
             "nobody has proven that it is shared.",
@@ -277,7 +339,7 @@ def _of_shared(vm: VmFacts, each: Placed) -> Iterator[Finding]:
             kind=repository.kind,
         )
     if kind_for(vm.state) is not Kind.COLD and disk.cache not in SAFE_CACHES:
-        yield _blocker(
+        yield blocker(
             "disk_cache_unsafe",
             f"Disk {disk.device} uses the host's cache ({disk.cache}), so writes could be lost on the way.",
             "Set the disk's cache mode to none.",
@@ -291,7 +353,7 @@ def _of_copied(vm: VmFacts, host: HostFacts, each: Placed) -> Iterator[Finding]:
     if repository is None:
         return
     if kind_for(vm.state) is Kind.COLD:
-        yield _blocker(
+        yield blocker(
             "cold_disk_not_shared",
             f"Disk {disk.device} is on storage of one host, and a halted VM's disks are not copied.",
             "Start the VM and move it live, or copy the disk by hand.",
@@ -299,14 +361,14 @@ def _of_copied(vm: VmFacts, host: HostFacts, each: Placed) -> Iterator[Finding]:
             storage=disk.repository_name or disk.path,
         )
     elif disk.capacity is None:
-        yield _blocker(
+        yield blocker(
             "disk_size_unknown",
             f"Nobody says how large disk {disk.device} is, so {host.name} may not have the room for it.",
             "Wait until the board has heard from its host again.",
             device=disk.device,
         )
     else:
-        yield _warning(
+        yield warning(
             "disk_copied",
             f"{human_size(disk.capacity)} of disk must be copied to {repository.name} on {host.name}.",
             "The move takes longer, and the old copy stays behind until somebody deletes it.",
@@ -319,18 +381,24 @@ def _of_copied(vm: VmFacts, host: HostFacts, each: Placed) -> Iterator[Finding]:
 def _of_networks(vm: VmFacts, host: HostFacts) -> Iterator[Finding]:
     for network in vm.networks:
         if network not in host.networks:
-            yield _blocker(
-                "network_missing",
-                f"{host.name} has no network {network}.",
-                f"Create {network} there, or choose another host.",
-                network=network,
-            )
+            yield network_missing(network, host.name)
+
+
+def network_missing(network: str, host: str) -> Finding:
+    """Say that a host lacks a network of the VM."""
+    return blocker(
+        "network_missing",
+        f"{host} has no network {network}.",
+        f"Create {network} there, or choose another host.",
+        network=network,
+    )
 
 
 def judge(vm: VmFacts, host: HostFacts, source: HostFacts | None, extra: Iterable[Finding] = ()) -> Verdict:
     """Judge whether ``host`` can take ``vm`` from ``source``, with all reasons.
 
-    ``extra`` are findings that the driver got from the hypervisors themselves.
+    ``extra`` are findings that the driver got from the hypervisors themselves;
+    what both say in the same words is said once.
     """
     findings = [*_of_the_pair(vm, host, source)]
     if vm.resident_on != host.id:
@@ -339,7 +407,7 @@ def judge(vm: VmFacts, host: HostFacts, source: HostFacts | None, extra: Iterabl
         findings += _of_memory(vm, host)
         findings += _of_storage(vm, host)
         findings += _of_networks(vm, host)
-    findings += extra
+    findings = list({(each.code, each.sentence): each for each in (*findings, *extra)}.values())
     order = list(Severity)
     findings.sort(key=lambda finding: order.index(finding.severity))
     return Verdict(host.id, tuple(findings), memory_after(vm, host), host.memory_total, host.age)

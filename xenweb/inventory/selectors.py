@@ -1,7 +1,7 @@
 """Read the inventory, as one person may see it."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -23,11 +23,23 @@ LARGEST_ID = 2**63 - 1
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """What moves under way will still take from a host."""
+    """What moves under way will still take from a host, how many come in, and how many there are in all."""
 
     memory: Bytes
+    incoming: int
     moves: int
     disk: Bytes
+
+    def with_leaving(self) -> "Promise":
+        """Count one more move from the host."""
+        return replace(self, moves=self.moves + 1)
+
+    def with_coming(self, memory: int, disk: int) -> "Promise":
+        """Count one more move to the host, of a VM that takes so many bytes of memory and of storage there."""
+        return Promise(Bytes(self.memory + memory), self.incoming + 1, self.moves + 1, Bytes(self.disk + disk))
+
+
+NO_PROMISE = Promise(Bytes(0), 0, 0, Bytes(0))
 
 
 def _key(key: str) -> Q | None:
@@ -189,12 +201,11 @@ def _abilities(driver: str) -> frozenset[Ability]:
     return frozenset(ability for ability in Ability if Capability(ability.value) in able)
 
 
-def hosts_facts(now: datetime, promises: Mapping[int, Promise]) -> dict[int, HostFacts]:
-    """Gather what placement needs to know of every host, by host id."""
-    nothing = Promise(Bytes(0), 0, Bytes(0))
+def hosts_facts(now: datetime, promises: Mapping[int, Promise], allowed: int | None = None) -> dict[int, HostFacts]:
+    """Gather what placement needs to know of every host, by host id; ``allowed`` are moves at once on a host."""
     facts = {}
     for host in _hosts().prefetch_related("networks"):
-        promise = promises.get(host.pk, nothing)
+        promise = promises.get(host.pk, NO_PROMISE)
         facts[host.pk] = HostFacts(
             id=host.pk,
             name=host.name,
@@ -208,7 +219,10 @@ def hosts_facts(now: datetime, promises: Mapping[int, Promise]) -> dict[int, Hos
             repositories=tuple(_repositories(host)),
             networks=tuple(network.name for network in host.networks.all()),
             age=None if host.as_of is None else max(0.0, (now - host.as_of).total_seconds()),
-            incoming=promise.moves,
+            incoming=promise.incoming,
+            version=host.version,
+            moves=promise.moves,
+            moves_allowed=allowed,
             disk_promised=promise.disk,
             abilities=_abilities(host.pool.driver),
         )

@@ -95,18 +95,22 @@ def _from_the_queue(lease: Lease, row: Migration) -> None:
     plan = plan_of(row)
     driver = driver_for(driver_kind(row))
     check = checked(row, driver, plan)
+    found: dict[str, Figure] = {
+        "preflight": None if check.preflight is None else check.preflight.model_dump(mode="json")
+    }
     asked = Migration.objects.values_list("cancel_requested_by", flat=True).get(pk=row.pk)
     if asked:
-        state_change(row.pk, State.CHECKING, State.CANCELLED, lease=lease, by=asked)
+        state_change(row.pk, State.CHECKING, State.CANCELLED, lease=lease, by=asked, figures=found)
         return
     if check.refusal is not None:
-        state_change(row.pk, State.CHECKING, State.FAILED, lease=lease, failure=check.refusal)
+        state_change(row.pk, State.CHECKING, State.FAILED, lease=lease, failure=check.refusal, figures=found)
         return
     # The intent is stored before the call; the renewal proves that the fence is still ours.
     intended: dict[str, Figure] = {
         "call_intended_at": timezone.now(),
         "command": check.command,
         "forecast": _foretold(row, plan),
+        **found,
     }
     state_change(row.pk, State.CHECKING, State.PREPARING, lease=lease, figures=intended)
     watching = Watching(lease, _row(row.pk), driver, plan)

@@ -95,3 +95,19 @@ class OptionRefusedError(LiveMigrationError):
     code = "option_refused"
     kind = RefusalKind.INVALID
     remedy = "Use the options and bounds that the verdicts offer."
+
+
+class OverrideForbiddenError(LiveMigrationError):
+    """The person may not override what forbids a move."""
+
+    code = "override_forbidden"
+    kind = RefusalKind.FORBIDDEN
+    remedy = "Mend what the findings name, or ask an administrator."
+
+
+class OverrideRefusedError(LiveMigrationError):
+    """The override names what cannot be overridden or was not found, or gives no reason."""
+
+    code = "override_refused"
+    kind = RefusalKind.INVALID
+    remedy = "Override only codes of findings that say they are overridable, and give a reason."

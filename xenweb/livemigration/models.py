@@ -35,7 +35,9 @@ class Migration(models.Model):
     ``call_intended_at`` is stored before the hypervisor is called. ``repairs`` are
     those that the hosts' last answers allow, separated by spaces. ``copied_disks``
     are those that were found to need copying when the move was asked for, each as
-    its device, path and capacity; ``copied_bytes`` is their sum.
+    its device, path and capacity; ``copied_bytes`` is their sum. ``override_codes``
+    are the findings that the requester overrode, and ``preflight`` is what was found
+    right before the call: a PreflightWire.
     """
 
     objects: ClassVar[models.Manager["Migration"]] = MigrationQuerySet.as_manager()
@@ -69,6 +71,9 @@ class Migration(models.Model):
     auto_converge = models.BooleanField(default=False)
     post_copy = models.BooleanField(default=False)
     trust_shared_storage = models.BooleanField(default=False)
+    override_codes = models.JSONField(default=list)
+    override_reason = models.CharField(max_length=500, blank=True)
+    preflight = models.JSONField(null=True)
     lease_owner = models.CharField(max_length=100, blank=True)
     lease_until = models.DateTimeField(null=True)
     fence = models.PositiveIntegerField(default=0)

@@ -3,25 +3,33 @@
 from collections.abc import Iterable
 from itertools import chain
 
-from django.db.models import Count, Q, QuerySet, Sum
+from django.conf import settings
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from xenweb.accounts.policy import Action, Actor, decide, visible_teams
 from xenweb.core.facts import HostFacts, Kind, VmFacts, kind_for
 from xenweb.core.migration import ACTIVE, State
 from xenweb.core.placement import Finding, Verdict, judge
-from xenweb.core.quantities import Bytes
 from xenweb.core.storage import copied_bytes
 from xenweb.drivers.contract import MoveOptions
 from xenweb.drivers.registry import driver_for
 from xenweb.inventory.models import VirtualMachine
-from xenweb.inventory.selectors import LARGEST_ID, Promise, hosts_facts, vm_facts, vm_row
+from xenweb.inventory.selectors import LARGEST_ID, NO_PROMISE, Promise, hosts_facts, vm_facts, vm_row
 from xenweb.livemigration.errors import LeftoverDiskNotFoundError, MigrationNotFoundError
 from xenweb.livemigration.foretelling import foretell, published_error, with_disks
 from xenweb.livemigration.models import LeftoverDisk, Migration
 from xenweb.livemigration.options import offered
+from xenweb.livemigration.remembering import remembered
 from xenweb.livemigration.wiring import leftover_disk_wire, migration_wire
-from xenweb.realtime.wire import FindingWire, ForecastWire, LeftoverDiskWire, MigrationWire, VerdictsWire, VerdictWire
+from xenweb.realtime.wire import (
+    ForecastWire,
+    LeftoverDiskWire,
+    MigrationWire,
+    VerdictsWire,
+    VerdictWire,
+    finding_wire,
+)
 
 KEPT_ON_BOARD = 24
 """So many ended moves stay in the snapshot of the board."""
@@ -131,33 +139,26 @@ def promises(*, without: str = "") -> dict[int, Promise]:
 
     ``without`` leaves one move out: its own promise does not stand in its way.
     """
-    rows = Migration.objects.filter(state__in=ACTIVE).exclude(pk=without).values("target_id")
-    # A halted VM takes no memory of its new host until somebody starts it.
-    memory = Sum("vm_memory", filter=~Q(kind=Kind.COLD), default=0)
-    counted = rows.annotate(memory=memory, moves=Count("pk"), disk=Sum("copied_bytes")).order_by()
-    return {row["target_id"]: Promise(Bytes(row["memory"]), row["moves"], Bytes(row["disk"])) for row in counted}
+    rows = Migration.objects.filter(state__in=ACTIVE).exclude(pk=without)
+    found: dict[int, Promise] = {}
+    for source, target, kind, memory, disk in rows.values_list(
+        "source_id", "target_id", "kind", "vm_memory", "copied_bytes"
+    ):
+        found[source] = found.get(source, NO_PROMISE).with_leaving()
+        # A halted VM takes no memory of its new host until somebody starts it.
+        found[target] = found.get(target, NO_PROMISE).with_coming(0 if kind == Kind.COLD else memory, disk)
+    return found
 
 
 def facts_for_move(vm: VirtualMachine) -> tuple[VmFacts, dict[int, HostFacts]]:
     """Gather all facts that placing ``vm`` needs: its own and every host's."""
-    return vm_facts(vm), hosts_facts(timezone.now(), promises())
+    return vm_facts(vm), hosts_facts(timezone.now(), promises(), settings.XENWEB_MOVES[0])
 
 
 def judged(vm: VmFacts, hosts: dict[int, HostFacts], target: int, extra: Iterable[Finding] = ()) -> Verdict:
     """Judge one target from gathered facts."""
     source = hosts.get(vm.resident_on) if vm.resident_on is not None else None
     return judge(vm, hosts[target], source, extra)
-
-
-def finding_wire(finding: Finding) -> FindingWire:
-    """Shape one finding."""
-    return FindingWire(
-        code=finding.code,
-        severity=finding.severity.value,
-        sentence=finding.sentence,
-        remedy=finding.remedy,
-        facts=dict(finding.facts),
-    )
 
 
 def _verdict_wire(verdict: Verdict, forecast: ForecastWire | None) -> VerdictWire:
@@ -176,13 +177,15 @@ def verdicts_for(actor: Actor, vm_key: str) -> VerdictsWire:
     """Judge every host for one VM at once; raise VmNotFoundError."""
     vm = vm_row(actor, vm_key)
     facts, hosts = facts_for_move(vm)
-    verdicts = [judged(facts, hosts, host) for host in hosts]
+    known = remembered(vm.pk, timezone.now())
+    verdicts = [judged(facts, hosts, host, known.get(host, ())) for host in hosts]
     return VerdictsWire(
         vm=vm.pk,
         source=facts.resident_on,
         verdicts=[_verdict_wire(verdict, _foretold(vm, facts, verdict, hosts[verdict.host])) for verdict in verdicts],
         options=offered(driver_for(vm.pool.driver), kind_for(facts.state) or Kind.LIVE),
         forecast_error=published_error(),
+        may_override=decide(actor, Action.OVERRIDE_FINDING, vm.team_id).allowed,
     )
 
 

@@ -10,7 +10,7 @@ from xenweb.accounts.policy import Action, Actor, decide
 from xenweb.audit.services import record
 from xenweb.core.facts import DiskFacts, Kind, kind_for
 from xenweb.core.migration import ACTIVE, CANCELLABLE, State
-from xenweb.core.placement import Verdict
+from xenweb.core.placement import Fact, Verdict
 from xenweb.core.refusal import RefusalError
 from xenweb.core.storage import copied_disks
 from xenweb.drivers.contract import MoveOptions
@@ -28,7 +28,9 @@ from xenweb.livemigration.errors import (
 )
 from xenweb.livemigration.models import Migration
 from xenweb.livemigration.options import options_check
+from xenweb.livemigration.overriding import NO_OVERRIDE, Override, override_right_check, verdict_check
 from xenweb.livemigration.queueing import tell_places
+from xenweb.livemigration.remembering import remembered
 from xenweb.livemigration.selectors import facts_for_move, judged, migration_row_for
 from xenweb.livemigration.transitions import LeaseLostError, is_before_call, migration_row, state_change, tell
 from xenweb.livemigration.wiring import migration_wire
@@ -48,6 +50,7 @@ class Request:
     target: Host
     options: MoveOptions
     deadline_s: int | None
+    override: Override
     idempotency_key: str
     request_id: str
 
@@ -73,23 +76,26 @@ def migration_request(
     target: str,
     options: MoveOptions,
     deadline_s: int | None = None,
+    override: Override = NO_OVERRIDE,
     idempotency_key: str = "",
     request_id: str = "",
 ) -> MigrationWire:
     """Judge a move again, store the intent and ring for a worker.
 
     A move that has not ended ``deadline_s`` seconds from now is given up.
+    ``override`` sets aside the findings that it names, here and before the call.
 
     Raises VmNotFoundError or HostNotFoundError, MoveForbiddenError,
-    OptionRefusedError, VmAlreadyMovingError, NotPlaceableError or
-    IdempotencyConflictError; a refusal is recorded and changes nothing else.
+    OverrideForbiddenError, OverrideRefusedError, OptionRefusedError,
+    VmAlreadyMovingError, NotPlaceableError or IdempotencyConflictError; a
+    refusal is recorded and changes nothing else.
     """
     try:
         row, host = vm_row(actor, vm), host_row(target)
     except RefusalError as refusal:
         _record_unknown(actor, vm, target, refusal, request_id)
         raise
-    request = Request(actor, row, host, options, deadline_s, idempotency_key, request_id)
+    request = Request(actor, row, host, options, deadline_s, override, idempotency_key, request_id)
     earlier = _same_request(request)
     if earlier is not None:
         return migration_wire(earlier)
@@ -120,13 +126,14 @@ def _judge_request(request: Request) -> Judged:
     right = decide(request.actor, Action.MOVE_VM, request.vm.team_id)
     if not right.allowed:
         raise MoveForbiddenError(right.reason)
+    override_right_check(request.actor, request.vm.team_id, request.override)
     _refuse_second_move(request.vm)
     facts, hosts = facts_for_move(request.vm)
     kind = kind_for(facts.state) or Kind.LIVE
     options_check(driver_for(request.vm.pool.driver), kind, request.options, request.deadline_s)
-    verdict = judged(facts, hosts, request.target.pk)
-    if verdict.blockers:
-        raise NotPlaceableError(verdict.blockers[0].sentence, findings=verdict.findings)
+    known = remembered(request.vm.pk, timezone.now()).get(request.target.pk, ())
+    verdict = judged(facts, hosts, request.target.pk, known)
+    verdict_check(verdict, request.override)
     return Judged(verdict, kind, tuple(copied_disks(facts, hosts[request.target.pk])))
 
 
@@ -167,6 +174,8 @@ def _store_request(request: Request, judged: Judged) -> MigrationWire:
                 auto_converge=request.options.auto_converge,
                 post_copy=request.options.post_copy,
                 trust_shared_storage=judged.is_vouched,
+                override_codes=list(request.override.codes),
+                override_reason=request.override.reason.strip(),
                 kind=judged.kind,
                 copied_disks=copied,
                 copied_bytes=sum(each.capacity or 0 for each in judged.copied),
@@ -214,9 +223,14 @@ def _record_request(request: Request, outcome: str, migration: str, refusal: Ref
             "target": request.target.name,
             "migration": migration,
             "code": refusal.code if refusal else None,
+            **_override_facts(request.override),
         },
         request_id=request.request_id,
     )
+
+
+def _override_facts(override: Override) -> dict[str, Fact]:
+    return {"overridden": override.codes, "override_reason": override.reason} if override else {}
 
 
 def migration_cancel(actor: Actor, migration_id: str, request_id: str = "") -> MigrationWire:

@@ -22,6 +22,7 @@ from xenweb.livemigration.models import LeftoverDisk, Migration
 from xenweb.livemigration.wiring import migration_wire
 from xenweb.realtime.events import MigrationChanged
 from xenweb.realtime.publish import publish, writing
+from xenweb.realtime.wire import PreflightWire
 
 Figure = str | float | datetime | dict[str, object] | None
 
@@ -219,6 +220,8 @@ def _record(row: Migration, following: State, by: str, more: Mapping[str, Fact])
         "total_ms": row.total,
         **more,
     }
+    if following is State.PREPARING or row.call_intended_at is None:
+        facts |= _preflight_facts(row)
     record(
         actor=by,
         action=action,
@@ -231,6 +234,19 @@ def _record(row: Migration, following: State, by: str, more: Mapping[str, Fact])
         reason=row.failure_sentence,
         facts=facts,
     )
+
+
+def _preflight_facts(row: Migration) -> dict[str, Fact]:
+    """Say what was found before the call, how long before it, and what of that was overridden."""
+    if row.preflight is None:
+        return {}
+    said = PreflightWire.model_validate(row.preflight)
+    age = None if row.call_intended_at is None else row.call_intended_at - said.taken_at
+    facts: dict[str, Fact] = {"checked_ms_before_call": None if age is None else round(age.total_seconds() * 1000)}
+    facts["findings"] = tuple(f"{each.severity} {each.code}: {each.sentence}" for each in said.findings)
+    if row.override_codes:
+        facts |= {"overridden": tuple(row.override_codes), "override_reason": row.override_reason}
+    return facts
 
 
 def is_before_call(row: Migration) -> bool:

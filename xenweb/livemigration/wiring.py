@@ -12,7 +12,9 @@ from xenweb.realtime.wire import (
     ForecastWire,
     LeftoverDiskWire,
     MigrationWire,
+    OverrideWire,
     PassWire,
+    PreflightWire,
     ProgressWire,
     Provenance,
 )
@@ -133,6 +135,8 @@ def migration_wire(row: Migration) -> MigrationWire:
         failure_code=row.failure_code or None,
         failure_sentence=row.failure_sentence or None,
         failure_remedy=row.failure_remedy or None,
+        preflight=row.preflight and PreflightWire.model_validate(row.preflight),
+        override=_override(row),
         cancel_requested=row.cancel_requested_at is not None,
         cancellable=_is_cancellable(row),
         held_up=_is_held_up(row),
@@ -146,6 +150,12 @@ def migration_wire(row: Migration) -> MigrationWire:
         hypervisor=row.hypervisor,
         as_of=row.as_of,
     )
+
+
+def _override(row: Migration) -> OverrideWire | None:
+    if not row.override_codes:
+        return None
+    return OverrideWire(codes=row.override_codes, reason=row.override_reason, by=row.requested_by_name)
 
 
 def was_called(row: Migration) -> bool:

@@ -10,6 +10,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from xenweb.core.placement import Fact, Finding
+
 Provenance = Literal["measured", "estimated", "not_available"]
 Answer = Literal["can_go", "can_go_but", "cannot_go"]
 
@@ -94,13 +96,44 @@ class VmWire(Wire):
 
 
 class FindingWire(Wire):
-    """One reason of a verdict: what was found, how bad, and what helps."""
+    """One reason of a verdict: what was found, how bad, and what helps.
+
+    ``overridable`` says that a person with the right may go on in spite of it.
+    """
 
     code: str
     severity: Literal["blocker", "warning", "note"]
     sentence: str
     remedy: str
-    facts: dict[str, str | int | float | bool | None]
+    facts: dict[str, Fact]
+    overridable: bool
+
+
+def finding_wire(finding: Finding) -> FindingWire:
+    """Shape one finding."""
+    return FindingWire(
+        code=finding.code,
+        severity=finding.severity.value,
+        sentence=finding.sentence,
+        remedy=finding.remedy,
+        facts=dict(finding.facts),
+        overridable=finding.is_overridable,
+    )
+
+
+class PreflightWire(Wire):
+    """What was found right before the call. ``taken_at`` is when the hosts began to be asked."""
+
+    taken_at: datetime
+    findings: list[FindingWire]
+
+
+class OverrideWire(Wire):
+    """What a person overrode, and why."""
+
+    codes: list[str]
+    reason: str
+    by: str
 
 
 class RangeWire(Wire):
@@ -180,13 +213,17 @@ class ChoiceWire(Wire):
 
 
 class VerdictsWire(Wire):
-    """The answer to lifting a card: every host's verdict, and the options on offer."""
+    """The answer to lifting a card: every host's verdict, and the options on offer.
+
+    ``may_override`` is personal: whether this person may override what is overridable.
+    """
 
     vm: int
     source: int | None
     verdicts: list[VerdictWire]
     options: list[OptionWire]
     forecast_error: ForecastErrorWire
+    may_override: bool
 
 
 class PassWire(Wire):
@@ -279,6 +316,8 @@ class MigrationWire(Wire):
     failure_code: str | None
     failure_sentence: str | None
     failure_remedy: str | None
+    preflight: PreflightWire | None
+    override: OverrideWire | None
     cancel_requested: bool
     cancellable: bool
     held_up: bool
@@ -331,4 +370,4 @@ class AuditRecordWire(Wire):
     team: str | None
     reason: str
     request_id: str
-    facts: dict[str, str | int | float | bool | None]
+    facts: dict[str, Fact]

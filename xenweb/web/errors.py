@@ -12,9 +12,10 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 from pydantic import ConfigDict, Field
 from pydantic_core import to_json
 
+from xenweb.core.placement import Fact
 from xenweb.core.refusal import RefusalError, RefusalKind
 from xenweb.drivers.contract import DriverError
-from xenweb.realtime.wire import FindingWire, Wire
+from xenweb.realtime.wire import FindingWire, Wire, finding_wire
 from xenweb.web.requests import request_id_of
 
 log = logging.getLogger(__name__)
@@ -54,7 +55,7 @@ class Problem(Wire):
     detail: str
     code: str
     remedy: str
-    facts: dict[str, str | int | float | bool | None] = Field(default_factory=dict)
+    facts: dict[str, Fact] = Field(default_factory=dict)
     findings: list[FindingWire] = Field(default_factory=list)
     errors: list[FieldFault] = Field(default_factory=list)
     request_id: str | None = None
@@ -67,7 +68,7 @@ def problem(
     code: str,
     detail: str,
     remedy: str,
-    facts: dict[str, str | int | float | bool | None] | None = None,
+    facts: dict[str, Fact] | None = None,
     findings: list[FindingWire] | None = None,
     errors: list[FieldFault] | None = None,
 ) -> HttpResponse:
@@ -98,16 +99,6 @@ def problem_bytes(status: HTTPStatus, *, code: str, detail: str, remedy: str) ->
 
 def of_refusal(request: HttpRequest, refusal: RefusalError) -> HttpResponse:
     """Answer a refusal of ours, its findings and facts included."""
-    findings = [
-        FindingWire(
-            code=finding.code,
-            severity=finding.severity.value,
-            sentence=finding.sentence,
-            remedy=finding.remedy,
-            facts=dict(finding.facts),
-        )
-        for finding in refusal.findings
-    ]
     return problem(
         request,
         _STATUS[refusal.kind],
@@ -115,7 +106,7 @@ def of_refusal(request: HttpRequest, refusal: RefusalError) -> HttpResponse:
         detail=refusal.sentence,
         remedy=refusal.remedy,
         facts=refusal.facts,
-        findings=findings,
+        findings=[finding_wire(finding) for finding in refusal.findings],
     )
 
 

@@ -427,7 +427,7 @@ export interface components {
             at: string;
             /** Facts */
             facts: {
-                [key: string]: string | number | boolean | null;
+                [key: string]: string | number | boolean | string[] | null;
             };
             /** Outcome */
             outcome: string;
@@ -577,14 +577,18 @@ export interface components {
         /**
          * FindingWire
          * @description One reason of a verdict: what was found, how bad, and what helps.
+         *
+         *     ``overridable`` says that a person with the right may go on in spite of it.
          */
         FindingWire: {
             /** Code */
             code: string;
             /** Facts */
             facts: {
-                [key: string]: string | number | boolean | null;
+                [key: string]: string | number | boolean | string[] | null;
             };
+            /** Overridable */
+            overridable: boolean;
             /** Remedy */
             remedy: string;
             /** Sentence */
@@ -820,6 +824,7 @@ export interface components {
          */
         MigrationBody: {
             options?: components["schemas"]["OptionsBody"];
+            override?: components["schemas"]["OverrideBody"] | null;
             /** Target */
             target: number | string;
             /** Vm */
@@ -923,8 +928,10 @@ export interface components {
             options: {
                 [key: string]: number | boolean | null;
             };
+            override: components["schemas"]["OverrideWire"] | null;
             /** Passes */
             passes: components["schemas"]["PassWire"][];
+            preflight: components["schemas"]["PreflightWire"] | null;
             progress: components["schemas"]["ProgressWire"];
             /** Queue Place */
             queue_place: number | null;
@@ -999,6 +1006,28 @@ export interface components {
             unit: string | null;
         };
         /**
+         * OverrideBody
+         * @description The codes of overridable findings to go on in spite of, and why; administrators only.
+         */
+        OverrideBody: {
+            /** Codes */
+            codes: string[];
+            /** Reason */
+            reason: string;
+        };
+        /**
+         * OverrideWire
+         * @description What a person overrode, and why.
+         */
+        OverrideWire: {
+            /** By */
+            by: string;
+            /** Codes */
+            codes: string[];
+            /** Reason */
+            reason: string;
+        };
+        /**
          * Paging
          * @description Where to go on, and how far.
          */
@@ -1047,6 +1076,19 @@ export interface components {
             transfer_rate: number | null;
         };
         /**
+         * PreflightWire
+         * @description What was found right before the call. ``taken_at`` is when the hosts began to be asked.
+         */
+        PreflightWire: {
+            /** Findings */
+            findings: components["schemas"]["FindingWire"][];
+            /**
+             * Taken At
+             * Format: date-time
+             */
+            taken_at: string;
+        };
+        /**
          * Problem
          * @description Why something was not done. ``request_id`` finds it in the logs.
          *
@@ -1062,7 +1104,7 @@ export interface components {
             errors?: components["schemas"]["FieldFault"][];
             /** Facts */
             facts?: {
-                [key: string]: string | number | boolean | null;
+                [key: string]: string | number | boolean | string[] | null;
             };
             /** Findings */
             findings?: components["schemas"]["FindingWire"][];
@@ -1179,9 +1221,13 @@ export interface components {
         /**
          * VerdictsWire
          * @description The answer to lifting a card: every host's verdict, and the options on offer.
+         *
+         *     ``may_override`` is personal: whether this person may override what is overridable.
          */
         VerdictsWire: {
             forecast_error: components["schemas"]["ForecastErrorWire"];
+            /** May Override */
+            may_override: boolean;
             /** Options */
             options: components["schemas"]["OptionWire"][];
             /** Source */

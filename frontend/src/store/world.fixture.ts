@@ -131,6 +131,8 @@ export const aMigration = (id: string, more: Partial<Migration> = {}): Migration
   failure_code: null,
   failure_sentence: null,
   failure_remedy: null,
+  preflight: null,
+  override: null,
   cancel_requested: false,
   cancellable: true,
   held_up: false,
@@ -167,8 +169,8 @@ export const someVerdicts = (vm: number, source: number): Verdicts => ({
       host: 3,
       answer: 'cannot_go',
       findings: [
-        { code: 'storage', severity: 'blocker', sentence: 'Disk vda is local to host-a.', remedy: 'Copy it first.', facts: {} },
-        { code: 'memory', severity: 'blocker', sentence: 'host-c has 1 GiB free.', remedy: 'Free some memory.', facts: {} },
+        { code: 'storage', severity: 'blocker', sentence: 'Disk vda is local to host-a.', remedy: 'Copy it first.', facts: {}, overridable: false },
+        { code: 'memory', severity: 'blocker', sentence: 'host-c has 1 GiB free.', remedy: 'Free some memory.', facts: {}, overridable: false },
       ],
       memory_free_after: null,
       memory_total: 64 * GIB,
@@ -181,4 +183,5 @@ export const someVerdicts = (vm: number, source: number): Verdicts => ({
     { name: 'auto_converge', label: '', help: '', unit: null, minimum: null, maximum: null },
   ],
   forecast_error: { moves: 0, median: null, p90: null },
+  may_override: false,
 })

@@ -129,7 +129,7 @@ class Connections:
             opening = self._opening.setdefault(key, threading.Lock())
         with opening:
             connection = self._kept.get(key)
-            if connection is not None and _is_alive(connection):
+            if connection is not None and is_alive(connection):
                 return connection
             self.drop(endpoint, purpose)
             connection = open_connection(endpoint)
@@ -137,7 +137,8 @@ class Connections:
             return connection
 
 
-def _is_alive(connection: libvirt.virConnect) -> bool:
+def is_alive(connection: libvirt.virConnect) -> bool:
+    """Say whether a connection still carries."""
     try:
         return bool(connection.isAlive())
     except libvirt.libvirtError:

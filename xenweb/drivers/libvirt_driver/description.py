@@ -1,12 +1,15 @@
 """Read libvirt's XML. It comes from a hypervisor, and names in it from anybody: no DTD, no entities."""
 
+import re
 from dataclasses import dataclass
+from fractions import Fraction
 from xml.etree import ElementTree as ET
 
 from xenweb.core.quantities import Bytes
 from xenweb.drivers.contract import DriverError
 
 LONGEST = 4 * 1024 * 1024
+_MOMENT = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?")
 _UNITS = {"b": 1, "bytes": 1, "kib": 1024, "k": 1024, "mib": 1024**2, "gib": 1024**3, "tib": 1024**4}
 
 
@@ -35,12 +38,13 @@ class DomainDescription:
     memory: Bytes
     disks: tuple[DiskDescription, ...]
     networks: tuple[str, ...]
-    host_devices: int
+    host_devices: tuple[str, ...]
     emulator: str
     machine: str
     architecture: str
     domain_type: str
     cpu: str
+    has_host_cpu: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +77,13 @@ def domain(xml: str) -> DomainDescription:
         memory=_size(root.find("memory")),
         disks=tuple(_disk(disk) for disk in root.iterfind("devices/disk") if _is_disk(disk)),
         networks=tuple(name for each in root.iterfind("devices/interface") if (name := _network(each))),
-        host_devices=len(root.findall("devices/hostdev")),
+        host_devices=tuple(_host_device(each) for each in root.findall("devices/hostdev")),
         emulator=root.findtext("devices/emulator", ""),
         machine=os_type.get("machine", "") if os_type is not None else "",
         architecture=os_type.get("arch", "") if os_type is not None else "",
         domain_type=root.get("type", ""),
         cpu="" if cpu is None else ET.tostring(cpu, encoding="unicode"),
+        has_host_cpu=cpu is not None and cpu.get("mode") == "host-passthrough",
     )
 
 
@@ -113,6 +118,23 @@ def host(xml: str) -> tuple[str, str, str]:
     )
 
 
+def host_cpu(xml: str) -> str:
+    """Read the CPU of a host out of its capabilities, as XML; empty if it does not say."""
+    cpu = parsed(xml).find("host/cpu")
+    return "" if cpu is None else ET.tostring(cpu, encoding="unicode")
+
+
+def emulators(xml: str) -> set[str]:
+    """Read the paths of all emulators from a host's capabilities."""
+    return {each.text or "" for each in parsed(xml).iterfind("guest/arch//emulator")}
+
+
+def last_change(xml: str) -> Fraction | None:
+    """Read when a volume last changed from its XML, in seconds since 1970; None if it does not say."""
+    said = parsed(xml).findtext("target/timestamps/mtime", "")
+    return Fraction(said) if _MOMENT.fullmatch(said) else None
+
+
 def machines(xml: str) -> set[str]:
     """Read the names of all machine types from a host's capabilities."""
     return {each.text or "" for each in parsed(xml).iterfind("guest/arch//machine")}
@@ -140,6 +162,28 @@ def _disk(disk: ET.Element) -> DiskDescription:
         cache=how.get("cache", "default"),
         read_only=disk.find("readonly") is not None,
     )
+
+
+def _host_device(device: ET.Element) -> str:
+    """Say what a device of the host is, in the words of its bus."""
+    kind, source = device.get("type", "host"), device.find("source")
+    if source is None:
+        return f"a {kind} device"
+    address, vendor, product = source.find("address"), source.find("vendor"), source.find("product")
+    if vendor is not None and product is not None:
+        return f"{kind.upper()} device {_hex(vendor, 'id')}:{_hex(product, 'id')}"
+    if address is None:
+        return f"a {kind} device"
+    if address.get("uuid"):
+        return f"{kind} device {address.get('uuid')}"
+    if address.get("slot"):
+        place = f"{_hex(address, 'domain')}:{_hex(address, 'bus')}:{_hex(address, 'slot')}.{_hex(address, 'function')}"
+        return f"{kind.upper()} device {place}"
+    return f"{kind.upper()} device {address.get('bus', '?')}:{address.get('device', '?')}"
+
+
+def _hex(element: ET.Element, name: str) -> str:
+    return element.get(name, "0").removeprefix("0x")
 
 
 def _network(interface: ET.Element) -> str:

@@ -2,7 +2,8 @@
 
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
+from functools import partial
 
 import libvirt
 
@@ -70,11 +71,12 @@ class LibvirtDriver:
 
     def preflight(self, plan: MigrationPlan) -> Preflight:
         """Ask both hosts what only they can say about this move."""
-        with (
-            self._connections.use(plan.source, ASKING) as source,
-            self._connections.use(plan.target, ASKING) as target,
-        ):
-            return Preflight(tuple(preflight.findings_of(plan, source, target)), levers.command(plan))
+        with ExitStack() as held:
+            findings = tuple(preflight.findings_of(plan, partial(self._hold, held)))
+            return Preflight(findings, levers.command(plan))
+
+    def _hold(self, held: ExitStack, endpoint: Endpoint) -> libvirt.virConnect:
+        return held.enter_context(self._connections.use(endpoint, ASKING))
 
     def migrate(self, plan: MigrationPlan) -> CompletedStats:
         """Make the call and block until libvirt answers."""

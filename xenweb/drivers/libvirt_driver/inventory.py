@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import PurePosixPath
 
@@ -73,21 +74,20 @@ class Inventory:
         uuid, architecture, model = self._host(connection, uri)
         busy, total = _cpu(connection)
         memory = connection.getMemoryStats(libvirt.VIR_NODE_MEMORY_STATS_ALL_CELLS)
-        free = memory.get("free", 0) + memory.get("buffers", 0) + memory.get("cached", 0)
         return HostSnapshot(
             uuid=uuid,
             name=connection.getHostname().split(".")[0],
             hypervisor=connection.getType().lower(),
-            version=_version(connection),
+            version=version_of(connection),
             architecture=architecture,
             cpu_model=model,
             cpu_count=int(connection.getInfo()[2]),
             cpu_busy=busy,
             cpu_total=total,
             memory_total=Bytes(memory.get("total", 0) * 1024),
-            memory_free=Bytes(free * 1024) if "free" in memory else None,
+            memory_free=_free(memory),
             repositories=tuple(repositories.values()),
-            networks=tuple(connection.listNetworks()) if _has_networks(connection) else (),
+            networks=networks_of(connection),
             vms=tuple(self._vms(connection, uri, repositories)),
         )
 
@@ -211,15 +211,37 @@ def _cpu(connection: libvirt.virConnect) -> tuple[int | None, int | None]:
     return busy, busy + stats.get("idle", 0) + stats.get("iowait", 0)
 
 
-def _version(connection: libvirt.virConnect) -> str:
-    number = connection.getVersion()
+def memory_free_of(connection: libvirt.virConnect) -> Bytes | None:
+    """Ask how much memory a host has free at this moment, caches that it could give up included."""
+    return _free(connection.getMemoryStats(libvirt.VIR_NODE_MEMORY_STATS_ALL_CELLS))
+
+
+def _free(memory: dict[str, int]) -> Bytes | None:
+    if "free" not in memory:
+        return None
+    return Bytes((memory["free"] + memory.get("buffers", 0) + memory.get("cached", 0)) * 1024)
+
+
+def version_of(connection: libvirt.virConnect) -> str:
+    """Say the hypervisor and its version, such as ``QEMU 7.2.22``."""
     kind = {"qemu": "QEMU", "xen": "Xen"}.get(connection.getType().lower(), connection.getType())
-    return f"{kind} {number // 1_000_000}.{number // 1000 % 1000}.{number % 1000}"
+    return f"{kind} {dotted(connection.getVersion())}"
 
 
-def _has_networks(connection: libvirt.virConnect) -> bool:
+def dotted(number: int) -> str:
+    """Write one of libvirt's version numbers with dots."""
+    return f"{number // 1_000_000}.{number // 1000 % 1000}.{number % 1000}"
+
+
+def networks_of(connection: libvirt.virConnect) -> tuple[str, ...]:
+    """Name what a VM can be attached to: active networks, and the host's own bridges and devices."""
+    return (*_listed(connection.listNetworks), *_listed(connection.listInterfaces))
+
+
+def _listed(names: Callable[[], list[str]]) -> list[str]:
     try:
-        connection.numOfNetworks()
-    except libvirt.libvirtError:
-        return False
-    return True
+        return names()
+    except libvirt.libvirtError as error:
+        if error.get_error_code() == libvirt.VIR_ERR_NO_SUPPORT:
+            return []  # a daemon without the driver for it
+        raise

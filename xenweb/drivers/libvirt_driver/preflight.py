@@ -1,100 +1,92 @@
-"""What only the two hosts themselves can say about a move, right before it."""
+"""Ask both hosts what only they can say about a move, right before it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
 
 import libvirt
 
-from xenweb.core.facts import Kind, kind_for
-from xenweb.core.placement import Finding, Severity
-from xenweb.drivers.contract import MigrationPlan
-from xenweb.drivers.libvirt_driver import description, disks
-from xenweb.drivers.libvirt_driver.description import DomainDescription
-from xenweb.drivers.libvirt_driver.errors import sentence_of
-from xenweb.drivers.libvirt_driver.inventory import power_state
+from xenweb.core.placement import Finding, blocker
+from xenweb.drivers.contract import DriverError, Endpoint, HostUnreachableError, MigrationPlan, VmMissingError
+from xenweb.drivers.libvirt_driver import description
+from xenweb.drivers.libvirt_driver.checks import hosts, processor, storage, vm
+from xenweb.drivers.libvirt_driver.checks.asked import Asked, Check, Need, guarded
+from xenweb.drivers.libvirt_driver.connections import is_alive
+from xenweb.drivers.libvirt_driver.errors import translated
+
+HOSTS = Need.SOURCE | Need.TARGET
+ALL = HOSTS | Need.VM
+
+CHECKS = (
+    Check("the versions", HOSTS, hosts.versions),
+    Check("the hosts' own UUIDs", HOSTS, hosts.identity),
+    Check("the way between the hosts", Need.TARGET, hosts.connection),
+    Check("the emulator", Need.TARGET | Need.VM, hosts.emulator),
+    Check("the machine type", Need.TARGET | Need.VM, hosts.machine),
+    Check("the CPU", ALL, processor.processor),
+    Check("the memory at this moment", Need.TARGET | Need.VM, hosts.memory_now),
+    Check("the VM's state", Need.VM, vm.state),
+    Check("the clocks", Need.VM, hosts.clocks),
+    Check("other work on the VM", Need.VM, vm.work),
+    Check("the VM's own process", Need.VM, vm.monitor),
+    Check("work on the disks", Need.VM, vm.disk_work),
+    Check("the host's devices", Need.VM, vm.devices),
+    Check("names and UUIDs", Need.TARGET, vm.clashes),
+    Check("the networks", Need.TARGET | Need.VM, vm.networks),
+    Check("the disks", Need.TARGET | Need.VM, storage.disks),
+    Check("the room for disks", Need.TARGET, storage.copies),
+    Check("the fencing", Need.VM, vm.fencing),
+)
 
 
-def findings_of(plan: MigrationPlan, source: libvirt.virConnect, target: libvirt.virConnect) -> Iterator[Finding]:
-    """Ask both hosts; yields what stands in the way. Raises libvirtError."""
-    domain = source.lookupByUUIDString(plan.vm_uuid)
-    state, _ = domain.state()
-    if kind_for(power_state(state)) is not plan.kind:
-        sentence = f"{plan.vm_name} is {power_state(state)} on {plan.source.name} by now."
-        yield _blocker("vm_state_changed", sentence, "Ask for the move again: it will be another kind of move.")
-        return
-    described = description.domain(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_MIGRATABLE))
-    yield from _clashes(plan, target)
-    if described.host_devices:
-        yield _blocker(
-            "host_device",
-            f"{plan.vm_name} uses a device of {plan.source.name} itself, which cannot move along.",
-            "Detach the device first.",
-        )
-    yield from _processor(plan, described, target)
-    yield from _machine(plan, described, target)
-    yield from _disks(plan, described, target)
-    yield from disks.copy_findings(plan, target)
-
-
-def _blocker(code: str, sentence: str, remedy: str) -> Finding:
-    return Finding(code, Severity.BLOCKER, sentence, remedy)
-
-
-def _clashes(plan: MigrationPlan, target: libvirt.virConnect) -> Iterator[Finding]:
-    name, remedy = plan.target.name, "Rename or remove the other one first."
-    for domain in target.listAllDomains(0):
-        is_same = domain.UUIDString() == plan.vm_uuid
-        if is_same and domain.isActive():
-            yield _blocker(
-                "vm_runs_there", f"{name} has a VM of this UUID running already.", "Find out which copy is right first."
-            )
-        elif is_same and plan.kind is Kind.COLD:
-            yield _blocker(
-                "definition_there", f"{name} already keeps a definition of this VM.", "Undefine the older of the two."
-            )
-        elif is_same != (domain.name() == plan.vm_name):
-            yield _blocker("name_taken", f"{name} knows {domain.name()} with another name or UUID.", remedy)
-
-
-def _processor(plan: MigrationPlan, described: DomainDescription, target: libvirt.virConnect) -> Iterator[Finding]:
-    if not described.cpu:
-        return
+def findings_of(plan: MigrationPlan, reach: Callable[[Endpoint], libvirt.virConnect]) -> Iterator[Finding]:
+    """Make every check that can be made; a host that does not answer is a finding like any other."""
+    asked = Asked(plan)
     try:
-        target.compareHypervisorCPU(
-            described.emulator or None,
-            described.architecture or None,
-            described.machine or None,
-            described.domain_type or None,
-            described.cpu,
-            libvirt.VIR_CONNECT_COMPARE_CPU_FAIL_INCOMPATIBLE,
-        )
-    except libvirt.libvirtError as error:
-        if error.get_error_code() != libvirt.VIR_ERR_CPU_INCOMPATIBLE:
-            return  # a host that cannot compare says so by refusing the move itself
-        yield _blocker(
-            "cpu_incompatible",
-            f"The CPU of {plan.target.name} lacks what {plan.vm_name} uses. {sentence_of(error)}",
-            "Choose a host with the same CPU features, or start the VM with a smaller CPU model.",
-        )
+        asked = replace(asked, source=reach(plan.source))
+    except DriverError as error:
+        yield _unreachable("source_unreachable", plan.source, error)
+    try:
+        asked = replace(asked, target=reach(plan.target))
+    except DriverError as error:
+        yield _unreachable("host_unreachable", plan.target, error)
+    if asked.source is not None:
+        try:
+            domain = asked.source.lookupByUUIDString(plan.vm_uuid)
+            migratable = domain.XMLDesc(libvirt.VIR_DOMAIN_XML_MIGRATABLE)
+            asked = replace(asked, domain=domain, described=description.domain(migratable))
+        except (libvirt.libvirtError, DriverError) as error:
+            yield _undescribed(plan, error)
+    for check in CHECKS:
+        if check.needs in asked.has:
+            yield from guarded(check.subject, partial(check.look, asked))
+    yield from _lost_meanwhile(asked)
 
 
-def _machine(plan: MigrationPlan, described: DomainDescription, target: libvirt.virConnect) -> Iterator[Finding]:
-    known = description.machines(target.getCapabilities())
-    if described.machine and known and described.machine not in known:
-        yield _blocker(
-            "machine_type_missing",
-            f"{plan.target.name} does not know the machine type {described.machine}.",
-            "Update the hypervisor there, or choose another host.",
-        )
+def _unreachable(code: str, endpoint: Endpoint, error: DriverError) -> Finding:
+    return blocker(code, error.sentence, error.remedy, host=endpoint.name)
 
 
-def _disks(plan: MigrationPlan, described: DomainDescription, target: libvirt.virConnect) -> Iterator[Finding]:
-    copied = {disk.path for disk in plan.copied_disks}
-    for disk in described.disks:
-        is_ours = disk.path in copied or not disk.path.startswith("/")
-        if is_ours or disks.volume(target, disk.path) is not None:
-            continue
-        yield _blocker(
-            "disk_not_there",
-            f"Disk {disk.device} ({disk.path}) is in no storage repository of {plan.target.name}.",
-            "Attach the storage there at the same path, or choose another host.",
-        )
+def _undescribed(plan: MigrationPlan, error: libvirt.libvirtError | DriverError) -> Finding:
+    found = error if isinstance(error, DriverError) else translated(error, plan.source.name)
+    if isinstance(found, VmMissingError):
+        sentence = f"{plan.source.name} does not know {plan.vm_name}."
+        return blocker(found.code, sentence, found.remedy, host=plan.source.name)
+    return blocker(
+        "vm_undescribed",
+        f"{plan.source.name} cannot describe {plan.vm_name}: {found.sentence}",
+        found.remedy,
+        host=plan.source.name,
+    )
+
+
+def _lost_meanwhile(asked: Asked) -> Iterator[Finding]:
+    """Find a host whose connection broke during the checks: what it did not say is then no wonder."""
+    pairs = (
+        ("source_unreachable", asked.plan.source, asked.source),
+        ("host_unreachable", asked.plan.target, asked.target),
+    )
+    for code, endpoint, connection in pairs:
+        if connection is not None and not is_alive(connection):
+            lost = HostUnreachableError(f"The connection to {endpoint.name} was lost while it was asked.")
+            yield _unreachable(code, endpoint, lost)

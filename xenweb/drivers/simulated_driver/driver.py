@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from xenweb.core.facts import PowerState, kind_for
 from xenweb.core.migration import Copy
-from xenweb.core.placement import Finding, Severity
+from xenweb.core.placement import Finding, blocker
 from xenweb.core.quantities import GIB, Bytes, BytesPerSecond, Milliseconds
 from xenweb.drivers.contract import (
     Capability,
@@ -17,6 +17,7 @@ from xenweb.drivers.contract import (
     DiskExistsError,
     DiskMissingError,
     DiskSnapshot,
+    DriverError,
     Endpoint,
     HostEvent,
     HostSnapshot,
@@ -151,24 +152,25 @@ class SimulatedDriver:
 
     def preflight(self, plan: MigrationPlan) -> Preflight:
         """Ask both hosts what only they can say about this move; no command moves a simulated VM."""
-        return Preflight(self._findings(plan))
+        return Preflight(tuple(self._findings(plan)))
 
-    def _findings(self, plan: MigrationPlan) -> tuple[Finding, ...]:
-        with _host(plan.source, self._clock) as (world, source):
-            vm = _vm(world, source, plan.vm_uuid)
-            if kind_for(PowerState(vm.state)) is not plan.kind:
-                sentence = f"{vm.name} is {vm.state} on {source.name} by now."
-                return (_blocker("vm_state_changed", sentence, "Ask for the move again."),)
-            disk = source.storage.get(vm.disk)
-        with _host(plan.target, self._clock) as (world, target):
-            if plan.copied_disks:
-                if f"{target.name}:{disk_path(vm)}" in world.volumes:
-                    sentence = f"{target.name} already has a disk at {disk_path(vm)}, which is never reused."
-                    return (_blocker("disk_exists", sentence, "Delete what an earlier move left behind."),)
-            elif disk is not None and disk not in target.storage.values():
-                sentence = f"The disk of {vm.name} is in no storage repository of {target.name}."
-                return (_blocker("disk_not_there", sentence, "Choose a host that has the storage."),)
-        return ()
+    def _findings(self, plan: MigrationPlan) -> Iterator[Finding]:
+        vm: SimulatedVm | None = None
+        disk: str | None = None
+        try:
+            with _host(plan.source, self._clock) as (world, source):
+                vm = _vm(world, source, plan.vm_uuid)
+                disk = source.storage.get(vm.disk)
+                yield from _of_the_vm(world, source, vm, plan)
+        except DriverError as error:
+            code = "source_unreachable" if isinstance(error, HostUnreachableError) else error.code
+            yield blocker(code, error.sentence, error.remedy)
+        try:
+            with _host(plan.target, self._clock) as (world, target):
+                if vm is not None:
+                    yield from _of_its_disk(world, target, vm, disk, plan)
+        except HostUnreachableError as error:
+            yield blocker(error.code, error.sentence, error.remedy)
 
     def migrate(self, plan: MigrationPlan) -> CompletedStats:
         """Begin the move, and wait until the world says how it ended."""
@@ -339,8 +341,25 @@ def _stats(world: World, move: SimulatedMove) -> CompletedStats:
     )
 
 
-def _blocker(code: str, sentence: str, remedy: str) -> Finding:
-    return Finding(code, Severity.BLOCKER, sentence, remedy)
+def _of_the_vm(world: World, source: SimulatedHost, vm: SimulatedVm, plan: MigrationPlan) -> Iterator[Finding]:
+    if kind_for(PowerState(vm.state)) is not plan.kind:
+        yield blocker(
+            "vm_state_changed", f"{vm.name} is {vm.state} on {source.name} by now.", "Ask for the move again."
+        )
+    if world.move_of(vm.uuid) is not None:
+        yield blocker("vm_busy", f"{vm.name} is being moved away by another hand.", "Wait for that to end, or end it.")
+
+
+def _of_its_disk(
+    world: World, target: SimulatedHost, vm: SimulatedVm, disk: str | None, plan: MigrationPlan
+) -> Iterator[Finding]:
+    if plan.copied_disks:
+        if f"{target.name}:{disk_path(vm)}" in world.volumes:
+            sentence = f"{target.name} already has a disk at {disk_path(vm)}, which is never reused."
+            yield blocker("disk_exists", sentence, "Delete what an earlier move left behind.")
+    elif disk is not None and disk not in target.storage.values():
+        sentence = f"The disk of {vm.name} is in no storage repository of {target.name}."
+        yield blocker("disk_not_there", sentence, "Choose a host that has the storage.")
 
 
 def _snapshot(vm: SimulatedVm, host: SimulatedHost, now: float, *, incoming: bool = False) -> VmSnapshot:

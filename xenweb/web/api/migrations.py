@@ -9,6 +9,7 @@ from xenweb.core.quantities import BytesPerSecond, Milliseconds
 from xenweb.drivers.contract import MoveOptions
 from xenweb.livemigration.choices import choice_request
 from xenweb.livemigration.leftovers import leftover_disk_remove
+from xenweb.livemigration.overriding import NO_OVERRIDE, Override
 from xenweb.livemigration.selectors import leftover_disks_for, migration_for, migrations_for
 from xenweb.livemigration.services import migration_cancel, migration_request
 from xenweb.realtime.wire import LeftoverDiskWire, MigrationWire
@@ -21,6 +22,7 @@ from xenweb.web.api.shapes import (
     MigrationPage,
     MigrationQuery,
     OptionsBody,
+    OverrideBody,
     Paging,
     PassPage,
     page_of,
@@ -40,6 +42,11 @@ def _options(body: OptionsBody) -> MoveOptions:
         auto_converge=body.auto_converge,
         post_copy=body.post_copy,
     )
+
+
+def _override(body: OverrideBody | None) -> Override:
+    # A code given twice says no more than once.
+    return NO_OVERRIDE if body is None else Override(tuple(dict.fromkeys(body.codes)), body.reason)
 
 
 @router.get("/migrations", response={200: MigrationPage, **problems(404)}, operation_id="migrations_list")
@@ -71,6 +78,7 @@ def migration_post(
         target=key_of(body.target),
         options=_options(body.options),
         deadline_s=body.options.deadline_s,
+        override=_override(body.override),
         idempotency_key=idempotency_key,
         request_id=request_id_of(request),
     )

@@ -24,6 +24,8 @@ LARGEST_ID = 2**63 - 1
 
 Text = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")]
 Key = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+Code = Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,60}$")]
+Reason = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00]*[^\x00\s][^\x00]*$")]
 MigrationId = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z]{4}-?[0-9A-Za-z]{4}$")]
 Place = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,18}$")]
 
@@ -96,12 +98,20 @@ class ChoiceBody(Strict):
     value: StrictInt | None = Field(default=None, ge=1, le=LARGEST_ID)
 
 
+class OverrideBody(Strict):
+    """The codes of overridable findings to go on in spite of, and why; administrators only."""
+
+    codes: list[Code] = Field(min_length=1, max_length=20)
+    reason: Reason
+
+
 class MigrationBody(Strict):
     """A VM and where it is to go, each by id or by UUID."""
 
     vm: StrictInt | Key
     target: StrictInt | Key
     options: OptionsBody = Field(default_factory=OptionsBody)
+    override: OverrideBody | None = None
 
 
 class HostBody(Strict):
