@@ -1,6 +1,6 @@
 /** Every request the front end makes, by what it is for. */
 import { bodyOf, client } from './client'
-import type { AuditQuery, MigrationQuery, MoveOptions } from './types'
+import type { AuditQuery, MigrationQuery, MoveOptions, Override } from './types'
 
 export const fetchBoard = () => bodyOf(client.GET('/api/v1/board'))
 
@@ -16,11 +16,11 @@ export const fetchMigrations = (query: MigrationQuery) =>
 export const fetchHistory = (query: AuditQuery) => bodyOf(client.GET('/api/v1/audit', { params: { query } }))
 
 /** Ask for a move. The same key answers the same migration, however often it is sent. */
-export const requestMove = (vm: number, target: number, options: MoveOptions, key: string) =>
+export const requestMove = (vm: number, target: number, options: MoveOptions, override: Override | null, key: string) =>
   bodyOf(
     client.POST('/api/v1/migrations', {
       params: { header: { 'Idempotency-Key': key } },
-      body: { vm, target, options },
+      body: override ? { vm, target, options, override } : { vm, target, options },
     }),
   )
 

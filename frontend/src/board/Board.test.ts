@@ -1,54 +1,9 @@
-import { cleanup, fireEvent, render, screen, waitFor, within } from '@testing-library/svelte'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import type { Board as Snapshot } from '../api/types'
-import { fromSnapshot } from '../store/board'
-import { aBoard, aHost, aMigration, aVm, someVerdicts } from '../store/world.fixture'
-import Board from './Board.svelte'
+import { fireEvent, screen, waitFor, within } from '@testing-library/svelte'
+import { describe, expect, it } from 'vitest'
+import { aBoard, aHost, aMigration, aVm } from '../store/world.fixture'
+import { answers, card, column, json, onStage, posts, requests, show } from './board.fixture'
 
-const json = (body: unknown, status = 200) =>
-  new Response(JSON.stringify(body), { status, headers: { 'content-type': 'application/json' } })
-
-const requests: Request[] = []
-let refuse: (() => Response) | null = null
-
-function server(request: Request): Response {
-  requests.push(request.clone())
-  if (request.method === 'GET') return json(someVerdicts(1, 1))
-  return refuse?.() ?? json(aMigration('MOVE0001', { state: 'requested' }), 202)
-}
-
-function show(snapshot: Snapshot = aBoard()) {
-  const asked = vi.fn()
-  render(Board, { board: fromSnapshot(snapshot), filter: { find: '', team: '', halted: true }, asked })
-  return { asked }
-}
-
-const card = (name: string) => {
-  const found = screen.getAllByTestId('vm-card').find((element) => element.dataset.vmName === name)
-  if (!found) throw new Error(`no card of ${name}`)
-  return found
-}
-const column = (name: string) => {
-  const found = screen.getAllByTestId('host-column').find((element) => element.dataset.hostName === name)
-  if (!found) throw new Error(`no column of ${name}`)
-  return found
-}
-const posts = () => requests.filter(({ method }) => method === 'POST')
-
-beforeEach(() => {
-  // jsdom knows the element but not the verb.
-  HTMLDialogElement.prototype.showModal = function () {
-    this.open = true
-  }
-  Element.prototype.scrollIntoView = () => undefined
-  requests.length = 0
-  refuse = null
-  vi.stubGlobal('fetch', (request: Request) => Promise.resolve(server(request)))
-})
-afterEach(() => {
-  cleanup()
-  vi.unstubAllGlobals()
-})
+onStage()
 
 describe('the board by keyboard', () => {
   it('Space asks once for all verdicts, and every column says its own with all reasons', async () => {
@@ -126,7 +81,7 @@ describe('the board by button', () => {
   })
 
   it('says what the server says when it refuses, with a link to the other move', async () => {
-    refuse = () =>
+    answers.refuse = () =>
       json(
         {
           type: 'about:blank',

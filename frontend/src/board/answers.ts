@@ -16,6 +16,9 @@ const ANSWER_WORDS = {
 
 export const answerWords = (answer: Answer): string => t(ANSWER_WORDS[answer])
 
+/** A verdict, and when this browser heard it. */
+export type HeardVerdict = Verdict & { readonly heardAt: number }
+
 /** A verdict as one sentence for the live region. */
 export function spokenVerdict(host: string, verdict: Verdict): string {
   const reasons = verdict.findings.map((finding) => `${finding.sentence} ${finding.remedy}`.trim())

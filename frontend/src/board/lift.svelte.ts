@@ -1,7 +1,8 @@
 /** What happens while a card is lifted: the reducer's state, and the verdicts asked for once per lift. */
 import { fetchVerdicts, requestMove } from '../api/calls'
 import { Refusal } from '../api/refusal'
-import type { Migration, MoveOptions, Verdict, Verdicts } from '../api/types'
+import type { Migration, MoveOptions, Override, Verdicts } from '../api/types'
+import type { HeardVerdict } from './answers'
 import { IDLE, reduce, type DragInput, type DragState } from '../drag/machine'
 
 function freshKey(): string {
@@ -15,6 +16,8 @@ const liftedVm = (state: DragState): number | null =>
 export class Lift {
   state = $state.raw<DragState>(IDLE)
   verdicts = $state.raw<Verdicts | null>(null)
+  /** When they were heard, by this browser's clock. */
+  #heardAt = 0
   /** Why there are no verdicts, or why the move was refused. */
   refusal = $state.raw<Refusal | null>(null)
   sending = $state(false)
@@ -35,17 +38,18 @@ export class Lift {
     if (after !== null) void this.#ask(after)
   }
 
-  verdictOf(host: number): Verdict | null {
-    return this.verdicts?.verdicts.find((verdict) => verdict.host === host) ?? null
+  verdictOf(host: number): HeardVerdict | null {
+    const found = this.verdicts?.verdicts.find((verdict) => verdict.host === host)
+    return found ? { ...found, heardAt: this.#heardAt } : null
   }
 
   /** Ask for the move that is being confirmed; null when it was refused. */
-  async confirm(options: MoveOptions): Promise<Migration | null> {
+  async confirm(options: MoveOptions, override: Override | null): Promise<Migration | null> {
     if (this.state.at !== 'confirming' || this.state.target === null || this.sending) return null
     this.sending = true
     this.refusal = null
     try {
-      const migration = await requestMove(this.state.vm, this.state.target, options, this.#key)
+      const migration = await requestMove(this.state.vm, this.state.target, options, override, this.#key)
       this.send({ kind: 'put_back' })
       return migration
     } catch (error) {
@@ -72,7 +76,9 @@ export class Lift {
     this.#asked = asked
     try {
       const verdicts = await fetchVerdicts(vm, asked.signal)
-      if (this.#asked === asked) this.verdicts = verdicts
+      if (this.#asked !== asked) return
+      this.#heardAt = Date.now()
+      this.verdicts = verdicts
     } catch (error) {
       if (!(error instanceof Refusal)) throw error
       if (this.#asked === asked) this.refusal = error
