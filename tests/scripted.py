@@ -49,7 +49,7 @@ class ScriptedDriver:
     disk_error: DriverError | None = None
     disks: dict[tuple[str, str], tuple[DiskSnapshot, ...]] = field(default_factory=dict)
     repositories: tuple[RepositorySnapshot, ...] = ()
-    silent: set[str] = field(default_factory=set)
+    silent_hosts: set[str] = field(default_factory=set)
     let_go: threading.Event = field(default_factory=threading.Event)
     on_call: Callable[[MigrationPlan], None] = lambda plan: None
     on_cancel: Callable[[MigrationPlan], None] = lambda plan: None
@@ -59,7 +59,7 @@ class ScriptedDriver:
 
     def inventory(self, endpoint: Endpoint) -> HostSnapshot:
         """Describe the host with the VMs that it has a copy of; a silent one raises."""
-        if endpoint.name in self.silent:
+        if endpoint.name in self.silent_hosts:
             msg = f"{endpoint.name} does not answer."
             raise HostUnreachableError(msg)
         vms = tuple(

@@ -349,7 +349,7 @@ def test_a_disk_stays_where_anything_is_unproven(board: Board, spoil: str) -> No
             driver.copies[("host-a", OTHER)] = Copy.RUNNING if spoil == "used" else Copy.INACTIVE
             driver.disks[("host-a", OTHER)] = (LOCAL_DISK["host-a"],)
         case "silent":
-            driver.silent.add("host-b")
+            driver.silent_hosts.add("host-b")
         case "moving":
             board.vm.refresh_from_db()
             board.vm.moving_as = "7F3K2QXZ"
