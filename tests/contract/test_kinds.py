@@ -10,6 +10,7 @@ from tests.contract.calls import calling, proof, until
 from tests.contract.rig import Rig
 from xenweb.core.facts import Kind, PowerState
 from xenweb.core.migration import Conclusion, Copy, conclude
+from xenweb.core.placement import Severity
 from xenweb.core.quantities import MIB, BytesPerSecond
 from xenweb.drivers.contract import (
     CopyAction,
@@ -31,7 +32,9 @@ DISK = 32 * MIB
 
 
 def codes(rig: Rig, plan: MigrationPlan) -> list[str]:
-    return [finding.code for finding in rig.driver.preflight(plan).findings]
+    """List what forbids a move."""
+    found = rig.driver.preflight(plan).findings
+    return [finding.code for finding in found if finding.severity is Severity.BLOCKER]
 
 
 @contextmanager
