@@ -9,6 +9,10 @@ from xenweb.accounts.models import RoleBinding
 from xenweb.audit.models import AuditRecord
 from xenweb.inventory.models import VirtualMachine
 from xenweb.livemigration.models import LeftoverDisk, Migration
+from xenweb.livemigration.transitions import migration_row, tell
+from xenweb.realtime.events import MigrationChanged
+from xenweb.realtime.selectors import events_since
+from xenweb.web.feed import personal
 
 
 @pytest.mark.parametrize("path", ["/api/v1/vms/{}", "/api/v1/vms/{}/verdicts", "/api/v1/migrations?vm={}"])
@@ -114,6 +118,17 @@ def test_an_auditor_is_offered_no_change_and_can_make_none(world: World) -> None
         assert answer.status_code == 403, path
     assert (list(VirtualMachine.objects.values()), list(Migration.objects.values())) == before
     assert AuditRecord.objects.filter(actor="auditor", outcome="refused").count() == 4
+
+
+def test_an_event_offers_the_deletion_of_a_disk_only_to_who_may(world: World) -> None:
+    migration = world.move()
+    world.leave_disk(migration.id)
+    tell(migration_row(migration.id))
+    stored = events_since(0, 10_000)[-1]
+    for who, may in (("admin", True), ("lead", True), ("auditor", False)):
+        shown = personal(world.people[who], stored)
+        assert isinstance(shown, MigrationChanged)
+        assert [disk.removable for disk in shown.migration.leftover_disks] == [may]
 
 
 def test_a_right_that_was_taken_away_is_gone_at_the_next_request(world: World) -> None:
