@@ -76,7 +76,7 @@ def test_every_host_says_before_the_drop_whether_and_why_not(signed_in: SignedIn
 
 
 def test_dropping_on_a_host_that_cannot_take_it_sends_nothing(signed_in: SignedIn, lab: Lab) -> None:
-    page = signed_in("admin")
+    page = signed_in("lead-data")
     posts: list[str] = []
     page.on("request", lambda request: posts.append(request.url) if request.method == "POST" else None)
     drag(page, "big-etl", "host-c")

@@ -100,7 +100,7 @@ def warning(code: str, sentence: str, remedy: str, **facts: Fact) -> Finding:
     return Finding(code, Severity.WARNING, sentence, remedy, tuple(facts.items()))
 
 
-def note(code: str, sentence: str, remedy: str = "", **facts: Fact) -> Finding:
+def note(code: str, sentence: str, remedy: str, **facts: Fact) -> Finding:
     """Build what is worth saying, and changes nothing."""
     return Finding(code, Severity.NOTE, sentence, remedy, tuple(facts.items()))
 

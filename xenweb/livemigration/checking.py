@@ -103,5 +103,6 @@ def _of_the_record(row: Migration, actor: Actor) -> Iterator[Finding]:
             "connection_proven_before",
             f"{row.source_name} reached {row.target_name} when a VM last moved that way, "
             f"on {last:%Y-%m-%d at %H:%M} UTC.",
+            "Nothing to do, unless the network or the hosts' keys have changed since.",
             at=last.isoformat(),
         )

@@ -131,6 +131,7 @@ def _same(pair: _Pair, proven: tuple[str, ...]) -> Finding:
     return note(
         "disk_same",
         f"{pair.words()} is the same on both hosts by its {', '.join(proven[:-1])} and {proven[-1]}.",
+        "Nothing to do.",
         device=pair.disk.device,
         proven=proven,
     )
