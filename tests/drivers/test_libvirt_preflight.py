@@ -14,6 +14,7 @@ from xenweb.core.quantities import GIB, MIB, Bytes
 from xenweb.drivers.contract import CopiedDisk, Endpoint, HostUnreachableError, MigrationPlan, MoveOptions
 from xenweb.drivers.libvirt_driver import preflight
 from xenweb.drivers.libvirt_driver.checks.processor import missing_features
+from xenweb.drivers.libvirt_driver.inventory import networks_of
 
 PATH = "/srv/shared/db.img"
 CAPABILITIES = """<capabilities><host><uuid>{uuid}</uuid><cpu><arch>x86_64</arch><model>Skylake</model></cpu></host>
@@ -275,10 +276,11 @@ def test_a_hypervisor_that_cannot_compare_cpus_says_that_nothing_was_checked() -
     assert heavy(findings) == []
 
 
-def test_a_daemon_without_network_drivers_has_no_networks_and_that_is_no_failed_check() -> None:
-    error = libvirt_error(libvirt.VIR_ERR_NO_SUPPORT, "this function is not supported")
-    findings = found(target=a_host("host-b", listNetworks=error, listInterfaces=error))
-    assert heavy(findings) == ["network_missing"]
+def test_a_daemon_that_cannot_tell_its_bridges_still_tells_its_networks() -> None:
+    error = libvirt_error(libvirt.VIR_ERR_NO_CONNECT, "Failed to connect socket to virtinterfaced")
+    assert heavy(found(target=a_host("host-b", listInterfaces=error))) == []
+    assert networks_of(a_host("host-b", listInterfaces=error)) == ("lan",)
+    assert networks_of(a_host("host-b", listNetworks=error)) == ("eth0",)
 
 
 def test_a_bridge_of_the_host_is_a_network_too() -> None:

@@ -235,13 +235,17 @@ def dotted(number: int) -> str:
 
 def networks_of(connection: libvirt.virConnect) -> tuple[str, ...]:
     """Name what a VM can be attached to: active networks, and the host's own bridges and devices."""
-    return (*_listed(connection.listNetworks), *_listed(connection.listInterfaces))
+    return (*_listed(connection.listNetworks), *bridges_of(connection))
+
+
+def bridges_of(connection: libvirt.virConnect) -> list[str]:
+    """Name the host's own bridges and devices; none where its daemon cannot tell."""
+    return _listed(connection.listInterfaces)
 
 
 def _listed(names: Callable[[], list[str]]) -> list[str]:
+    """Ask a part of the daemon that may not be there, or not run: the look at the host goes on without it."""
     try:
         return names()
-    except libvirt.libvirtError as error:
-        if error.get_error_code() == libvirt.VIR_ERR_NO_SUPPORT:
-            return []  # a daemon without the driver for it
-        raise
+    except libvirt.libvirtError:
+        return []

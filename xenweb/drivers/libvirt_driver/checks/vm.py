@@ -8,7 +8,7 @@ import libvirt
 from xenweb.core.facts import Kind, kind_for
 from xenweb.core.placement import Finding, blocker, network_missing, note
 from xenweb.drivers.libvirt_driver.checks.asked import Asked
-from xenweb.drivers.libvirt_driver.inventory import networks_of, power_state
+from xenweb.drivers.libvirt_driver.inventory import bridges_of, power_state
 
 _WORK = {
     libvirt.VIR_DOMAIN_JOB_OPERATION_START: "being started",
@@ -145,7 +145,7 @@ def clashes(asked: Asked) -> Iterator[Finding]:
 def networks(asked: Asked) -> Iterator[Finding]:
     """Look for each network of the VM on the target, and whether it is switched on."""
     wanted = asked.described.networks
-    there = set(networks_of(asked.target)) if wanted else set()
+    there = {*asked.target.listNetworks(), *bridges_of(asked.target)} if wanted else set()
     for network in wanted:
         if network in there:
             continue
