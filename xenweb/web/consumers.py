@@ -110,8 +110,10 @@ class BoardConsumer(AsyncWebsocketConsumer):
             with doorbell().bell() as bell:
                 await self._greet()
                 while await self._deliver():
+                    # Not wait_for: on Python 3.11 it may swallow a cancellation, and this would go on for ever.
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(bell.wait(), LOOK_EVERY)
+                        async with asyncio.timeout(LOOK_EVERY):
+                            await bell.wait()
                     bell.clear()
         except TimeoutError:
             await self.close(TOO_SLOW)
@@ -155,7 +157,8 @@ class BoardConsumer(AsyncWebsocketConsumer):
 
     async def _send(self, frame: Frame) -> None:
         """Write one frame. Nothing queues here: a slow reader slows only its own feed."""
-        await asyncio.wait_for(self.send(text_data=FRAME.dump_json(frame).decode()), SEND_WITHIN)
+        async with asyncio.timeout(SEND_WITHIN):
+            await self.send(text_data=FRAME.dump_json(frame).decode())
 
 
 def _since(query: bytes) -> int | None:
