@@ -120,9 +120,16 @@ def test_the_speed_of_a_copy_is_that_of_the_last_seconds() -> None:
     assert track.rate is None
     track = observe_disks(track, look(1000, 8))
     assert track.rate == 8 * MIB
-    for second in range(2, 8):
+    for second in range(2, 12):
         track = observe_disks(track, look(second * 1000, 8))
     assert track.rate == 0
+
+
+def test_a_copy_that_is_counted_in_steps_does_not_stand_still_between_them() -> None:
+    track = observe_disks(DiskTrack(), look(0, 16))
+    track = observe_disks(track, look(3000, 16))
+    assert track.rate is None
+    assert observe_disks(track, look(4000, 32)).rate == 4 * MIB
 
 
 def test_disks_and_memory_weigh_by_their_size_and_never_run_backwards() -> None:

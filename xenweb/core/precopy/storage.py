@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from xenweb.core.precopy.forecast import FEWEST, Range
 from xenweb.core.quantities import Bytes, BytesPerSecond, Milliseconds
 
-RATE_WINDOW = 3000
+RATE_WINDOW = 10_000
 """Milliseconds over which the speed of now is taken: disks are counted in large steps."""
 
 FEWEST_DATA = 0.05
@@ -31,11 +31,15 @@ class DiskTrack:
 
     @property
     def rate(self) -> BytesPerSecond | None:
-        """Say how fast the disks are copied; None before two looks can be compared."""
+        """Say how fast the disks are copied; None before they are seen to move on.
+
+        Counted in steps, a copy stands still between two looks: only after a whole
+        window is that a speed of 0.
+        """
         if len(self.recent) < 2:  # noqa: PLR2004 - a comparison needs two
             return None
         first, last = self.recent[0], self.recent[-1]
-        if last.at <= first.at:
+        if last.at <= first.at or (last.processed <= first.processed and last.at - first.at < RATE_WINDOW):
             return None
         return BytesPerSecond(max(0, last.processed - first.processed) * 1000 / (last.at - first.at))
 
