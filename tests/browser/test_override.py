@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.moves import card, column, drag, expect_alive, expect_on
+from tests.browser.moves import card, column, confirm, drag, expect_alive, expect_on
 from xenweb.lab.qemu.lab import Lab
 
 pytestmark = [pytest.mark.browser, pytest.mark.lab]
@@ -47,7 +47,7 @@ def test_an_administrator_overrides_a_lack_of_memory_by_keyboard_and_the_history
         expect_on(page, "big-etl", "host-c")
         expect_alive(lab, heartbeat, "big-etl", "host-c")
 
-    page.get_by_test_id("migration-card").first.get_by_role("link", name="big-etl").click()
+    page.get_by_test_id("migration-card").first.get_by_role("link", name="big-etl", exact=True).click()
     expect(page.get_by_test_id("migration-page")).to_have_attribute("data-state", "done")
     expect(page.get_by_test_id("override-said")).to_contain_text("Overridden by admin")
     expect(page.get_by_test_id("override-said")).to_contain_text(REASON)
@@ -61,3 +61,9 @@ def test_an_administrator_overrides_a_lack_of_memory_by_keyboard_and_the_history
     asked.locator("summary").click()
     expect(asked).to_contain_text("memory_short")
     expect(asked).to_contain_text(REASON)
+
+    page.get_by_role("link", name="Board", exact=True).click()
+    expect_on(page, "big-etl", "host-c")
+    drag(page, "big-etl", "host-b")
+    confirm(page)
+    expect_on(page, "big-etl", "host-b")
