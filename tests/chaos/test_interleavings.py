@@ -29,7 +29,11 @@ FIRST = int(os.environ.get("XENWEB_CHAOS_SEED", "0"))
 UNPLANNED = 25
 """So many interleavings without a plan for each one at a named point."""
 
-LEASES_LAST = 20
+LEASES_LAST = 10
+"""So many times shorter than in life."""
+
+TRIES = 5
+"""On a loaded machine a move may end before it comes to the point: it is judged, and another one asked for."""
 
 
 @pytest.fixture
@@ -125,6 +129,18 @@ def forgotten(course: Course, process: Process) -> None:
 
 Strike = Callable[[Course, Process], None]
 
+
+def _struck(seed: int, folder: Path, actor: Actor, point: Point, strike: Strike) -> str:
+    """Run one interleaving in which the fault struck; answer the state at its end."""
+    for _ in range(TRIES):
+        course = Course(seed, folder, actor, point, strike)
+        course.run()
+        state = course.judge()
+        if course.has_struck:
+            return state
+    raise AssertionError(f"in {TRIES} moves none came to {point}")
+
+
 STRIKES: dict[str, tuple[Strike, tuple[str, ...]]] = {
     "killed": (killed, ("F1", "F2", "F3", "F4", "F5", "F6")),
     "outlived": (outlived, ("F7", "F54")),
@@ -153,9 +169,7 @@ def test_at_every_named_phase_the_end_is_the_truth(
     for point in Point:
         for seed in range(FIRST, FIRST + SEEDS):
             with _told(seed):
-                course = Course(seed, tmp_path, actor, point, STRIKES[name][0])
-                course.run()
-                states[course.judge()] += 1
+                states[_struck(seed, tmp_path, actor, point, STRIKES[name][0])] += 1
     assert verify() is None
     said = f"{name} at {', '.join(Point)}; seeds {FIRST} to {FIRST + SEEDS - 1}: {dict(states)}"
     print(said)
