@@ -20,12 +20,14 @@ from xenweb.drivers.contract import (
     HostUnreachableError,
     Lever,
     MigrationPlan,
+    Permit,
     Phase,
     Preflight,
     Progress,
     RepositorySnapshot,
     VmSighting,
     VmSnapshot,
+    freely,
 )
 
 
@@ -86,8 +88,9 @@ class ScriptedDriver:
         self.on_preflight(plan)
         return Preflight(self.findings, f"move {plan.vm_name} to {plan.target.name}")
 
-    def migrate(self, plan: MigrationPlan) -> CompletedStats:
+    def migrate(self, plan: MigrationPlan, permit: Permit = freely) -> CompletedStats:
         """Block until the test lets go, then do what the script says."""
+        permit()
         self.calls.append(plan.migration)
         self.let_go.wait(20)
         self.on_call(plan)

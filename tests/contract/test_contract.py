@@ -197,6 +197,20 @@ def test_a_halted_vm_is_not_moved_as_if_it_ran(rig: Rig) -> None:
     assert rig.driver.locate(plan.source, plan.vm_uuid).copy is Copy.INACTIVE
 
 
+def test_a_call_that_is_not_permitted_any_more_is_not_made(rig: Rig) -> None:
+    class SleptError(Exception):
+        pass
+
+    def slept() -> None:
+        raise SleptError
+
+    plan = rig.plan("dns-1")
+    with pytest.raises(SleptError):
+        rig.driver.migrate(plan, slept)
+    at_source, at_target = (rig.driver.locate(each, plan.vm_uuid) for each in (plan.source, plan.target))
+    assert (at_source.copy, at_source.busy, at_target.copy) == (Copy.RUNNING, False, Copy.ABSENT)
+
+
 def test_a_vm_whose_disk_only_its_host_has_is_refused_before_the_call(rig: Rig) -> None:
     findings = rig.driver.preflight(rig.plan("ledger")).findings
     assert "disk_not_there" in [finding.code for finding in findings]

@@ -275,6 +275,14 @@ class HostEvent:
     what: str
 
 
+Permit = Callable[[], None]
+"""Proves that a call may still be made, or raises."""
+
+
+def freely() -> None:
+    """Permit a call without a proof."""
+
+
 class HypervisorDriver(Protocol):
     """One kind of hypervisor. Every verb may raise a DriverError, and nothing else."""
 
@@ -294,10 +302,12 @@ class HypervisorDriver(Protocol):
     def preflight(self, plan: MigrationPlan) -> Preflight:
         """Ask both hosts what only they can say about this move."""
 
-    def migrate(self, plan: MigrationPlan) -> CompletedStats:
+    def migrate(self, plan: MigrationPlan, permit: Permit = freely) -> CompletedStats:
         """Make the call and block until the hypervisor answers.
 
-        An error here says nothing about where the VM runs: ask ``locate``. A disk that
+        ``permit`` is called as the last thing before the hypervisor is; what it raises
+        leaves as it is, and then nothing was begun. Any other error says nothing
+        about where the VM runs: ask ``locate``. A disk that
         is to be copied is proven not to be there right before: DiskExistsError.
         """
 

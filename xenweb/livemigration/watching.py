@@ -105,22 +105,15 @@ class Call:
 
     def _run(self) -> None:
         try:
-            self.was_made = self._is_permitted()
-            if self.was_made:
-                self.stats = self.driver.migrate(self.plan)
+            self.stats = self.driver.migrate(self.plan, self.permit)
         except DriverError as error:
             self.error = error
+        except (LeaseLostError, DatabaseError) as error:
+            log.warning("move %s: the call is not made: %s", self.plan.migration, error)
+            self.was_made = False
         finally:
             connections.close_all()
             self.over.set()
-
-    def _is_permitted(self) -> bool:
-        try:
-            self.permit()
-        except (LeaseLostError, DatabaseError) as error:
-            log.warning("move %s: the call is not made: %s", self.plan.migration, error)
-            return False
-        return True
 
     @property
     def cause(self) -> Failure | None:

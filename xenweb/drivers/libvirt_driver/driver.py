@@ -20,11 +20,13 @@ from xenweb.drivers.contract import (
     HostUnreachableError,
     Lever,
     MigrationPlan,
+    Permit,
     Phase,
     Preflight,
     Progress,
     VmMissingError,
     VmSighting,
+    freely,
 )
 from xenweb.drivers.libvirt_driver import disks, levers, moving, preflight
 from xenweb.drivers.libvirt_driver.connections import Connections
@@ -78,7 +80,7 @@ class LibvirtDriver:
     def _hold(self, held: ExitStack, endpoint: Endpoint) -> libvirt.virConnect:
         return held.enter_context(self._connections.use(endpoint, ASKING))
 
-    def migrate(self, plan: MigrationPlan) -> CompletedStats:
+    def migrate(self, plan: MigrationPlan, permit: Permit = freely) -> CompletedStats:
         """Make the call and block until libvirt answers."""
         over = threading.Event()
         if plan.copied_disks:
@@ -87,13 +89,18 @@ class LibvirtDriver:
         with self._connections.use(plan.source, MOVING) as connection:
             domain = connection.lookupByUUIDString(plan.vm_uuid)
             if plan.kind is Kind.COLD:
+                permit()
                 moving.move_definition(domain, plan)
                 return CompletedStats()
             completion = moving.Completion(connection, domain)
-            flags = moving.flags_for(plan, is_persistent=bool(domain.isPersistent()))
+            flags, parameters = (
+                moving.flags_for(plan, is_persistent=bool(domain.isPersistent())),
+                moving.parameters_for(plan),
+            )
             self._begin_setting_downtime(plan, over)
             try:
-                domain.migrateToURI3(plan.target.uri, moving.parameters_for(plan), flags)
+                permit()
+                domain.migrateToURI3(plan.target.uri, parameters, flags)
                 return completion.stats()
             finally:
                 over.set()

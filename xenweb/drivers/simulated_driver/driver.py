@@ -29,6 +29,7 @@ from xenweb.drivers.contract import (
     MoveRefusedError,
     NotSupportedError,
     PassMark,
+    Permit,
     Phase,
     Preflight,
     Progress,
@@ -36,6 +37,7 @@ from xenweb.drivers.contract import (
     VmMissingError,
     VmSighting,
     VmSnapshot,
+    freely,
 )
 from xenweb.drivers.simulated_driver import addresses
 from xenweb.drivers.simulated_driver.world import (
@@ -172,8 +174,9 @@ class SimulatedDriver:
         except HostUnreachableError as error:
             yield blocker(error.code, error.sentence, error.remedy)
 
-    def migrate(self, plan: MigrationPlan) -> CompletedStats:
+    def migrate(self, plan: MigrationPlan, permit: Permit = freely) -> CompletedStats:
         """Begin the move, and wait until the world says how it ended."""
+        permit()
         self._begin(plan)
         while True:
             with _host(plan.source, self._clock) as (world, _):
