@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from xenweb.lab.qemu.errors import LabError
+from xenweb.lab.qemu.guests import GUESTS, GuestSpec
 from xenweb.lab.qemu.lab import Lab
 
 MANAGE = Path(__file__).resolve().parents[2] / "manage.py"
@@ -49,6 +50,7 @@ class Stage:
     lab: Path
     port: int
     workers: int = 3
+    guests: tuple[GuestSpec, ...] = GUESTS
     say: Callable[[str], None] = lambda line: print(line, file=sys.stderr)
     simulated_because: str = ""
     database_url: str = ""
@@ -98,7 +100,7 @@ class Stage:
     def _hosts(self) -> dict[str, Any]:
         if self.simulated_because:
             return self._simulated_hosts()
-        lab = Lab(self.lab)
+        lab = Lab(self.lab, self.guests)
         self._lab_is_ours = not lab.is_up
         try:
             lab.up(self.say)

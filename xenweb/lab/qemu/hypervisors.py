@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from xenweb.lab.qemu.acceleration import Acceleration
 from xenweb.lab.qemu.descriptions import disk_file, guest_xml, repositories
 from xenweb.lab.qemu.errors import LabError, LabUnavailableError
-from xenweb.lab.qemu.guests import DISK_MIB, GUESTS, GuestSpec
+from xenweb.lab.qemu.guests import DISK_MIB, GuestSpec
 from xenweb.lab.qemu.layout import HOSTS, MIB, HostSpec, LabLayout
 
 if TYPE_CHECKING:
@@ -93,14 +93,14 @@ def fill_repositories(layout: LabLayout, host: HostSpec) -> None:
                 pool.create()
 
 
-def fill_guests(layout: LabLayout, acceleration: Acceleration) -> list[str]:
-    """Define every guest no host knows, start those that should run, and return the names of those started.
+def fill_guests(layout: LabLayout, acceleration: Acceleration, guests: tuple[GuestSpec, ...]) -> list[str]:
+    """Define every guest that no host knows, start those that should run, and return the names of those started.
 
     Guests stay where they are: a lab that is up keeps its moves.
     """
     where = {guest.name: host.name for host in HOSTS for guest in found_guests(layout, host.name)}
     running = {guest.name for host in HOSTS for guest in found_guests(layout, host.name) if guest.running}
-    wanted = [guest for guest in GUESTS if guest.name not in where or (guest.running and guest.name not in running)]
+    wanted = [guest for guest in guests if guest.name not in where or (guest.running and guest.name not in running)]
 
     def fill(guest: GuestSpec) -> None:
         _fill_guest(layout, guest, where.get(guest.name, guest.host), acceleration)

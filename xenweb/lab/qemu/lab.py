@@ -56,10 +56,14 @@ def _quiet(_: str) -> None:
 
 
 class Lab:
-    """One lab in one folder. Every method raises LabError with a sentence for a person."""
+    """One lab in one folder, with the small company's guests unless others are given.
 
-    def __init__(self, folder: Path | None = None) -> None:
+    Every method raises LabError with a sentence for a person.
+    """
+
+    def __init__(self, folder: Path | None = None, guests: tuple[GuestSpec, ...] = GUESTS) -> None:
         self.layout: LabLayout = claim(folder or default_folder())
+        self.guests = guests
 
     @property
     def hosts(self) -> tuple[LabHost, ...]:
@@ -89,7 +93,7 @@ class Lab:
 
     def disk(self, guest: str, host: str) -> Path:
         """Return the raw image of a guest's disk as it is seen on ``host``."""
-        spec = next((spec for spec in GUESTS if spec.name == guest), None)
+        spec = next((spec for spec in self.guests if spec.name == guest), None)
         path = descriptions.disk_file(self.layout, spec, host) if spec else None
         if path is None:
             msg = f"The lab has no guest {guest!r} with a disk."
@@ -118,8 +122,8 @@ class Lab:
 
     def _fill(self, chosen: acceleration.Acceleration) -> list[str]:
         """Start the guests that should run and do not, and return their names once each has been heard."""
-        said = {guest.name: self._console_size(guest.name) for guest in GUESTS}
-        started = hypervisors.fill_guests(self.layout, chosen)
+        said = {guest.name: self._console_size(guest.name) for guest in self.guests}
+        started = hypervisors.fill_guests(self.layout, chosen, self.guests)
         self._wait_for_beats({guest: said[guest] for guest in started})
         self._describe(chosen)
         return started
@@ -154,7 +158,7 @@ class Lab:
         if rate != "off":
             for host in HOSTS:
                 self.rate(host.name, rate)
-        say(f"Every libvirt answers; starting {len(GUESTS)} guests with {chosen}.")
+        say(f"Every libvirt answers; starting {len(self.guests)} guests with {chosen}.")
         return chosen
 
     def _make_ready(self, host: HostSpec) -> None:
@@ -261,7 +265,7 @@ class Lab:
             "qemu": requirements.qemu_version(),
             "beat_ms": BEAT_MS,
             "hosts": [asdict(host) for host in self.hosts],
-            "guests": [self._guest_description(guest) for guest in GUESTS],
+            "guests": [self._guest_description(guest) for guest in self.guests],
         }
         self.layout.description.write_text(json.dumps(text, indent=2) + "\n")
 
