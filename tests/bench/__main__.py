@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import crash, freshness, overhead
+from tests.bench import crash, forecast, freshness, measuring, overhead
 from tests.bench.figures import Figures
 from xenweb.lab.qemu.lab import Lab
 from xenweb.lab.stage import Stage, free_port
@@ -21,10 +21,11 @@ ON_THE_STAGE: dict[str, Callable[[Stage, Lab, Figures], None]] = {
     "freshness": freshness.measure,
     "overhead": overhead.measure,
     "crash": crash.measure,
+    "measuring": measuring.measure,
 }
 """Parts that share one stage with the small company's guests."""
 
-APART: dict[str, Callable[[Path, Figures], None]] = {}
+APART: dict[str, Callable[[Path, Figures], None]] = {"forecast": forecast.measure}
 """Parts that bring a stage of their own, in a folder that they are given."""
 
 

@@ -274,3 +274,18 @@ def test_a_move_goes_on_without_the_process_that_began_it(rig: Rig) -> None:
     assert rig.driver.progress(plan).phase is Phase.COPYING
     until(lambda: conclude(proof(rig, plan)) is Conclusion.ON_TARGET, 60)
     assert rig.driver.locate(plan.target, plan.vm_uuid).completed.downtime is not None
+
+
+def test_whoever_keeps_looking_learns_how_fast_vms_change(rig: Rig) -> None:
+    endpoint = rig.endpoints[rig.where("hot-db")]
+    deadline = time.monotonic() + 30
+    rate = at = None
+    while rate is None and time.monotonic() < deadline:
+        time.sleep(0.2)
+        vm = next(each for each in rig.driver.inventory(endpoint).vms if each.name == "hot-db")
+        rate, at = vm.dirty_rate, vm.dirty_rate_at
+    # It changes 15.6 MiB a second; samples find at least some of it.
+    assert rate is not None
+    assert at is not None
+    assert 2 * MIB <= rate <= 64 * MIB
+    assert abs(time.time() - at.timestamp()) < 90

@@ -67,7 +67,23 @@ def test_a_marked_pass_gets_its_numbers_from_the_next_look() -> None:
     track = observe(mark_pass(seen(look(0, 1, 100, 0)), 2, Milliseconds(500)), look(600, 2, 20, 120))
     assert len(track.passes) == 2
     assert track.passes[1].started == 500
-    assert track.passes[1].remaining_at_start == 20 * MIB
+    # A sixth of what came across between the two looks came after the pass had begun.
+    assert track.passes[1].remaining_at_start == 40 * MIB
+    assert track.passes[1].remaining_at_end == 20 * MIB
+
+
+def test_the_speed_of_a_pass_is_taken_up_to_the_event_that_ended_it() -> None:
+    track = mark_pass(seen(look(0, 1, 100, 0), look(400, 1, 60, 40)), 2, Milliseconds(500))
+    track = observe(track, look(600, 2, 20, 60))
+    assert track.passes[0].transfer_rate == 100 * MIB
+    assert track.passes[1].transfer_rate == 100 * MIB
+
+
+def test_a_pass_too_short_for_any_look_stays_without_numbers() -> None:
+    track = mark_pass(mark_pass(seen(look(0, 1, 100, 0)), 2, Milliseconds(500)), 3, Milliseconds(510))
+    track = observe(track, look(600, 3, 20, 120))
+    assert track.passes[1].remaining_at_start is None
+    assert track.passes[1].transfer_rate is None
 
 
 def test_finish_closes_the_last_pass_once() -> None:

@@ -10,8 +10,8 @@ from tests.board import VM_UUID, Board
 from tests.scripted import snapshot_host, snapshot_vm
 from xenweb.core.facts import HostState, PowerState
 from xenweb.core.migration import Copy
-from xenweb.core.quantities import GIB, MIB, Bytes
-from xenweb.drivers.contract import DiskSnapshot, HostSnapshot, RepositorySnapshot
+from xenweb.core.quantities import GIB, MIB, Bytes, BytesPerSecond
+from xenweb.drivers.contract import DiskSnapshot, HostSnapshot, RepositorySnapshot, VmSnapshot
 from xenweb.inventory.models import Network, StorageRepository, VirtualMachine
 from xenweb.inventory.selectors import hosts_for, storage_repositories_for, vms_for
 from xenweb.inventory.services import vm_assign_team, vm_mark_moving, vm_settle
@@ -184,3 +184,34 @@ def test_lists_have_a_query_budget(board: Board, count: int, django_assert_max_n
         assert len(vms_for(board.admin)) == count + 1
     with django_assert_max_num_queries(4):
         hosts_for(board.admin)
+
+
+def measured(rate: float, age: float) -> VmSnapshot:
+    at = timezone.now() - timedelta(seconds=age)
+    return replace(snapshot_vm(VM_UUID), dirty_rate=BytesPerSecond(rate), dirty_rate_at=at)
+
+
+def test_a_measured_change_rate_is_shown_with_its_moment(board: Board) -> None:
+    said = vms_for(board.admin)[0]
+    assert (said.dirty_rate.provenance, said.dirty_rate_at) == ("not_available", None)
+    before = head()
+    vm = measured(2.0 * MIB, age=3)
+    lay(board, "host-a", snapshot_host("host-a", (vm,)))
+    said = vms_for(board.admin)[0]
+    assert (said.dirty_rate.value, said.dirty_rate.provenance) == (2.0 * MIB, "measured")
+    assert said.dirty_rate_at == vm.dirty_rate_at
+    assert "vm_changed" in told_since(before)
+
+
+def test_the_newest_measurement_counts_and_outlives_a_look_without_one(board: Board) -> None:
+    lay(board, "host-a", snapshot_host("host-a", (measured(2.0 * MIB, age=3),)))
+    lay(board, "host-a", snapshot_host("host-a", (measured(9.0 * MIB, age=60),)))
+    lay(board, "host-a", snapshot_host("host-a", (snapshot_vm(VM_UUID),)))
+    assert vms_for(board.admin)[0].dirty_rate.value == 2.0 * MIB
+
+
+def test_a_halted_vm_has_no_change_rate(board: Board) -> None:
+    lay(board, "host-a", snapshot_host("host-a", (measured(2.0 * MIB, age=3),)))
+    board.driver.copies[("host-a", VM_UUID)] = Copy.INACTIVE
+    board.look()
+    assert vms_for(board.admin)[0].dirty_rate.value is None

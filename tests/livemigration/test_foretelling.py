@@ -1,65 +1,177 @@
 """Forecasts: from past moves, before the drop and on the way, with their own error."""
 
 from datetime import timedelta
+from typing import Any
 
+import pytest
 from django.utils import timezone
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.board import Board
 from tests.livemigration.test_drive import asked, copying, in_a_thread, until
 from xenweb.core.migration import State
-from xenweb.core.quantities import MIB, Bytes, Milliseconds
+from xenweb.core.precopy.forecast import forecast, learned
+from xenweb.core.precopy.rules import Rule
+from xenweb.core.quantities import GIB, MIB, Bytes, BytesPerSecond, Milliseconds
 from xenweb.drivers.contract import CompletedStats, MoveOptions
 from xenweb.livemigration.drive import drive
-from xenweb.livemigration.foretelling import foretell, knowledge, published_error, seen_in
-from xenweb.livemigration.models import Migration, MigrationPass
+from xenweb.livemigration.foretelling import (
+    Subject,
+    assumed,
+    foretell,
+    knowledge,
+    past_for,
+    published_error,
+    rule_of,
+    seen_in,
+)
+from xenweb.livemigration.models import Migration, MigrationChoice, MigrationPass
 from xenweb.livemigration.selectors import migration_for, verdicts_for
+from xenweb.realtime.wire import ForecastWire
+
+SPANS: tuple[tuple[int, int, int, float | None, float | None, float | None], ...] = (
+    (1, 500, 4500, 96, 16, None),
+    (2, 4500, 4750, 4, 16, 1),
+    (3, 4750, 5010, 1, 8, 1),
+)
+"""64 MiB at 16 MiB/s, a second pass, one in which the VM stands still: number, start, end, left, speed, rate."""
 
 
-def past(board: Board, number: int, total: int = 5000, said: int | None = None) -> Migration:
-    """A finished move: 64 MiB at 16 MiB/s, then 4 MiB in a second pass."""
-    row = Migration.objects.create(
-        id=f"PAST{number:04}",
-        vm=board.vm,
-        vm_name=board.vm.name,
-        vm_uuid=board.vm.uuid,
-        source=board.source,
-        source_name="host-a",
-        target=board.target,
-        target_name="host-b",
-        state=State.DONE,
-        requested_by_id=board.admin.user_id,
-        requested_by_name="admin",
-        requested_at=timezone.now(),
-        ended_at=timezone.now() - timedelta(minutes=number),
-        total=total,
-        total_is_measured=True,
-        downtime=40,
-        transferred=68 * MIB,
-        forecast=None if said is None else {"total": {"low_ms": 1, "likely_ms": said, "high_ms": said}},
-    )
-    spans = ((1, 500, 4500, 64), (2, 4500, 4750, 4))
-    for pass_number, started, ended, left in spans:
+def past(
+    board: Board,
+    number: int,
+    total: int = 5000,
+    said: int | None = None,
+    spans: tuple[tuple[int, int, int, float | None, float | None, float | None], ...] = SPANS,
+    **more: object,
+) -> Migration:
+    """A finished move, ``number`` minutes ago."""
+    values: dict[str, object] = {
+        "id": f"PAST{number:04}",
+        "vm": board.vm,
+        "vm_name": board.vm.name,
+        "vm_uuid": board.vm.uuid,
+        "source": board.source,
+        "source_name": "host-a",
+        "target": board.target,
+        "target_name": "host-b",
+        "state": State.DONE,
+        "requested_by_id": board.admin.user_id,
+        "requested_by_name": "admin",
+        "requested_at": timezone.now(),
+        "ended_at": timezone.now() - timedelta(minutes=number),
+        "total": total,
+        "total_is_measured": True,
+        "downtime": 200,
+        "transferred": 69 * MIB,
+        "forecast": None
+        if said is None
+        else {"total": {"low_ms": said - 500, "likely_ms": said, "high_ms": said + 500}},
+    }
+    row = Migration.objects.create(**values | more)
+    for pass_number, started, ended, left, speed, rate in spans:
         MigrationPass.objects.create(
             migration=row,
             pass_number=pass_number,
             started=started,
             ended=ended,
-            remaining_at_start=left * MIB,
-            transfer_rate=16.0 * MIB,
-            dirty_rate=None if pass_number == 1 else 1.0 * MIB,
+            remaining_at_start=None if left is None else left * MIB,
+            transfer_rate=None if speed is None else speed * MIB,
+            dirty_rate=None if rate is None else rate * MIB,
         )
     return row
+
+
+def subject(board: Board, memory: int = 256, vm: int | None = None, **more: object) -> Subject:
+    """The move that is to come."""
+    vm_id = board.vm.pk if vm is None else vm
+    return Subject(Rule.QEMU, vm_id, Bytes(memory * MIB), board.source.pk, board.target.pk, **more)  # type: ignore[arg-type]
+
+
+def foretold(board: Board, options: MoveOptions | None = None, **more: object) -> ForecastWire:
+    """What is said of the move that is to come."""
+    what = subject(board, **more)  # type: ignore[arg-type]
+    past_moves = past_for(what.vm_id, what.source_id)
+    return foretell(what, options or MoveOptions(), past_moves, timezone.now())
 
 
 def test_a_finished_move_teaches_what_its_passes_showed(board: Board) -> None:
     seen = seen_in(past(board, 1))
     assert (seen.speed, seen.content, seen.start) == (16 * MIB, 64 * MIB, 0.5)
-    assert (seen.dirty_rate, seen.working_set, seen.hand_over) == (MIB, 4 * MIB, 0.04)
-    assert seen.finish == 0.25
+    assert [(each.seconds, each.changed / MIB) for each in seen.changes] == [(4.0, 4.0), (0.25, 1.0)]
+    # A MiB was left when the VM stood still: a sixteenth of a second of its pause.
+    assert seen.hand_over == 0.2 - 1 / 16
+    assert seen.finish == 0.05
+
+
+def test_what_a_pass_left_over_is_not_taken_for_a_change(board: Board) -> None:
+    spans = ((1, 500, 4500, 96, 16, None), (2, 4500, 4750, 7, 16, 1), (3, 4750, 5010, 5, 8, 1))
+    seen = seen_in(past(board, 1, spans=spans))
+    # 3 of the 7 MiB had been there all along; in the second pass 4 were sent, 3 left over, and 2 changed.
+    assert seen.tail == 3 * MIB
+    assert seen.content == 67 * MIB
+    assert [each.changed / MIB for each in seen.changes] == [4.0, 2.0]
+
+
+def test_a_pass_that_no_look_fell_into_does_no_harm(board: Board) -> None:
+    spans = ((1, 500, 4500, 96, 16, None), (2, 4500, 4503, None, None, None), (3, 4503, 5010, 4, 8, 1))
+    seen = seen_in(past(board, 1, spans=spans, downtime=500))
+    assert [each.changed / MIB for each in seen.changes] == [4.0]
+    assert seen.hand_over == 0.5 - 5 / 16
+
+
+def test_a_move_that_its_limit_held_back_teaches_nothing_about_the_link(board: Board) -> None:
+    seen = seen_in(past(board, 1, bandwidth_limit=17 * MIB))
+    assert seen.speed is None
+    assert seen.limit_share is not None
+    assert round(seen.limit_share, 2) == 0.94
+
+
+def test_a_move_that_somebody_changed_on_the_way_teaches_nothing(board: Board) -> None:
+    row = past(board, 1)
+    MigrationChoice.objects.create(
+        migration=row, kind="pause", asked_by="admin", asked_at=timezone.now(), applied_at=timezone.now()
+    )
+    assert seen_in(row) == seen_in(Migration())
+    assert seen_in(past(board, 2, fence=2)) == seen_in(Migration())
+
+
+@given(
+    st.lists(
+        st.tuples(*[st.one_of(st.none(), st.integers(0, 2**40))] * 2, *[st.one_of(st.none(), st.floats(0, 1e12))] * 3),
+        max_size=6,
+    ),
+    st.one_of(st.none(), st.integers(0, 2**40)),
+    st.one_of(st.none(), st.integers(0, 2**40)),
+    st.one_of(st.none(), st.integers(1, 2**40)),
+)
+def test_rows_full_of_nonsense_teach_but_never_raise(
+    rows: list[tuple[int | None, int | None, float | None, float | None, float | None]],
+    total: int | None,
+    downtime: int | None,
+    limit: int | None,
+) -> None:
+    move = Migration(total=total, downtime=downtime, bandwidth_limit=limit, transferred=total)
+    passes = [
+        MigrationPass(
+            pass_number=number + 1,
+            started=started or 0,
+            ended=ended,
+            remaining_at_start=None if left is None else round(left),
+            transfer_rate=speed,
+            dirty_rate=rate,
+        )
+        for number, (started, ended, left, speed, rate) in enumerate(rows)
+    ]
+    move._prefetched_objects_cache = {"passes": passes, "choices": []}  # type: ignore[attr-defined]
+    known = learned(assumed(Bytes(256 * MIB), Rule.QEMU), [seen_in(move)], [seen_in(move)])
+    for rule in Rule:
+        forecast(rule, known)
 
 
 def test_without_past_moves_the_forecast_is_wide_and_says_that_it_is_assumed(board: Board) -> None:
-    said = foretell("qemu", board.vm.pk, Bytes(256 * MIB), board.source.pk, board.target.pk, MoveOptions())
+    said = foretold(board)
     assert said.basis == "assumed"
     assert said.total is not None
     assert said.total.high_ms > 4 * said.total.low_ms
@@ -68,18 +180,99 @@ def test_without_past_moves_the_forecast_is_wide_and_says_that_it_is_assumed(boa
 def test_past_moves_make_it_narrow_and_right(board: Board) -> None:
     for number in range(3):
         past(board, number)
-    said = foretell("qemu", board.vm.pk, Bytes(256 * MIB), board.source.pk, board.target.pk, MoveOptions())
+    said = foretold(board)
     assert said.basis == "past_moves"
     assert said.total is not None
     assert said.total.low_ms <= 5000 <= said.total.high_ms
-    assert abs(said.total.likely_ms - 5000) < 600
+    assert abs(said.total.likely_ms - 5000) < 250
+    assert said.total.high_ms < 2 * said.total.low_ms
+
+
+def test_the_parts_of_a_forecast_add_up_to_its_likely_total(board: Board) -> None:
+    past(board, 1)
+    said = foretold(board)
+    assert said.parts is not None
+    assert said.total is not None
+    parts = said.parts
+    whole = parts.start_ms + parts.first_pass_ms + parts.later_passes_ms + parts.pause_ms + parts.finish_ms
+    assert abs(whole - said.total.likely_ms) <= 3
+
+
+def test_disks_are_copied_before_memory_is_and_take_their_time(board: Board) -> None:
+    past(board, 1)
+    without, with_disk = foretold(board), foretold(board, disk=Bytes(160 * MIB))
+    assert without.total is not None
+    assert with_disk.total is not None
+    assert with_disk.parts is not None
+    assert with_disk.parts.disks_ms == 10_000
+    assert with_disk.total.likely_ms == without.total.likely_ms + 10_000
+    assert with_disk.sent == without.sent + 160 * MIB
+
+
+def test_a_limit_that_was_asked_for_makes_the_move_slower(board: Board) -> None:
+    past(board, 1)
+    quick, slow = foretold(board).total, foretold(board, MoveOptions(bandwidth_limit=BytesPerSecond(8.0 * MIB))).total
+    assert quick is not None
+    assert slow is not None
+    assert slow.likely_ms > 1.5 * quick.likely_ms
+
+
+def test_a_measured_change_rate_is_the_basis_for_a_vm_that_never_moved(board: Board) -> None:
+    said = foretold(board, dirty_rate=8.0 * MIB, dirty_rate_at=timezone.now() - timedelta(minutes=2))
+    assert said.basis == "measured"
+    calm = foretold(board)
+    assert said.total is not None
+    assert calm.total is not None
+    assert said.sent > calm.sent
+
+
+def test_an_old_measurement_says_nothing_about_now(board: Board) -> None:
+    said = foretold(board, dirty_rate=8.0 * MIB, dirty_rate_at=timezone.now() - timedelta(hours=2))
+    assert said == foretold(board)
 
 
 def test_a_move_of_another_vm_teaches_only_about_the_way(board: Board) -> None:
     past(board, 1)
-    known, _ = knowledge(board.vm.pk + 999, Bytes(256 * MIB), board.source.pk, board.target.pk)
+    what = subject(board, vm=board.vm.pk + 999)
+    known, _ = knowledge(what, past_for(what.vm_id, what.source_id), timezone.now())
     assert known.speed.likely == 16 * MIB
     assert known.content.high == 256 * MIB
+
+
+def test_of_two_hosts_that_never_met_it_is_assumed_that_they_are_like_others(board: Board) -> None:
+    past(board, 1)
+    elsewhere = Subject(Rule.QEMU, board.vm.pk, Bytes(256 * MIB), board.source.pk, board.target.pk + 999)
+    known, _ = knowledge(elsewhere, past_for(elsewhere.vm_id, elsewhere.source_id), timezone.now())
+    met, _ = knowledge(subject(board), past_for(board.vm.pk, board.source.pk), timezone.now())
+    assert known.speed.likely == met.speed.likely
+    assert known.speed.high > met.speed.high
+
+
+def test_the_past_is_read_at_once_for_all_hosts(board: Board, django_assert_max_num_queries: Any) -> None:
+    for number in range(3):
+        past(board, number)
+    with django_assert_max_num_queries(9):
+        past_for(board.vm.pk, board.source.pk)
+
+
+@pytest.mark.parametrize(
+    ("hypervisor", "version", "rule"),
+    [
+        ("qemu", "QEMU 7.2.22", Rule.QEMU),
+        ("xen", "Xen 4.5.1", Rule.OLD_XEN),
+        ("Xen", "4.4", Rule.OLD_XEN),
+        ("xen", "Xen 4.6.0", Rule.XEN),
+        ("xen", "Xen 4.17.3", Rule.XEN),
+        ("xen", "", Rule.XEN),
+    ],
+)
+def test_each_hypervisor_is_foretold_by_its_own_rule(hypervisor: str, version: str, rule: Rule) -> None:
+    assert rule_of(hypervisor, version) is rule
+
+
+def test_xen_is_assumed_to_send_all_memory_because_it_knows_no_zero_pages() -> None:
+    assert assumed(Bytes(4 * GIB), Rule.XEN).content.likely == 4 * GIB
+    assert assumed(Bytes(4 * GIB), Rule.QEMU).content.likely < 4 * GIB
 
 
 def test_every_host_that_can_take_the_vm_comes_with_a_forecast(board: Board) -> None:
@@ -101,7 +294,7 @@ def test_the_forecast_is_stored_with_the_intent_and_narrowed_by_the_passes(board
     wire = migration_for(board.admin, row.pk)
     assert wire.forecast is not None
     assert wire.forecast_now is not None
-    assert wire.forecast_now.basis == "measured"
+    assert wire.forecast_now.basis == "passes"
     assert published_error().moves == 1
 
 
@@ -112,8 +305,17 @@ def test_the_published_error_is_that_of_the_past_forecasts(board: Board) -> None
     assert error.moves == 4
     assert error.median == 0.05
     assert error.p90 == 0.2
+    assert error.hit_share == 0.75
+
+
+def test_a_forecast_that_a_move_never_ends_is_off_by_the_whole_if_it_did(board: Board) -> None:
+    past(board, 1, said=5000)
+    past(board, 2, forecast={"ending": "will_not", "total": None})
+    error = published_error()
+    assert (error.moves, error.p90, error.hit_share) == (2, 1.0, 0.5)
 
 
 def test_without_past_forecasts_there_is_no_error_to_publish(board: Board) -> None:
     del board
     assert published_error().p90 is None
+    assert published_error().hit_share is None

@@ -7,6 +7,7 @@ hypervisor leaves a driver: only the frozen shapes below.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar, Protocol
 
@@ -63,7 +64,11 @@ class DiskSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class VmSnapshot:
-    """One VM as a host describes it. ``cpu_time`` is nanoseconds since its start."""
+    """One VM as a host describes it. ``cpu_time`` is nanoseconds since its start.
+
+    ``dirty_rate`` was measured from samples at ``dirty_rate_at``, while the VM was not moving: at least
+    so much memory changes in a second. Both are None where nothing was measured.
+    """
 
     uuid: str
     name: str
@@ -75,6 +80,8 @@ class VmSnapshot:
     cpu_time: int | None
     disks: tuple[DiskSnapshot, ...]
     networks: tuple[str, ...]
+    dirty_rate: BytesPerSecond | None = None
+    dirty_rate_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

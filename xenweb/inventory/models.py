@@ -115,7 +115,8 @@ class VirtualMachine(models.Model):
     """A VM, keyed by its UUID wherever it runs. ``resident_on`` is a fact.
 
     ``moving_as`` is the id of the active migration: while it stands, only the
-    proof of that migration may change ``resident_on``.
+    proof of that migration may change ``resident_on``. ``dirty_rate`` is bytes of
+    memory that change in a second, measured from samples at ``dirty_rate_at``.
     """
 
     uuid = models.CharField(max_length=36, unique=True)
@@ -129,6 +130,8 @@ class VirtualMachine(models.Model):
     memory = models.BigIntegerField(default=0)
     vcpus = models.PositiveIntegerField(default=0)
     cpu_load = models.FloatField(null=True)
+    dirty_rate = models.FloatField(null=True)
+    dirty_rate_at = models.DateTimeField(null=True)
     networks = models.JSONField(default=list)
     team = models.ForeignKey("accounts.Team", on_delete=models.SET_NULL, null=True, related_name="+")
     moving_as = models.CharField(max_length=16, blank=True)

@@ -183,6 +183,7 @@ def _vm_apply(
         row.networks = list(said.networks)
         load = reading.vm_cpu_loads.get(row.uuid)
         row.cpu_load = None if load is None else round(load, 2)
+        _dirty_rate_apply(row, said)
         disks_changed = _disks_apply(row, said.disks, identities)
     row.gone = False
     if is_new or disks_changed:
@@ -224,6 +225,14 @@ def _residence_apply(row: VirtualMachine) -> None:
         row.resident_on = None if judged.host is None else Host.objects.get(pk=judged.host)
         row.cpu_load = None
     row.state, row.conflict = judged.state, judged.conflict
+
+
+def _dirty_rate_apply(row: VirtualMachine, said: VmSnapshot) -> None:
+    """Keep the newest measurement, wherever it was made; a VM that does not run changes nothing to measure."""
+    if not said.active:
+        row.dirty_rate = row.dirty_rate_at = None
+    elif said.dirty_rate_at is not None and (row.dirty_rate_at is None or said.dirty_rate_at > row.dirty_rate_at):
+        row.dirty_rate, row.dirty_rate_at = said.dirty_rate, said.dirty_rate_at
 
 
 def _disks_apply(row: VirtualMachine, said: Iterable[DiskSnapshot], identities: Mapping[str, int]) -> bool:

@@ -4,7 +4,7 @@ from typing import Literal, cast
 
 from xenweb.core.facts import HostState
 from xenweb.inventory.models import Host, StorageRepository, VirtualDisk, VirtualMachine
-from xenweb.realtime.wire import DiskWire, HostWire, StorageRepositoryWire, VmWire
+from xenweb.realtime.wire import DiskWire, Figure, HostWire, StorageRepositoryWire, VmWire
 
 _HostState = Literal["connected", "unreachable", "disabled"]
 _VmState = Literal["running", "paused", "halted", "crashed", "unknown"]
@@ -59,6 +59,8 @@ def vm_wire(vm: VirtualMachine) -> VmWire:
         memory=vm.memory,
         vcpus=vm.vcpus,
         cpu_load=vm.cpu_load,
+        dirty_rate=Figure(value=vm.dirty_rate, provenance="not_available" if vm.dirty_rate is None else "measured"),
+        dirty_rate_at=vm.dirty_rate_at,
         team=vm.team.name if vm.team else None,
         disks=[_disk_wire(disk) for disk in vm.disks.all()],
         migration=vm.moving_as or None,

@@ -10,12 +10,11 @@ from django.utils import timezone
 
 from xenweb.core.facts import Kind
 from xenweb.core.migration import State
-from xenweb.core.quantities import Bytes
 from xenweb.drivers.contract import MigrationPlan
 from xenweb.drivers.registry import driver_for
 from xenweb.livemigration.checking import checked
 from xenweb.livemigration.doorbell import enqueue
-from xenweb.livemigration.foretelling import foretell, with_disks
+from xenweb.livemigration.foretelling import foretell, past_for, subject_of
 from xenweb.livemigration.models import Migration
 from xenweb.livemigration.plan import driver_kind, plan_of
 from xenweb.livemigration.queueing import due, take_turn
@@ -86,9 +85,8 @@ def _foretold(row: Migration, plan: MigrationPlan) -> dict[str, object] | None:
     """Forecast the move as it is about to begin; a definition alone takes no time worth a forecast."""
     if plan.kind is Kind.COLD:
         return None
-    said = foretell(row.vm.hypervisor, row.vm_id, Bytes(row.vm_memory), row.source_id, row.target_id, plan.options)
-    disk = Bytes(row.copied_bytes)
-    return with_disks(said, row.source_id, row.target_id, disk, plan.options).model_dump()
+    past = past_for(row.vm_id, row.source_id)
+    return foretell(subject_of(row), plan.options, past, timezone.now()).model_dump()
 
 
 def _from_the_queue(lease: Lease, row: Migration) -> None:

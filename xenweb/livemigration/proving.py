@@ -130,6 +130,7 @@ def settle(
             "downtime": stats.downtime if row.kind == Kind.LIVE else None,
             "total": stats.total if stats.total is not None else row.elapsed,
             "total_is_measured": stats.total is not None,
+            "transferred": stats.transferred if stats.transferred is not None else row.transferred,
             "total_share": 1.0,
             "remaining": 0,
         }

@@ -11,13 +11,14 @@ from xenweb.accounts.policy import Action, Actor, decide, visible_teams
 from xenweb.core.facts import HostFacts, Kind, VmFacts, kind_for
 from xenweb.core.migration import ACTIVE, State
 from xenweb.core.placement import Finding, Verdict, judge
+from xenweb.core.quantities import Bytes
 from xenweb.core.storage import copied_bytes
 from xenweb.drivers.contract import MoveOptions
 from xenweb.drivers.registry import driver_for
 from xenweb.inventory.models import VirtualMachine
 from xenweb.inventory.selectors import LARGEST_ID, NO_PROMISE, Promise, hosts_facts, vm_facts, vm_row
 from xenweb.livemigration.errors import LeftoverDiskNotFoundError, MigrationNotFoundError
-from xenweb.livemigration.foretelling import foretell, published_error, with_disks
+from xenweb.livemigration.foretelling import Past, Subject, foretell, past_for, published_error, rule_of
 from xenweb.livemigration.models import LeftoverDisk, Migration
 from xenweb.livemigration.options import offered
 from xenweb.livemigration.remembering import remembered
@@ -179,19 +180,26 @@ def verdicts_for(actor: Actor, vm_key: str) -> VerdictsWire:
     facts, hosts = facts_for_move(vm)
     known = remembered(vm.pk, timezone.now())
     verdicts = [judged(facts, hosts, host, known.get(host, ())) for host in hosts]
+    past = past_for(vm.pk, facts.resident_on or 0)
+
+    def foretold(verdict: Verdict) -> ForecastWire | None:
+        return _foretold(vm, facts, verdict, copied_bytes(facts, hosts[verdict.host]), past)
+
     return VerdictsWire(
         vm=vm.pk,
         source=facts.resident_on,
-        verdicts=[_verdict_wire(verdict, _foretold(vm, facts, verdict, hosts[verdict.host])) for verdict in verdicts],
+        verdicts=[_verdict_wire(verdict, foretold(verdict)) for verdict in verdicts],
         options=offered(driver_for(vm.pool.driver), kind_for(facts.state) or Kind.LIVE),
         forecast_error=published_error(),
         may_override=decide(actor, Action.OVERRIDE_FINDING, vm.team_id).allowed,
     )
 
 
-def _foretold(vm: VirtualMachine, facts: VmFacts, verdict: Verdict, host: HostFacts) -> ForecastWire | None:
+def _foretold(vm: VirtualMachine, facts: VmFacts, verdict: Verdict, disk: Bytes, past: Past) -> ForecastWire | None:
     """Forecast the move to a host that can take the VM, with the hypervisor's own defaults."""
     if verdict.blockers or facts.resident_on is None or kind_for(facts.state) is Kind.COLD:
         return None
-    said = foretell(facts.hypervisor, vm.pk, facts.memory, facts.resident_on, verdict.host, MoveOptions())
-    return with_disks(said, facts.resident_on, verdict.host, copied_bytes(facts, host), MoveOptions())
+    rule = rule_of(facts.hypervisor, vm.resident_on.version if vm.resident_on else "")
+    ends = (facts.resident_on, verdict.host)
+    subject = Subject(rule, vm.pk, facts.memory, *ends, vm.dirty_rate, vm.dirty_rate_at, disk)
+    return foretell(subject, MoveOptions(), past, timezone.now())

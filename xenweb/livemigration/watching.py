@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from django.db import DatabaseError, connection, connections
+from django.utils import timezone
 
 from xenweb.core.facts import Kind
 from xenweb.core.migration import TRANSITIONS, Conclusion, Proof, State, conclude
@@ -242,9 +243,9 @@ class Watching:
 
     def _foretell(self) -> None:
         """Narrow the forecast by what the passes showed so far."""
-        row = Migration.objects.select_related("vm").get(pk=self.plan.migration)
+        row = Migration.objects.select_related("vm", "source").get(pk=self.plan.migration)
         elapsed = self._since_call(time.monotonic())
-        self.forecast = foretell_on(row, row.vm.hypervisor, self.track, elapsed) or self.forecast
+        self.forecast = foretell_on(row, self.track, elapsed, timezone.now()) or self.forecast
 
     def _tell(self) -> None:
         self.told = time.monotonic()

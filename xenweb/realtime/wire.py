@@ -76,7 +76,8 @@ class DiskWire(Wire):
 class VmWire(Wire):
     """A VM on its card. ``resident_on`` is the host id, a fact and never a wish.
 
-    ``migration`` names the active migration, if there is one.
+    ``migration`` names the active migration, if there is one. ``dirty_rate`` is bytes
+    a second, sampled at ``dirty_rate_at`` while the VM did not move: at least so much.
     """
 
     id: int
@@ -88,6 +89,8 @@ class VmWire(Wire):
     memory: int
     vcpus: int
     cpu_load: float | None
+    dirty_rate: Figure
+    dirty_rate_at: datetime | None
     team: str | None
     disks: list[DiskWire]
     migration: str | None
@@ -144,27 +147,43 @@ class RangeWire(Wire):
     high_ms: int
 
 
+class ForecastPartsWire(Wire):
+    """Where the likely time goes; what is behind a running move already is not part of it."""
+
+    start_ms: int
+    first_pass_ms: int
+    later_passes_ms: int
+    pause_ms: int
+    finish_ms: int
+    disks_ms: int
+
+
 class ForecastWire(Wire):
     """What is to be expected of a move; estimated. Without ranges it will not end by itself.
 
-    ``basis`` says what it rests on: past moves of the VM, what its own passes
-    showed (measured), or nothing but assumptions.
+    ``basis`` says what it rests on: past moves of the VM, its change rate as it was
+    measured, the passes of the very move, or nothing but assumptions.
     """
 
     ending: Literal["will", "may_not", "will_not"]
-    basis: Literal["past_moves", "measured", "assumed"]
+    basis: Literal["past_moves", "measured", "passes", "assumed"]
     total: RangeWire | None
     downtime: RangeWire | None
     passes: int
     sent: int
+    parts: ForecastPartsWire | None = None
 
 
 class ForecastErrorWire(Wire):
-    """How far past forecasts of the total time were off, as shares of what was measured."""
+    """How far the forecasts of finished moves were off in the total time, as shares of what was measured.
+
+    Each was stored before its call. ``hit_share`` is how many totals fell into their interval, 0..1.
+    """
 
     moves: int
     median: float | None
     p90: float | None
+    hit_share: float | None
 
 
 class VerdictWire(Wire):

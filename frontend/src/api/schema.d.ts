@@ -601,9 +601,13 @@ export interface components {
         };
         /**
          * ForecastErrorWire
-         * @description How far past forecasts of the total time were off, as shares of what was measured.
+         * @description How far the forecasts of finished moves were off in the total time, as shares of what was measured.
+         *
+         *     Each was stored before its call. ``hit_share`` is how many totals fell into their interval, 0..1.
          */
         ForecastErrorWire: {
+            /** Hit Share */
+            hit_share: number | null;
             /** Median */
             median: number | null;
             /** Moves */
@@ -612,24 +616,44 @@ export interface components {
             p90: number | null;
         };
         /**
+         * ForecastPartsWire
+         * @description Where the likely time goes; what is behind a running move already is not part of it.
+         */
+        ForecastPartsWire: {
+            /** Disks Ms */
+            disks_ms: number;
+            /** Finish Ms */
+            finish_ms: number;
+            /** First Pass Ms */
+            first_pass_ms: number;
+            /** Later Passes Ms */
+            later_passes_ms: number;
+            /** Pause Ms */
+            pause_ms: number;
+            /** Start Ms */
+            start_ms: number;
+        };
+        /**
          * ForecastWire
          * @description What is to be expected of a move; estimated. Without ranges it will not end by itself.
          *
-         *     ``basis`` says what it rests on: past moves of the VM, what its own passes
-         *     showed (measured), or nothing but assumptions.
+         *     ``basis`` says what it rests on: past moves of the VM, its change rate as it was
+         *     measured, the passes of the very move, or nothing but assumptions.
          */
         ForecastWire: {
             /**
              * Basis
              * @enum {string}
              */
-            basis: "past_moves" | "measured" | "assumed";
+            basis: "past_moves" | "measured" | "passes" | "assumed";
             downtime: components["schemas"]["RangeWire"] | null;
             /**
              * Ending
              * @enum {string}
              */
             ending: "will" | "may_not" | "will_not";
+            /** @default null */
+            parts: components["schemas"]["ForecastPartsWire"] | null;
             /** Passes */
             passes: number;
             /** Sent */
@@ -1298,7 +1322,8 @@ export interface components {
          * VmWire
          * @description A VM on its card. ``resident_on`` is the host id, a fact and never a wish.
          *
-         *     ``migration`` names the active migration, if there is one.
+         *     ``migration`` names the active migration, if there is one. ``dirty_rate`` is bytes
+         *     a second, sampled at ``dirty_rate_at`` while the VM did not move: at least so much.
          */
         VmWire: {
             /** As Of */
@@ -1307,6 +1332,9 @@ export interface components {
             conflict: boolean;
             /** Cpu Load */
             cpu_load: number | null;
+            dirty_rate: components["schemas"]["Figure"];
+            /** Dirty Rate At */
+            dirty_rate_at: string | null;
             /** Disks */
             disks: components["schemas"]["DiskWire"][];
             /** Id */

@@ -1,5 +1,5 @@
 /** What every room says about a migration in the same words. */
-import type { Forecast, ForecastError, Migration } from '../api/types'
+import type { Forecast, ForecastError, Migration, VirtualMachine } from '../api/types'
 import { clock, duration, percent, size, speed } from '../ui/format'
 import { t, told } from '../ui/words.svelte'
 import { stateOf } from './stages'
@@ -55,20 +55,39 @@ export function outcomeWords(migration: Migration): string {
   }
 }
 
-const span = ({ low_ms: low, high_ms: high }: { low_ms: number; high_ms: number }): string =>
+export const span = ({ low_ms: low, high_ms: high }: { low_ms: number; high_ms: number }): string =>
   `${duration(low)} – ${duration(high)}`
 
 /** How long it will take and how long the VM will stand still, always as an interval. */
 export function forecastWords({ total, downtime, ending }: Forecast): string {
-  if (total === null || downtime === null) return t('forecast.will_not')
+  if (total === null || downtime === null) return t(ending === 'may_not' ? 'forecast.may_never' : 'forecast.will_not')
   const words = t('forecast.interval', { total: span(total), pause: span(downtime) })
   return ending === 'may_not' ? `${words} ${t('forecast.may_not')}` : words
 }
 
-/** What a forecast rests on, and how far earlier ones were off. */
-export function basisWords({ basis }: Forecast, error: ForecastError | null): string {
-  const words = told('forecast_basis', basis)
-  return error === null || error.p90 === null
-    ? words
-    : `${words} ${t('forecast.error', { share: percent(error.p90), moves: error.moves })}`
+/** What a forecast rests on. */
+export const basisWords = ({ basis }: Forecast): string => told('forecast_basis', basis)
+
+/** How far the forecasts of finished moves were off; empty as long as there is none. */
+export function errorWords({ moves, p90, hit_share: hits }: ForecastError): string {
+  if (p90 === null || hits === null) return ''
+  return t('forecast.error', { share: percent(p90), hits: percent(hits), moves })
+}
+
+/** How far the forecast of a finished move was off; empty where nothing can be compared. */
+export function missWords({ forecast, total_ms: came }: Migration): string {
+  if (forecast === null || came.value === null || came.provenance !== 'measured') return ''
+  const said = forecast.total
+  if (said === null) return t('forecast.came_all_the_same')
+  const isHit = said.low_ms <= came.value && came.value <= said.high_ms
+  const share = percent(Math.abs(said.likely_ms - came.value) / came.value)
+  return t(isHit ? 'forecast.hit' : 'forecast.miss', { likely: duration(said.likely_ms), share })
+}
+
+/** How fast a VM changes its memory, when that was measured, or that it was not. */
+export function changeWords({ dirty_rate: rate, dirty_rate_at: at }: VirtualMachine): string {
+  if (rate.value === null || at === null) return t('vm.changes_unknown')
+  // A sample that finds nothing is no proof that nothing changes.
+  if (rate.value === 0) return t('vm.changes_none', { time: clock(at) })
+  return t('vm.changes', { rate: speed(rate.value), time: clock(at) })
 }

@@ -1,8 +1,8 @@
 /** A small world for tests: three hosts, a few VMs, a move that is under way. */
-import type { Actor, Board, Host, Migration, StorageRepository, Verdicts, VirtualMachine } from '../api/types'
+import type { Actor, Board, Forecast, Host, Migration, StorageRepository, Verdicts, VirtualMachine } from '../api/types'
 
 export const GIB = 1024 ** 3
-const MIB = 1024 ** 2
+export const MIB = 1024 ** 2
 const NOON = '2026-11-23T12:00:00Z'
 
 const ADA: Actor = {
@@ -44,6 +44,8 @@ export const aVm = (id: number, name: string, more: Partial<VirtualMachine> = {}
   memory: 4 * GIB,
   vcpus: 2,
   cpu_load: 0.1,
+  dirty_rate: { value: null, provenance: 'not_available' },
+  dirty_rate_at: null,
   team: 'Shop',
   disks: [],
   migration: null,
@@ -148,6 +150,17 @@ export const aMigration = (id: string, more: Partial<Migration> = {}): Migration
   ...more,
 })
 
+export const aForecast = (more: Partial<Forecast> = {}): Forecast => ({
+  ending: 'will',
+  basis: 'past_moves',
+  total: { low_ms: 4000, likely_ms: 5000, high_ms: 8000 },
+  downtime: { low_ms: 100, likely_ms: 150, high_ms: 400 },
+  passes: 2,
+  sent: 64 * MIB,
+  parts: { start_ms: 300, first_pass_ms: 4000, later_passes_ms: 400, pause_ms: 150, finish_ms: 150, disks_ms: 0 },
+  ...more,
+})
+
 export const aBoard = (more: Partial<Board> = {}): Board => ({
   sequence: 10,
   actor: ADA,
@@ -182,6 +195,6 @@ export const someVerdicts = (vm: number, source: number): Verdicts => ({
     { name: 'bandwidth_limit', label: '', help: '', unit: 'bytes/s', minimum: MIB, maximum: 1000 * MIB },
     { name: 'auto_converge', label: '', help: '', unit: null, minimum: null, maximum: null },
   ],
-  forecast_error: { moves: 0, median: null, p90: null },
+  forecast_error: { moves: 0, median: null, p90: null, hit_share: null },
   may_override: false,
 })

@@ -5,16 +5,24 @@ the hypervisor's own rule with the likely values; the ends of the interval play 
 with the kindest and with the harshest ones. Seconds, bytes, bytes per second.
 """
 
+import math
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import TypeGuard
 
 from xenweb.core.precopy.rules import Course, Guest, Habit, Path, Rule, play
-from xenweb.core.quantities import Bytes, BytesPerSecond
+from xenweb.core.quantities import MIB, Bytes, BytesPerSecond
 
 SLACK = 0.1
 """How far a single observation may be off, as a share of it."""
+
+NEWEST = 3
+"""The likely value is the middle one of so many newest observations."""
+
+STEP = 0.15
+"""What is off by more than this share is no longer what it was: another link, more data."""
 
 FEWEST = 1.0
 """Bytes per second below which no speed is believed: nothing is divided by zero."""
@@ -25,6 +33,9 @@ class Basis(StrEnum):
 
     PAST_MOVES = "past_moves"
     MEASURED = "measured"
+    """The change rate was sampled; the rest is assumed."""
+    PASSES = "passes"
+    """The passes of the very move."""
     ASSUMED = "assumed"
 
 
@@ -48,8 +59,17 @@ def around(value: float, share: float = SLACK) -> Range:
 
 
 def spanning(values: Sequence[float], share: float = SLACK) -> Range:
-    """Make a range of several observations; the newest comes last and weighs like the others."""
-    likely = statistics.median(values)
+    """Make a range of several observations, the newest last: the likely one is the middle of the newest."""
+    return _about(values, statistics.median(values[-NEWEST:]), share)
+
+
+def following(values: Sequence[float], share: float = SLACK) -> Range:
+    """Make a range of something that changes in steps: a newest observation that stands apart is believed at once."""
+    middle, newest = statistics.median(values[-NEWEST:]), values[-1]
+    return _about(values, newest if abs(newest - middle) > STEP * middle else middle, share)
+
+
+def _about(values: Sequence[float], likely: float, share: float) -> Range:
     least, most = around(min(values), share).low, around(max(values), share).high
     return Range(min(least, likely), likely, max(most, likely))
 
@@ -69,6 +89,10 @@ class Knowledge:
     start: Range
     hand_over: Range
     finish: Range
+    tail: Range | None = None
+    """How much of the content the first pass leaves to the second; None for as much as the rule allows."""
+    limit_share: Range = Range(0.9, 1.0, 1.03)
+    """How much of a chosen speed limit is reached."""
     pause_speed: float | None = None
     downtime_limit: float = 0.3
     habit: Habit = Habit.CYCLIC
@@ -83,10 +107,22 @@ class Ending(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Parts:
+    """Where the time of a move goes, in seconds: the parts add up to its total."""
+
+    start: float
+    first_pass: float
+    later_passes: float
+    pause: float
+    finish: float
+
+
+@dataclass(frozen=True, slots=True)
 class Forecast:
     """What is to be expected; the ranges are None where the move will not end by itself.
 
-    ``high`` of a move that may not end is how long it takes in the likely case.
+    ``high`` of a move that may not end is that of the harshest case in which it does.
+    ``parts`` are those of the likely course, without what is behind it already.
     """
 
     ending: Ending
@@ -94,16 +130,22 @@ class Forecast:
     downtime: Range | None
     passes: int
     sent: Bytes
+    parts: Parts | None = None
 
 
 def forecast(rule: Rule, known: Knowledge, *, elapsed: float = 0.0) -> Forecast:
     """Forecast a move from what is known; ``elapsed`` seconds are behind it already."""
-    kind, likely, harsh = (_course(rule, known, each) for each in ("low", "likely", "high"))
+    kind, likely, harsh = (_course(rule, known, share) for share in (-1.0, 0.0, 1.0))
     if likely.total is None or likely.downtime is None:
         ending = Ending.WILL_NOT if kind.total is None else Ending.MAY_NOT
         return Forecast(ending, None, None, len(likely.passes), Bytes(round(likely.sent)))
     ending = Ending.WILL if harsh.total is not None else Ending.MAY_NOT
-    totals = [elapsed + each.total for each in (kind, likely, harsh) if each.total is not None]
+    courses = [each for each in (kind, likely, harsh) if each.total is not None]
+    if ending is Ending.MAY_NOT:
+        courses.append(_harshest(rule, known, likely))
+        slow = _course(rule, known, 1.0, changes=0.0)
+        courses += [slow] if slow.total is not None else []
+    totals = [elapsed + each.total for each in courses if each.total is not None]
     return Forecast(
         ending=ending,
         total=Range(
@@ -111,28 +153,61 @@ def forecast(rule: Rule, known: Knowledge, *, elapsed: float = 0.0) -> Forecast:
             elapsed + likely.total + known.finish.likely,
             max(totals) + known.finish.high,
         ),
-        downtime=_downtime(rule, known, [each for each in (kind, likely, harsh) if each.total is not None], likely),
+        downtime=_downtime(rule, known, courses, likely),
         passes=len(likely.passes),
         sent=Bytes(round(likely.sent)),
+        parts=Parts(
+            start=known.start.likely,
+            first_pass=likely.passes[0].seconds,
+            later_passes=sum(each.seconds for each in likely.passes[1:]),
+            pause=likely.downtime,
+            finish=known.finish.likely,
+        ),
     )
 
 
-def _course(rule: Rule, known: Knowledge, end: str) -> Course:
-    """Play the rule at one end of what is known: fast copying is kind, fast changing is harsh."""
-    opposite = {"low": "high", "likely": "likely", "high": "low"}[end]
-    speed = max(FEWEST, getattr(known.speed, opposite))
+HALVINGS = 6
+
+
+def _harshest(rule: Rule, known: Knowledge, likely: Course) -> Course:
+    """Find the harshest course that still ends, where the harshest of all does not."""
+    best, ends, fails = likely, 0.0, 1.0
+    for _ in range(HALVINGS):
+        middle = (ends + fails) / 2
+        course = _course(rule, known, middle)
+        if course.total is None:
+            fails = middle
+        else:
+            best, ends = course, middle
+    return best
+
+
+def _at(known: Range, share: float) -> float:
+    """Go from the likely value towards one end: -1 is the low end, 1 the high one."""
+    end = known.low if share < 0 else known.high
+    return known.likely + abs(share) * (end - known.likely)
+
+
+def _course(rule: Rule, known: Knowledge, harshness: float, changes: float | None = None) -> Course:
+    """Play the rule between the kindest values (-1) and the harshest (1): fast copying is kind, fast changing is not.
+
+    ``changes`` is the harshness of the guest's changes, if it is another one.
+    """
+    changes = harshness if changes is None else changes
+    speed = max(FEWEST, _at(known.speed, -harshness))
     guest = Guest(
-        content=Bytes(round(getattr(known.content, end))),
-        dirty_rate=BytesPerSecond(getattr(known.dirty_rate, end)),
-        working_set=Bytes(round(getattr(known.working_set, end))),
+        content=Bytes(round(_at(known.content, harshness))),
+        dirty_rate=BytesPerSecond(_at(known.dirty_rate, changes)),
+        working_set=Bytes(round(_at(known.working_set, changes))),
         habit=known.habit,
+        tail=None if known.tail is None else Bytes(round(_at(known.tail, harshness))),
     )
     path = Path(
         speed=BytesPerSecond(speed),
         pause_speed=BytesPerSecond(max(speed, known.pause_speed or 0.0)),
         downtime_limit=known.downtime_limit,
-        start=getattr(known.start, end),
-        hand_over=getattr(known.hand_over, end),
+        start=_at(known.start, harshness),
+        hand_over=_at(known.hand_over, harshness),
     )
     return play(rule, guest, path)
 
@@ -149,14 +224,22 @@ def _downtime(rule: Rule, known: Knowledge, courses: Iterable[Course], likely: C
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """So many bytes of distinct pages were changed while one pass took ``seconds``."""
+
+    seconds: float
+    changed: float
+
+
+@dataclass(frozen=True, slots=True)
 class Seen:
-    """What a finished move, or the passes of a running one, taught. None where it taught nothing."""
+    """What a finished move taught. None where it taught nothing."""
 
     speed: float | None = None
-    pause_speed: float | None = None
+    limit_share: float | None = None
     content: float | None = None
-    dirty_rate: float | None = None
-    working_set: float | None = None
+    tail: float | None = None
+    changes: tuple[Change, ...] = ()
     start: float | None = None
     hand_over: float | None = None
     finish: float | None = None
@@ -165,34 +248,126 @@ class Seen:
 KEPT = 5
 """So many past moves are learned from: what a VM did last year says little."""
 
+BRIEF = 0.2
+"""Seconds below which a pass says little about how fast a guest changes."""
 
-def learned(known: Knowledge, of_vm: Sequence[Seen], of_pair: Sequence[Seen]) -> Knowledge:
-    """Narrow what is known by past moves, oldest first: the VM's own and those between the two hosts."""
+STILL_GROWING = 0.8
+"""Where the longest pass changed memory at this share of the highest speed seen, its set has not been seen whole."""
+
+
+def learned(known: Knowledge, of_vm: Sequence[Seen], of_pair: Sequence[Seen], of_all: Sequence[Seen] = ()) -> Knowledge:
+    """Narrow what is known by past moves, oldest first: the VM's own, those between the two hosts, and all.
+
+    How a move starts and ends differs little between hosts: all count as long as the two have made few.
+    """
+    of_any = of_pair if len(of_pair) >= NEWEST or not of_all else of_all
     changes: dict[str, Range] = {}
-    for name, source in (
-        ("content", of_vm),
-        ("dirty_rate", of_vm),
-        ("working_set", of_vm),
-        ("speed", of_pair),
-        ("start", of_pair),
-        ("hand_over", of_pair),
-        ("finish", of_pair),
+    for name, source, range_of in (
+        ("content", of_vm, following),
+        ("tail", of_vm, spanning),
+        ("speed", of_pair, following),
+        ("limit_share", of_any, spanning),
+        ("start", of_any, spanning),
+        ("hand_over", of_any, spanning),
+        ("finish", of_any, spanning),
     ):
-        values = [value for each in source if (value := getattr(each, name)) is not None][-KEPT:]
+        values = [value for each in source if _is_sound(value := getattr(each, name))][-KEPT:]
         if values:
-            changes[name] = spanning(values)
-    pauses = [each.pause_speed for each in of_pair if each.pause_speed is not None][-KEPT:]
-    pause_speed = statistics.median(pauses) if pauses else known.pause_speed
-    return replace(known, **changes, pause_speed=pause_speed)  # type: ignore[arg-type]
+            changes[name] = range_of(values)
+    seen = [
+        each for move in of_vm[-KEPT:] for each in move.changes if _is_sound(each.seconds) and _is_sound(each.changed)
+    ]
+    known = replace(known, **changes)  # type: ignore[arg-type]
+    return changing(known, seen) if any(each.changes for each in of_vm) else known
+
+
+def _is_sound(value: float | None) -> TypeGuard[float]:
+    return value is not None and math.isfinite(value) and value >= 0
+
+
+def changing(known: Knowledge, seen: Sequence[Change]) -> Knowledge:
+    """Work out the change rate and the working set from what single passes showed.
+
+    A pass cannot change more than the working set, so the fastest pass tells the rate best and the
+    fullest one the set; as long as longer passes still change more, the set may be as large as the content.
+    """
+    telling = [each for each in seen if each.seconds >= BRIEF]
+    if not telling:
+        return known
+    rates = [each.changed / each.seconds for each in telling]
+    most = max(each.changed for each in telling)
+    longest = max(telling, key=lambda each: each.seconds)
+    is_growing = longest.changed >= STILL_GROWING * max(rates) * longest.seconds
+    largest = max(most, known.content.high) if is_growing else most * (1 + SLACK)
+    # Any size in between is possible, small ones as well as large ones: half of them lie below the geometric mean.
+    likely = min(max(most, math.sqrt(most * max(most, known.content.likely))), largest) if is_growing else most
+    return replace(
+        known,
+        dirty_rate=Range(max(rates) * (1 - SLACK), max(rates), max(rates) * (1 + SLACK)),
+        working_set=Range(most * (1 - SLACK), likely, largest),
+    )
+
+
+DEVIATIONS = 3
+"""So many standard deviations of chance are allowed for."""
+
+SAMPLE = 2.0 * MIB
+"""What one page that was drawn stands for, in bytes a second: 512 are drawn of each GiB, over a second."""
+
+
+def sampled(rate: float) -> Range:
+    """Make a range of a change rate that was measured from samples.
+
+    How many of the pages drawn have changed is a matter of chance, and pages that change again and again
+    count once: the rate may be a little lower and much higher. Nothing found still allows three (the rule
+    of three: 95 %).
+    """
+    hits = rate / SAMPLE
+    doubt = DEVIATIONS * math.sqrt(hits)
+    return Range(max(0.0, hits - doubt) * SAMPLE, rate, (hits + doubt + 3) * SAMPLE)
+
+
+def measured_now(known: Knowledge, rate: float, *, has_moved: bool) -> Knowledge:
+    """Bring in a change rate that was sampled from the resting VM: alone, or as a hint that the VM is busier now.
+
+    It under-reports, so it never takes away from what past moves showed.
+    """
+    said = sampled(rate)
+    if has_moved:
+        past = known.dirty_rate
+        if said.low <= past.high:
+            return known
+        return replace(
+            known,
+            dirty_rate=Range(past.low, said.likely, max(said.high, said.likely)),
+            working_set=replace(known.working_set, high=max(known.working_set.high, known.content.high)),
+        )
+    span = known.working_set
+    likely = max(span.likely, rate)
+    return replace(known, dirty_rate=said, working_set=Range(span.low, likely, max(span.high, likely)))
+
+
+DOUBT = 0.3
+"""How far off may be what others' moves showed."""
+
+
+def widened(known: Knowledge) -> Knowledge:
+    """Doubt what is known of a link because others have shown it."""
+    speed = known.speed
+    return replace(known, speed=Range(speed.low * (1 - DOUBT), speed.likely, speed.high * (1 + DOUBT)))
 
 
 def limited(known: Knowledge, limit: float | None) -> Knowledge:
     """Apply a chosen speed limit: the live passes go no faster, the pause still may."""
     if limit is None:
         return known
-    fastest = known.speed.likely
-    capped = Range(*(min(each, limit) for each in (known.speed.low, known.speed.likely, known.speed.high)))
-    return replace(known, speed=capped, pause_speed=max(known.pause_speed or 0.0, fastest))
+    fastest, share = known.speed, known.limit_share
+    capped = Range(
+        min(fastest.low, limit * share.low),
+        min(fastest.likely, limit * share.likely),
+        min(fastest.high, limit * share.high),
+    )
+    return replace(known, speed=capped, pause_speed=max(known.pause_speed or 0.0, fastest.likely))
 
 
 def narrowed(known: Knowledge, *, remaining: float, speed: float | None, dirty_rate: float | None) -> Knowledge:
@@ -200,10 +375,16 @@ def narrowed(known: Knowledge, *, remaining: float, speed: float | None, dirty_r
     return replace(
         known,
         content=Range(remaining, remaining, remaining),
-        speed=known.speed if speed is None else around(max(FEWEST, speed)),
-        dirty_rate=known.dirty_rate if dirty_rate is None else around(dirty_rate),
+        speed=known.speed if speed is None else _within(known.speed, max(FEWEST, speed)),
+        dirty_rate=known.dirty_rate if dirty_rate is None else _within(known.dirty_rate, dirty_rate),
         start=Range(0, 0, 0),
     )
+
+
+def _within(known: Range, seen: float) -> Range:
+    """Believe what is seen now, and of what was known only as much as agrees with it."""
+    now = around(seen)
+    return Range(min(seen, max(now.low, known.low)), seen, max(seen, min(now.high, known.high)))
 
 
 def relative_error(forecast_value: float, measured: float) -> float:

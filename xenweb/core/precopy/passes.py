@@ -68,7 +68,10 @@ def observe(track: Track, look: Look) -> Track:
     passes = track.passes
     current = passes[-1] if passes else None
     if current is None or look.pass_number > current.pass_number:
-        passes = (*_closed(passes, look.at), _opened(look, track.last))
+        opened = _opened(look, track.last)
+        passes = (*_closed(passes, opened.started), opened)
+    elif current.processed_at_start is None:
+        passes = _begun(passes, track.last, look)
     else:
         passes = (*passes[:-1], _continued(current, look))
     recent = (*(each for each in track.recent if look.at - each.at <= RATE_WINDOW), look)
@@ -110,6 +113,45 @@ def _opened(look: Look, last: Look | None) -> PassStats:
         transfer_rate=None,
         dirty_rate=look.dirty_rate,
     )
+
+
+def _begun(passes: tuple[PassStats, ...], last: Look | None, look: Look) -> tuple[PassStats, ...]:
+    """Give a pass that an event told of its first numbers, and the one before its last.
+
+    Both are counters of the hypervisor; what they were when the pass began lies between the looks
+    before and after that moment.
+    """
+    current = passes[-1]
+    processed = _processed_at(current, last, look)
+    if processed is None or look.processed is None:
+        return (*passes[:-1], _continued(current, look))
+    left = current.remaining_at_start
+    if left is None and look.remaining is not None:
+        left = look.total if current.pass_number == 1 else Bytes(look.remaining + look.processed - processed)
+    current = _continued(replace(current, remaining_at_start=left, processed_at_start=processed), look)
+    return (*(_ended_with(each, current, processed) for each in passes[:-1]), current)
+
+
+def _processed_at(current: PassStats, last: Look | None, look: Look) -> Bytes | None:
+    """Say how much had been copied when a pass began; None where the looks around that moment do not say."""
+    if current.pass_number == 1:
+        return Bytes(0)
+    if last is None or last.processed is None or look.processed is None:
+        return None
+    if not last.at <= current.started <= look.at > last.at:
+        return None
+    share = (current.started - last.at) / (look.at - last.at)
+    return Bytes(round(last.processed + share * (look.processed - last.processed)))
+
+
+def _ended_with(each: PassStats, following: PassStats, processed: Bytes) -> PassStats:
+    """Take a pass's speed over its whole length, if ``following`` came right after it."""
+    if each.pass_number != following.pass_number - 1 or each.ended is None or each.processed_at_start is None:
+        return each
+    if each.ended <= each.started:
+        return each
+    rate = max(0, processed - each.processed_at_start) * 1000 / (each.ended - each.started)
+    return replace(each, transfer_rate=BytesPerSecond(rate))
 
 
 def _continued(current: PassStats, look: Look) -> PassStats:

@@ -26,6 +26,9 @@ TEXTBOOK_LIVE_PASSES = 30
 SAME = 0.999
 """Two passes whose sizes differ by less are one after the other for ever."""
 
+SEEN_AT = 0.9
+"""QEMU looks after each round of sending whether little enough is left: by then it is about a tenth less."""
+
 MOST_PASSES = 300
 
 
@@ -47,12 +50,17 @@ class Habit(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Guest:
-    """What of a guest decides a move's length. ``content`` is what the first pass must send."""
+    """What of a guest decides a move's length. ``content`` is what the first pass must send.
+
+    ``tail`` is how much of it QEMU may leave to the second pass: it counts pages, so where memory
+    ends in zero pages, which cost nothing, the first pass has sent all when little is left.
+    """
 
     content: Bytes
     dirty_rate: BytesPerSecond
     working_set: Bytes
     habit: Habit = Habit.CYCLIC
+    tail: Bytes | None = None
 
     def dirtied(self, seconds: float) -> float:
         """Say how many bytes of distinct pages are changed in a time: never more than the working set."""
@@ -114,20 +122,34 @@ def _ended(passes: list[Pass], rest: float, path: Path) -> Course:
 
 
 def _qemu(guest: Guest, path: Path) -> Course:
-    # A pass ends when what is left would fit the pause; only then are changes counted anew.
-    # Changes to pages that were not sent yet add nothing to what is left.
+    # A pass ends when what is left would fit the pause; only then are changes counted anew, also
+    # those to pages that this pass had still to send when they changed.
     enough = path.speed * path.downtime_limit
     left, passes = float(guest.content), list[Pass]()
+    rest = min(enough * SEEN_AT, left, math.inf if guest.tail is None else guest.tail)
     while len(passes) < MOST_PASSES:
-        sent = max(0.0, left - enough)
+        sent = left - rest
         seconds = sent / path.speed
         passes.append(Pass(len(passes) + 1, sent, seconds))
-        before, left = left, left - sent + guest.dirtied(seconds) * (sent / left if left else 0.0)
+        left = _left(guest, rest, sent, seconds, is_first=len(passes) == 1)
         if left <= enough + PAGE:
             return _ended(passes, left, path)
-        if len(passes) > 1 and before * SAME <= left:
+        rest = enough * SEEN_AT
+        if len(passes) > 1 and sent * SAME <= left - rest:
             break
     return Course(tuple(passes), left, None, None)
+
+
+def _left(guest: Guest, rest: float, sent: float, seconds: float, *, is_first: bool) -> float:
+    """Say what QEMU has to send after a pass: what it left over, and what changed meanwhile."""
+    changed = guest.dirtied(seconds)
+    if is_first:
+        return rest + changed
+    # QEMU goes on where it stopped, so what a later pass leaves over lies in the working set. A guest that
+    # goes in circles is writing elsewhere just then; one that writes anywhere hits some of it again.
+    if guest.habit is Habit.RANDOM:
+        changed *= sent / (sent + rest) if sent else 0.0
+    return min(rest + changed, max(rest, float(guest.working_set)))
 
 
 def _live_passes(guest: Guest, path: Path, is_over: Callable[[list[Pass], float], bool]) -> Course:

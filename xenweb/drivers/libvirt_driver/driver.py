@@ -30,6 +30,7 @@ from xenweb.drivers.contract import (
 )
 from xenweb.drivers.libvirt_driver import disks, levers, moving, preflight
 from xenweb.drivers.libvirt_driver.connections import Connections
+from xenweb.drivers.libvirt_driver.dirty_rates import DirtyRates
 from xenweb.drivers.libvirt_driver.inventory import Inventory, is_incoming, operation_of, power_state
 from xenweb.drivers.libvirt_driver.watching import HostWatch
 
@@ -53,13 +54,16 @@ class LibvirtDriver:
     def __init__(self) -> None:
         self._connections = Connections()
         self._inventory = Inventory()
+        self._dirty_rates = DirtyRates(self._connections)
         self._lock = threading.Lock()
         self._listeners: dict[str, moving.PassListener] = {}
 
     def inventory(self, endpoint: Endpoint) -> HostSnapshot:
         """Describe a host and all that is on it in one bulk look."""
         with self._connections.use(endpoint, READING) as connection:
-            return self._inventory.look(connection, endpoint.uri)
+            snapshot = self._inventory.look(connection, endpoint.uri, self._dirty_rates.of(endpoint.uri))
+        self._dirty_rates.next_turn(endpoint, snapshot.vms)
+        return snapshot
 
     def watch(self, endpoint: Endpoint, sink: Callable[[HostEvent], None]) -> HostWatch:
         """Call ``sink`` whenever something changes on a host."""

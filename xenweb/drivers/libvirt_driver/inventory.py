@@ -2,8 +2,9 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 import libvirt
@@ -13,6 +14,7 @@ from xenweb.core.quantities import Bytes
 from xenweb.drivers.contract import DiskSnapshot, HostSnapshot, RepositorySnapshot, VmSnapshot
 from xenweb.drivers.libvirt_driver import description
 from xenweb.drivers.libvirt_driver.description import DiskDescription, DomainDescription, PoolDescription
+from xenweb.drivers.libvirt_driver.dirty_rates import DirtyRate
 
 STATS = libvirt.VIR_DOMAIN_STATS_STATE | libvirt.VIR_DOMAIN_STATS_CPU_TOTAL | libvirt.VIR_DOMAIN_STATS_BALLOON
 BUSY_COUNTERS = ("kernel", "user")
@@ -68,8 +70,8 @@ class Inventory:
         self._kept: dict[tuple[str, str], tuple[object, float, DomainDescription, Sizes]] = {}
         self._hosts: dict[str, tuple[str, str, str]] = {}
 
-    def look(self, connection: libvirt.virConnect, uri: str) -> HostSnapshot:
-        """Describe a host; raises libvirtError."""
+    def look(self, connection: libvirt.virConnect, uri: str, rates: Mapping[str, DirtyRate]) -> HostSnapshot:
+        """Describe a host, with what was measured of its VMs' changes; raises libvirtError."""
         repositories = _repositories(connection)
         uuid, architecture, model = self._host(connection, uri)
         busy, total = _cpu(connection)
@@ -88,7 +90,7 @@ class Inventory:
             memory_free=_free(memory),
             repositories=tuple(repositories.values()),
             networks=networks_of(connection),
-            vms=tuple(self._vms(connection, uri, repositories)),
+            vms=tuple(self._vms(connection, uri, repositories, rates)),
         )
 
     def forget(self, uri: str, vm_uuid: str) -> None:
@@ -101,13 +103,17 @@ class Inventory:
             self._hosts[uri] = description.host(connection.getCapabilities())
         return self._hosts[uri]
 
-    def _vms(self, connection: libvirt.virConnect, uri: str, repositories: Repositories) -> list[VmSnapshot]:
+    def _vms(
+        self, connection: libvirt.virConnect, uri: str, repositories: Repositories, rates: Mapping[str, DirtyRate]
+    ) -> list[VmSnapshot]:
         found = []
         for domain, stats in connection.getAllDomainStats(STATS, 0):
             if domain.ID() == 0:
                 continue  # Xen's own domain is the host
             try:
-                found.append(self._vm(uri, domain, stats, repositories))
+                vm = self._vm(uri, domain, stats, repositories)
+                rate = rates.get(vm.uuid)
+                found.append(vm if rate is None else replace(vm, dirty_rate=rate.rate, dirty_rate_at=rate.at))
             except libvirt.libvirtError as error:
                 if error.get_error_code() != libvirt.VIR_ERR_NO_DOMAIN:
                     raise  # a domain that vanished meanwhile is simply not there

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from xenweb.core.facts import PowerState, kind_for
 from xenweb.core.migration import Copy
@@ -56,6 +57,9 @@ from xenweb.drivers.simulated_driver.world import (
 LOOK_EVERY = 0.1
 WAIT_EVERY = 0.05
 CPUS = 2
+MEASURED_EVERY = 60.0
+"""Seconds between two measurements of how fast a VM changes."""
+
 THROTTLE = 80
 """Percent of its time that auto-converge takes from a guest, in this world from the start."""
 
@@ -371,6 +375,7 @@ def _snapshot(vm: SimulatedVm, host: SimulatedHost, now: float, *, incoming: boo
     if vm.disk:
         size = None if incoming else Bytes(DISK)
         disks = (DiskSnapshot("vda", disk_path(vm), "raw", size, "none", False, host.storage.get(vm.disk)),)
+    is_measured = state is PowerState.RUNNING and not incoming
     return VmSnapshot(
         uuid=vm.uuid,
         name=vm.name,
@@ -382,4 +387,6 @@ def _snapshot(vm: SimulatedVm, host: SimulatedHost, now: float, *, incoming: boo
         cpu_time=None if incoming else vm.cpu_time(now),
         disks=disks,
         networks=("lan",),
+        dirty_rate=BytesPerSecond(min(vm.dirty_rate, vm.working_set)) if is_measured else None,
+        dirty_rate_at=datetime.fromtimestamp(now - now % MEASURED_EVERY, UTC) if is_measured else None,
     )
