@@ -191,17 +191,23 @@ class Mover:
         print(self.samples[-1].line, flush=True)
 
     def _drawn(self, wish: Wish) -> tuple[dict[str, Any], str]:
-        """Settle which guest goes where."""
-        vms = {vm["name"]: vm for vm in self._settled()}
-        if wish.guest is not None:
-            vm = vms[wish.guest]
-            return vm, self.draw.choice(sorted(set(self.hosts) - {self.names[vm["resident_on"]]}))
-        assert wish.between is not None
-        one, other = wish.between
-        vm = self.draw.choice(
-            [vms[name] for name in sorted(vms) if self.names[vms[name]["resident_on"]] in wish.between]
-        )
-        return vm, other if self.names[vm["resident_on"]] == one else one
+        """Settle which guest goes where; the small host may have no room for one more."""
+        vms = self._settled()
+        ends = wish.between or tuple(self.hosts)
+        chances = [
+            (vm, target)
+            for vm in sorted(vms, key=lambda each: str(each["name"]))
+            if wish.guest in {None, vm["name"]} and self.names[vm["resident_on"]] in ends
+            for target in self._places(vm)
+            if target in ends
+        ]
+        return self.draw.choice(chances)
+
+    def _places(self, vm: dict[str, Any]) -> list[str]:
+        """List the hosts that can take a guest."""
+        verdicts = rest(self.stage, "GET", f"/vms/{vm['id']}/verdicts")["verdicts"]
+        can = [self.names[each["host"]] for each in verdicts if each["answer"] != "cannot_go"]
+        return sorted(set(can) - {self.names[vm["resident_on"]]})
 
     def _settled(self) -> list[dict[str, Any]]:
         """Wait until the board shows all guests running, and nothing under way."""
