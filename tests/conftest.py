@@ -1,4 +1,4 @@
-"""What all tests share: an end to transactional tests that the history lets pass."""
+"""What all tests share: properties without a stopwatch, and a clean end to tests that write history."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,10 +6,15 @@ from importlib import import_module
 
 import pytest
 from django.db import connection
+from hypothesis import settings
 
 from xenweb.audit.models import AuditHead, AuditRecord
 from xenweb.core.evidence import GENESIS
 from xenweb.realtime.models import StreamHead
+
+# A property says what holds, not how fast: on a loaded machine any example may take long.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(autouse=True)
