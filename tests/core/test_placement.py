@@ -207,3 +207,8 @@ def test_a_read_only_disk_may_use_a_cache_and_needs_no_vouching() -> None:
     vm = replace(VM, disks=(replace(DISK, cache="writeback", read_only=True),))
     target = replace(TARGET, repositories=(replace(SHARED, vouched_shared=True),))
     assert judge(vm, target, SOURCE).answer is Answer.CAN_GO
+
+
+def test_a_verdict_tells_what_it_was_judged_by() -> None:
+    verdict = judge(VM, TARGET, SOURCE)
+    assert (verdict.host, verdict.memory_total, verdict.facts_age) == (TARGET.id, TARGET.memory_total, TARGET.age)
