@@ -172,6 +172,12 @@ def test_moves_under_way_count_for_their_teams() -> None:
     assert [each.migration for each in order(waiting, running)] == ["b0", "a0", "b1", "a1", "b2", "a2"]
 
 
+def test_each_turn_counts_once_for_its_team() -> None:
+    running = [entry(f"r{n}", 1, n, n + 50) for n in range(3)] + [entry("r9", 2, 9, 59)]
+    waiting = [entry(f"a{n}", 1, 10, 11, n) for n in range(2)] + [entry(f"b{n}", 2, 10, 11, 5 + n) for n in range(3)]
+    assert [each.migration for each in order(waiting, running)] == ["b0", "b1", "a0", "b2", "a1"]
+
+
 def test_each_move_over_a_link_counts_once() -> None:
     limits = Limits(per_host=9, per_link=3, in_all=9)
     running = [entry("r1", 1, 1, 2), entry("r2", 1, 2, 1)]
