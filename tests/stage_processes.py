@@ -24,6 +24,11 @@ def processes_of(stage: Stage, word: str) -> list[int]:
     return found
 
 
+def workers_are_found(stage: Stage) -> bool:
+    """Say whether the stage's workers can be told by their command lines: a fault that hits nobody shows nothing."""
+    return len(processes_of(stage, "work")) >= stage.workers
+
+
 def send(stage: Stage, word: str, number: int) -> int:
     """Send a signal to all of them; answer how many got it."""
     sent = 0

@@ -129,7 +129,7 @@ def crash_to_truth(stage: Stage, lab: Lab, reach: Callable[[Trial], None]) -> fl
     trial.ask()
     reach(trial)
     killed, since = time.monotonic(), time.time()
-    send(stage, "work", signal.SIGKILL)
+    assert send(stage, "work", signal.SIGKILL), "there was no worker to kill"
     trial.until(lambda move: trial.is_true(move, since))
     seconds = time.monotonic() - killed
     trial.until(lambda move: move["state"] in ENDED)

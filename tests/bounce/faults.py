@@ -59,7 +59,8 @@ class Faults(threading.Thread):
             self.lab.daemon(host, "start")
 
     def _signal(self, word: str, number: int) -> None:
-        send(self.stage, word, number)
+        if not send(self.stage, word, number):
+            raise ProcessLookupError(word)  # nobody was hit: this was no fault
 
     def _freeze_workers(self) -> None:
         self._signal("work", signal.SIGSTOP)

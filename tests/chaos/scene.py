@@ -14,7 +14,7 @@ import redis
 
 from tests.bounce.witness import Witness, running_on
 from tests.chaos.postgres import Postgres
-from tests.stage_processes import processes_of, send
+from tests.stage_processes import processes_of, send, workers_are_found
 from xenweb.lab.qemu.guests import GUESTS
 from xenweb.lab.qemu.heartbeat import disk_counters
 from xenweb.lab.qemu.lab import Lab
@@ -159,8 +159,8 @@ class Scene:
     # --- hands on processes
 
     def kill(self, word: str, number: int = signal.SIGKILL) -> None:
-        """Send a signal to all of the stage's processes of a kind."""
-        send(self.stage, word, number)
+        """Send a signal to all of the stage's processes of a kind; there must be some."""
+        assert send(self.stage, word, number), f"there is no process {word}"
 
     def parents(self) -> list[int]:
         """List the RQ workers without their work horses."""
@@ -251,6 +251,7 @@ class Scene:
             self.lab.daemon(host, "start")
         until(lambda: not rest(self.stage, "GET", "/migrations?active=true")["items"], 60, "the end of every move")
         until(self._is_connected, 30, "every host to be connected")
+        until(lambda: workers_are_found(self.stage), 20, "every worker to be up")
 
     def _is_connected(self) -> bool:
         return all(host["state"] == "connected" for host in rest(self.stage, "GET", "/hosts")["items"])

@@ -8,6 +8,13 @@ from xenweb.livemigration.doorbell import QUEUE
 from xenweb.worker import doors
 
 
+class PlainWorker(Worker):
+    """RQ's worker under the name that it was started by: processes are found, and ended, by it."""
+
+    def procline(self, message: str) -> None:
+        """Leave the command line alone, whatever is installed that could change it."""
+
+
 class Command(BaseCommand):
     """Drive moves that are in the queue."""
 
@@ -21,5 +28,5 @@ class Command(BaseCommand):
         preload()
         self.stdout.write(f"waiting at {doors.__name__}")
         connections.close_all()
-        worker = Worker([queue], connection=queue.connection, serializer=queue.serializer)
+        worker = PlainWorker([queue], connection=queue.connection, serializer=queue.serializer)
         worker.work(logging_level="WARNING")
