@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xenweb.core.facts import PowerState, Sighting
-from xenweb.core.residence import residence
+from xenweb.core.residence import Residence, residence
 
 RUNS, HALTED, PAUSED = PowerState.RUNNING, PowerState.HALTED, PowerState.PAUSED
 
@@ -21,12 +21,17 @@ SIGHTINGS = st.lists(
 
 
 def test_a_vm_that_no_host_knows_is_nowhere() -> None:
-    assert residence([], None).host is None
+    assert residence([], None) == Residence(None, PowerState.UNKNOWN, conflict=False)
 
 
 def test_a_host_that_receives_a_copy_does_not_have_the_vm_yet() -> None:
     judged = residence([Sighting(1, RUNS, active=True), Sighting(2, PAUSED, active=True, incoming=True)], None)
     assert (judged.host, judged.state, judged.conflict) == (1, RUNS, False)
+
+
+def test_of_a_copy_that_is_still_received_nobody_says_what_the_vm_does() -> None:
+    judged = residence([Sighting(2, PAUSED, active=True, incoming=True)], None)
+    assert (judged.host, judged.state) == (2, PowerState.UNKNOWN)
 
 
 def test_a_definition_left_behind_does_not_outweigh_the_running_copy() -> None:
