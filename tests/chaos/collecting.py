@@ -22,7 +22,7 @@ class Ran:
     interleavings: int = 0
 
 
-@dataclass
+@dataclass(eq=False)  # pytest keeps its plugins in sets, where only identity counts
 class Collector:
     """A plugin of pytest: keeps what the tests with a ``fault`` mark came to."""
 
