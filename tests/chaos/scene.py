@@ -185,7 +185,7 @@ class Scene:
 
     def qemu_of(self, host: str, vm: str = GUEST) -> list[int]:
         """Find a guest's QEMU on one host."""
-        return [pid for pid in _with_words(f"guest={vm},") if f"/{host}/" in _words(pid)]
+        return [pid for pid in _with_words(f"guest={vm},") if f"{self.lab.layout.folder}/{host}/" in _words(pid)]
 
     def redis(self) -> "redis.Redis":
         """Speak to the stage's own Redis."""

@@ -186,12 +186,25 @@ def test_f28_storage_that_is_gone_from_the_target_is_refused_before_the_call(sce
 
 
 @pytest.mark.fault("F29")
-@pytest.mark.parametrize(("vm", "host", "item"), [("big-etl", "host-c", "memory"), ("ledger", "host-a", "storage")])
-def test_f29_what_the_target_lacks_is_refused_by_name(scene: Scene, vm: str, host: str, item: str) -> None:
-    source = scene.where(vm)
-    with pytest.raises(StageError, match=item):
-        scene.ask(vm, host)
-    scene.expect_on(source, vm)
+def test_f29_memory_that_the_target_lacks_is_refused_by_name(scene: Scene) -> None:
+    source = scene.where("big-etl")
+    with pytest.raises(StageError, match="memory"):
+        scene.ask("big-etl", "host-c")
+    scene.expect_on(source, "big-etl")
+
+
+@pytest.mark.fault("F29")
+def test_f29_a_cpu_feature_that_the_target_lacks_is_named_before_the_call(scene: Scene) -> None:
+    scene.bring("ldap-1", "host-a")
+    scene.lab.processor("host-b", "small")
+    try:
+        ended = scene.until_ended(scene.ask("ldap-1", "host-b"))
+    finally:
+        scene.lab.processor("host-b", "full")
+    assert (ended["state"], ended["failure_code"]) == ("failed", "cpu_incompatible")
+    assert "cx16" in ended["failure_sentence"]
+    assert scene.records(ended, "migration_start") == []
+    scene.expect_on("host-a", "ldap-1")
 
 
 @pytest.mark.fault("F30")

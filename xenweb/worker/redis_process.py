@@ -43,6 +43,7 @@ def command(folder: Path, socket: Path) -> list[str]:
         *("--appendfsync", "everysec"),
         *("--save", ""),
         *("--daemonize", "no"),
+        *("--set-proc-title", "no"),  # its command line tells whose it is, to people and to whoever ends it
     ]
 
 
