@@ -104,8 +104,13 @@ class Sample:
 
     @property
     def came(self) -> dict[str, float]:
-        """Say where the time went: the last pass that an event tells of begins when the VM stands still."""
+        """Say where the time went: the last pass that an event tells of begins when the VM stands still.
+
+        Empty where fewer than two passes are known: a lost event leaves nothing to part the time by.
+        """
         starts = [each["started_ms"] for each in self.migration["passes"]]
+        if len(starts) < 2:
+            return {}
         pause = float(self.migration["downtime_ms"]["value"])
         values = (starts[0], starts[1] - starts[0], starts[-1] - starts[1], pause, self.total - starts[-1] - pause)
         return dict(zip(PARTS, values, strict=True))
