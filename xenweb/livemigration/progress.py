@@ -8,8 +8,7 @@ from xenweb.core.precopy.passes import Track, expected_downtime, is_converging
 from xenweb.core.precopy.storage import DiskTrack, share_of
 from xenweb.core.quantities import Bytes, Milliseconds
 from xenweb.livemigration.models import Migration, MigrationPass
-from xenweb.livemigration.transitions import Figure, Lease, LeaseLostError, migration_row, tell
-from xenweb.realtime.publish import writing
+from xenweb.livemigration.transitions import Figure, Lease, LeaseLostError
 from xenweb.realtime.wire import ForecastWire
 
 
@@ -37,10 +36,13 @@ def track_store(
     lease: Lease,
     track: Track,
     said_downtime: Milliseconds | None,
-    forecast: ForecastWire | None = None,
-    disks: DisksSeen | None = None,
+    forecast: ForecastWire | None,
+    disks: DisksSeen | None,
 ) -> None:
-    """Store a track's passes and figures, and publish them; raise LeaseLostError if driven by another."""
+    """Store a track's passes and figures in the caller's transaction, which tells them.
+
+    Raises LeaseLostError if the move is driven by another.
+    """
     last = track.last
     values: dict[str, Figure] = {
         "total_share": track.total,
@@ -58,11 +60,9 @@ def track_store(
         values |= _figures_of(disks, track)
     if forecast is not None:
         values["forecast_now"] = forecast.model_dump()
-    with writing():
-        if not Migration.objects.filter(pk=lease.migration, fence=lease.fence).update(**values):
-            raise LeaseLostError(lease.migration)
-        passes_store(lease.migration, track)
-        tell(migration_row(lease.migration))
+    if not Migration.objects.filter(pk=lease.migration, fence=lease.fence).update(**values):
+        raise LeaseLostError(lease.migration)
+    passes_store(lease.migration, track)
 
 
 def passes_store(migration_id: str, track: Track) -> None:

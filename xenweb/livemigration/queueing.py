@@ -63,6 +63,8 @@ def take_turn(rung_for: str, owner: str) -> Lease | None:
 def tell_places() -> None:
     """Store the places of those that wait, and tell the foremost of them whose place has changed."""
     waiting, running = _entries()
+    if not waiting:
+        return
     expected = _expected_starts(order(waiting, running), len(running))
     known = dict(Migration.objects.filter(state=State.QUEUED).values_list("pk", "queue_place"))
     changed = [each for each in expected if known.get(each[0].migration) != each[1]]

@@ -35,7 +35,16 @@ from xenweb.livemigration.foretelling import foretell_on
 from xenweb.livemigration.models import Migration
 from xenweb.livemigration.progress import DisksSeen, track_store
 from xenweb.livemigration.proving import Hosts, settle
-from xenweb.livemigration.transitions import Failure, Lease, LeaseLostError, lease_renew, state_change
+from xenweb.livemigration.transitions import (
+    Failure,
+    Lease,
+    LeaseLostError,
+    lease_renew,
+    migration_row,
+    state_change,
+    tell,
+)
+from xenweb.realtime.publish import writing
 from xenweb.realtime.wire import ForecastWire
 
 log = logging.getLogger(__name__)
@@ -249,6 +258,11 @@ class Watching:
 
     def _tell(self) -> None:
         self.told = time.monotonic()
+        with writing():
+            self._store()
+            tell(migration_row(self.plan.migration))
+
+    def _store(self) -> None:
         disks = self.disks if self.disks.copied else None
         track_store(self.lease, self.track, self.said_downtime, self.forecast, disks)
 
@@ -260,9 +274,7 @@ class Watching:
     def _prove(self, call: Call | None) -> None:
         """Ask both hosts until they prove a place, or the time for it is over."""
         self.track = finish(self.track, self._since_call(time.monotonic()))
-        if self.state in RUNNING:
-            self._with_patience(self._verifying)
-        self._with_patience(self._tell)
+        self._with_patience(self._verifying if self.state in RUNNING else self._tell)
         proof = self._with_patience(lambda: self._settled(call))
         if self._with_patience(lambda: self.desk.mend(proof, cancelling=self.asked_to_cancel)):
             proof = self._with_patience(lambda: self._settled(call))
@@ -294,7 +306,11 @@ class Watching:
         return self.plan.kind is Kind.COLD and not is_answered and conclude(proof) is not Conclusion.ON_TARGET
 
     def _verifying(self) -> None:
-        self._change(State.VERIFYING)
+        """Tell the last figures and the new state at once: the VM is there, and somebody waits to see it."""
+        with writing():
+            self._store()
+            state_change(self.plan.migration, self.state, State.VERIFYING, lease=self.lease)
+        self.state = State.VERIFYING
 
     def _stats(self, call: Call | None) -> CompletedStats:
         if call is not None and call.stats.total is not None:

@@ -1,6 +1,7 @@
 """Ask both hosts what only they can say about a move, right before it."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 
@@ -42,12 +43,15 @@ CHECKS = (
 def findings_of(plan: MigrationPlan, reach: Callable[[Endpoint], libvirt.virConnect]) -> Iterator[Finding]:
     """Make every check that can be made; a host that does not answer is a finding like any other."""
     asked = Asked(plan)
+    # Side by side: over ssh a host may take most of a second to let us in.
+    with ThreadPoolExecutor(max_workers=2, thread_name_prefix="reach") as reaching:
+        source, target = (reaching.submit(reach, each) for each in (plan.source, plan.target))
     try:
-        asked = replace(asked, source=reach(plan.source))
+        asked = replace(asked, source=source.result())
     except DriverError as error:
         yield _unreachable("source_unreachable", plan.source, error)
     try:
-        asked = replace(asked, target=reach(plan.target))
+        asked = replace(asked, target=target.result())
     except DriverError as error:
         yield _unreachable("host_unreachable", plan.target, error)
     if asked.source is not None:

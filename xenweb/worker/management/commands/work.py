@@ -1,3 +1,5 @@
+import gc
+
 import django_rq
 from django.core.management.base import BaseCommand
 from django.db import connections
@@ -28,5 +30,8 @@ class Command(BaseCommand):
         preload()
         self.stdout.write(f"waiting at {doors.__name__}")
         connections.close_all()
+        # A forked worker that swept what the parent has loaded would copy every page of it first.
+        gc.collect()
+        gc.freeze()
         worker = PlainWorker([queue], connection=queue.connection, serializer=queue.serializer)
         worker.work(logging_level="WARNING")
