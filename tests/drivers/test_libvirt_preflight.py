@@ -158,7 +158,7 @@ def silent(host: str) -> HostUnreachableError:
 def test_two_fit_hosts_leave_only_notes_of_what_was_proven_and_what_cannot_be() -> None:
     findings = found()
     assert heavy(findings) == []
-    assert {each.code for each in findings} == {"connection_not_checked", "disk_same", "fencing_unknown"}
+    assert {each.code for each in findings} == {"connection_not_checked", "disk_same", "unfenced"}
 
 
 @pytest.mark.parametrize(
@@ -402,3 +402,25 @@ def test_a_check_that_fails_is_a_warning_with_its_name_and_hides_no_other(
     failed = one(findings, "check_failed")
     assert failed.severity is Severity.WARNING
     assert dict(failed.facts)["check"] == subject
+
+
+LEASE = "<lease><lockspace>guests</lockspace><key>vm-1</key><target path='/srv'/></lease>"
+
+
+def test_a_vm_without_a_lease_may_run_twice_and_is_told_what_helps() -> None:
+    unfenced = one(found(), "unfenced")
+    assert "if the libvirt daemon of host-b dies in the moment of the hand-over" in unfenced.sentence
+    assert "virtlockd" in unfenced.remedy
+
+
+def test_a_vm_with_a_lease_is_fenced_by_it_as_far_as_its_hosts_have_a_lock_manager() -> None:
+    findings = found(vm=a_vm(more=LEASE))
+    fenced = one(findings, "fenced")
+    assert dict(fenced.facts)["leases"] == "vm-1"
+    assert "cannot be asked through libvirt" in fenced.sentence
+    assert "unfenced" not in {each.code for each in findings}
+
+
+@pytest.mark.parametrize("kind", [Kind.PAUSED, Kind.COLD])
+def test_a_vm_that_does_not_run_has_nothing_to_be_fenced_from(kind: Kind) -> None:
+    assert not {"fenced", "unfenced"} & {each.code for each in found(kind=kind)}

@@ -45,6 +45,7 @@ class DomainDescription:
     domain_type: str
     cpu: str
     has_host_cpu: bool
+    leases: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,7 @@ def domain(xml: str) -> DomainDescription:
         domain_type=root.get("type", ""),
         cpu="" if cpu is None else ET.tostring(cpu, encoding="unicode"),
         has_host_cpu=cpu is not None and cpu.get("mode") == "host-passthrough",
+        leases=tuple(each.findtext("key", "") for each in root.findall("devices/lease")),
     )
 
 

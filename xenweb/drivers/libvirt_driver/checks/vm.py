@@ -161,11 +161,29 @@ def networks(asked: Asked) -> Iterator[Finding]:
 
 
 def fencing(asked: Asked) -> Iterator[Finding]:
-    """Say that nobody can tell whether the disks are guarded against two writers."""
-    if any(not disk.read_only for disk in asked.described.disks):
+    """Say whether anything keeps the VM from running twice.
+
+    A lease in the VM's description is all that libvirt tells: which lock manager a host has,
+    if any, it does not, and without one a lease holds nobody. A VM that does not run has no
+    moment in which two copies could.
+    """
+    plan = asked.plan
+    if plan.kind is not Kind.LIVE:
+        return
+    leases = ", ".join(asked.described.leases)
+    if leases:
         yield note(
-            "fencing_unknown",
-            f"Whether a lock manager keeps two hosts from writing to the disks of {asked.plan.vm_name} "
-            "cannot be asked through libvirt: it is taken as unfenced.",
-            "xenweb itself never starts a second copy; virtlockd or sanlock would hold others to that, too.",
+            "fenced",
+            f"{plan.vm_name} has a lease ({leases}): only the host that holds it may run the VM. "
+            "Whether both hosts have a lock manager that keeps to leases cannot be asked through libvirt.",
+            "See that lock_manager is set in the qemu.conf of both hosts: without it a lease holds nobody.",
+            leases=leases,
         )
+        return
+    yield note(
+        "unfenced",
+        f"{plan.vm_name} has no lease, and is taken as unfenced: if the libvirt daemon of {plan.target.name} dies "
+        f"in the moment of the hand-over, libvirt may let the VM run on {plan.source.name} and there at once.",
+        "Give both hosts a lock manager (virtlockd or sanlock), and the VM a lease. Whether a lock manager guards "
+        "its disks already cannot be asked through libvirt.",
+    )
