@@ -279,6 +279,7 @@ def test_a_power_cut_halts_every_guest_and_up_brings_them_back(lab: Lab) -> None
         libvirt.open(lab.uri("host-c"))
     with lab.watch("wiki") as watch:
         assert not watch.wait_for(1, timeout=0.5)
+    assert processes_with(f"{lab.layout.folder}/host-c/") == [], "virtlockd and its leases go with the power"
     lab.power("host-c", "on")
     host_c = lab.status()[2]
     assert host_c.running == ()

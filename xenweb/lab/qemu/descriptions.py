@@ -38,11 +38,37 @@ def qemu_configuration(host: HostSpec) -> str:
     return f"""\
 stdio_handler = "file"
 security_driver = "none"
+lock_manager = "lockd"
 migration_port_min = {host.first_migration_port}
 migration_port_max = {host.first_migration_port + 49}
 keepalive_interval = 2
 keepalive_count = 3
 """
+
+
+def lock_configuration(layout: LabLayout) -> str:
+    """Return qemu-lockd.conf: the one folder of leases. virtlockd knows no other, not even one a guest names."""
+    return f'file_lockspace_dir = "{layout.leases}"\n'
+
+
+def lease_file(layout: LabLayout, guest: GuestSpec) -> Path:
+    """Return the file that virtlockd locks for a guest; it must be there before the guest starts."""
+    return layout.leases / guest.name
+
+
+def _lease_xml(layout: LabLayout, guest: GuestSpec) -> str:
+    """Return what keeps a second copy of a guest from running, be it without a disk.
+
+    libvirt itself relies on it: when the target's daemon dies in the hand-over, it lets the source go on without
+    knowing whether the target's copy already runs.
+    """
+    file = lease_file(layout, guest)
+    return f"""
+    <lease>
+      <lockspace>{file.parent.name}</lockspace>
+      <key>{file.name}</key>
+      <target path={quoteattr(str(file.parent.parent))}/>
+    </lease>"""
 
 
 def small_emulator(layout: LabLayout) -> str:
@@ -160,7 +186,7 @@ def guest_xml(layout: LabLayout, guest: GuestSpec, acceleration: Acceleration) -
   <on_reboot>restart</on_reboot>
   <on_crash>preserve</on_crash>
   <devices>
-    <emulator>/usr/bin/{QEMU}</emulator>{_disk_xml(layout, guest)}
+    <emulator>/usr/bin/{QEMU}</emulator>{_disk_xml(layout, guest)}{_lease_xml(layout, guest)}
     <controller type='usb' model='none'/>
     <serial type='file'>
       <source path={quoteattr(str(layout.console(guest.name)))} append='on'/>

@@ -21,7 +21,7 @@ def clean(layout: LabLayout) -> None:
     What libvirt learned about QEMU stays, for it takes seconds to learn. Raises LabError when a lab still lives here.
     """
     os.close(hold(layout.folder))  # only to see that nobody else does
-    for folder in (layout.consoles, layout.shared, layout.local):
+    for folder in (layout.consoles, layout.shared, layout.leases, layout.local):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(mode=0o700)
     for file in (layout.control, layout.process, layout.description, layout.log):
@@ -45,6 +45,7 @@ def lay(layout: LabLayout) -> None:
             needed.mkdir(mode=0o700, parents=True, exist_ok=True)
         host.daemon_config.write_text(descriptions.daemon_configuration(layout, spec))
         (host.config / "libvirt" / "qemu.conf").write_text(descriptions.qemu_configuration(spec))
+        (host.config / "libvirt" / "qemu-lockd.conf").write_text(descriptions.lock_configuration(layout))
 
 
 def start_process(layout: LabLayout) -> None:

@@ -1,9 +1,9 @@
 """The first process of one lab host, run as ``python -m xenweb.lab.qemu.host FOLDER NAME``.
 
-It is pid 1 of the host's namespaces: when it ends, the kernel ends the libvirt daemon and every guest, which is what
-a power cut is. It starts libvirtd, buries dead QEMUs at once (libvirt waits for that: without it each move takes a
-second longer), and lets the host see its own memory and work in /proc instead of the machine's. Orders come as lines
-on standard input, one answer each.
+It is pid 1 of the host's namespaces: when it ends, the kernel ends libvirt's daemons and every guest, which is what
+a power cut is. It starts virtlockd, which holds the guests' leases, and libvirtd, buries dead QEMUs at once (libvirt
+waits for that: without it each move takes a second longer), and lets the host see its own memory and work in /proc
+instead of the machine's. Orders come as lines on standard input, one answer each.
 """
 
 import contextlib
@@ -14,6 +14,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +26,8 @@ from xenweb.lab.qemu.processor import LoadMeter
 from xenweb.lab.qemu.requirements import QEMU
 
 LIBVIRTD: Final = "libvirtd"
+VIRTLOCKD: Final = "virtlockd"
+LOCKS_PATIENCE: Final = 5.0
 PROC: Final = Path("/proc")
 LOOK_EVERY: Final = 0.5
 
@@ -37,6 +40,7 @@ class Host:
         self.spec = spec
         self.folder: HostFolder = layout.host(spec.name)
         self.daemon: int | None = None
+        self.keeper: int | None = None
         self.meter = LoadMeter(PROC)
         self.is_small = False
 
@@ -80,6 +84,7 @@ class Host:
         call("ip", "link", "set", "lo", "up")
         call("ip", "address", "add", f"{self.spec.address}/24", "dev", "eth0")
         call("ip", "link", "set", "eth0", "up")
+        self.keep_locks()
         self.daemon_start()
 
     def processor(self, size: str) -> None:
@@ -101,10 +106,28 @@ class Host:
             call("mount", "--bind", str(self.folder.emulator), seen)
         self.is_small = size == "small"
 
+    def keep_locks(self) -> None:
+        """Start virtlockd and wait until it answers: it holds the guests' leases, whatever becomes of libvirtd.
+
+        A libvirtd that does not find one would start its own.
+        """
+        self.keeper = self._start(VIRTLOCKD, "--pid-file", str(self.folder.run / "virtlockd.pid"))
+        deadline = time.monotonic() + LOCKS_PATIENCE
+        while not answers(self.folder.lock_socket):
+            if time.monotonic() > deadline:
+                msg = "virtlockd does not answer"
+                raise TimeoutError(msg)
+            time.sleep(0.002)
+
     def daemon_start(self) -> None:
         """Start libvirtd unless it runs."""
         if self.daemon:
             return
+        pid_file = self.folder.run / "libvirtd.pid"
+        self.daemon = self._start(LIBVIRTD, "--config", str(self.folder.daemon_config), "--pid-file", str(pid_file))
+
+    def _start(self, program: str, *arguments: str) -> int:
+        """Start one of libvirt's daemons as an ordinary user who has all his folders here; return its pid."""
         folder = self.folder
         places = {
             "HOME": folder.path,
@@ -113,11 +136,10 @@ class Host:
             "XDG_CACHE_HOME": folder.cache,
             "XDG_DATA_HOME": folder.data,
         }
-        files = ("--config", str(folder.daemon_config), "--pid-file", str(folder.run / "libvirtd.pid"))
-        command = (*ORDINARY_USER, LIBVIRTD, *files)
+        command = (*ORDINARY_USER, program, *arguments)
         nothing = (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)
         to_log = (os.POSIX_SPAWN_DUP2, 2, 1)
-        self.daemon = os.posix_spawnp(
+        return os.posix_spawnp(
             command[0],
             command,
             {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"} | {name: str(path) for name, path in places.items()},
@@ -141,14 +163,22 @@ class Host:
                 pid, status = os.waitpid(-1, os.WNOHANG)
                 if not pid:
                     return
+                name = {self.daemon: LIBVIRTD, self.keeper: VIRTLOCKD}.get(pid)
                 if pid == self.daemon:
                     self.daemon = None
-                    print(f"libvirtd ended with status {status}", file=sys.stderr, flush=True)
+                if name:
+                    print(f"{name} ended with status {status}", file=sys.stderr, flush=True)
 
     def show_itself(self) -> None:
         """Rewrite what the host sees as /proc/meminfo and /proc/stat: its own memory and its own work."""
         rewrite(self.folder.meminfo, meminfo(self.spec.memory, promised_memory(PROC)))
         rewrite(self.folder.stat, self.meter.stat())
+
+
+def answers(door: Path) -> bool:
+    """Return whether somebody listens on a socket."""
+    with socket.socket(socket.AF_UNIX) as visitor:
+        return visitor.connect_ex(str(door)) == 0
 
 
 def rewrite(path: Path, text: str) -> None:

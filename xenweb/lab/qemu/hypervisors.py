@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from xenweb.lab.qemu.acceleration import Acceleration
-from xenweb.lab.qemu.descriptions import disk_file, guest_xml, repositories
+from xenweb.lab.qemu.descriptions import disk_file, guest_xml, lease_file, repositories
 from xenweb.lab.qemu.errors import LabError, LabUnavailableError
 from xenweb.lab.qemu.guests import DISK_MIB, GuestSpec
 from xenweb.lab.qemu.layout import HOSTS, MIB, HostSpec, LabLayout
@@ -50,8 +50,8 @@ def connected(layout: LabLayout, host: str) -> Iterator["libvirt.virConnect"]:
             connection.close()
     except libvirt.libvirtError as error:
         if error.get_error_code() == libvirt.VIR_ERR_NO_CONNECT:
-            what = "libvirt's QEMU driver (install libvirt-daemon-driver-qemu)"
-            msg = f"The lab needs {what}, which is not on this machine."
+            what = "libvirt's QEMU driver (install libvirt-daemon-driver-qemu), and its lock driver lockd.so"
+            msg = f"The lab needs {what} (where libvirt-daemon lacks it: libvirt-daemon-plugin-lockd)."
             raise LabUnavailableError(msg) from error
         msg = f"{host}: {error}."
         raise LabError(msg) from error
@@ -117,6 +117,7 @@ def _one_from_each_host(guests: list[GuestSpec]) -> list[GuestSpec]:
 
 
 def _fill_guest(layout: LabLayout, guest: GuestSpec, host: str, acceleration: Acceleration) -> None:
+    lease_file(layout, guest).touch(0o600)
     disk = disk_file(layout, guest, host)
     if disk and not disk.exists():
         with disk.open("wb") as file:

@@ -101,6 +101,11 @@ class HostFolder:
         return self.run / "libvirt" / "libvirt-sock"
 
     @property
+    def lock_socket(self) -> Path:
+        """Where libvirt asks for leases."""
+        return self.run / "libvirt" / "virtlockd-sock"
+
+    @property
     def daemon_config(self) -> Path:
         """The configuration file of the libvirt daemon."""
         return self.path / "libvirtd.conf"
@@ -209,6 +214,11 @@ class LabLayout:
     def local(self) -> Path:
         """Where each host sees the storage only it has."""
         return self.folder / "local"
+
+    @property
+    def leases(self) -> Path:
+        """One lease for each guest, on storage all hosts share: whoever has it runs the guest."""
+        return self.folder / "leases"
 
     def console(self, guest: str) -> Path:
         """Return the serial console of one guest."""

@@ -12,6 +12,7 @@ from xenweb.lab.qemu.namespaces import LAB, ORDINARY_USER, SYSTEM_PATH
 QEMU: Final = "qemu-system-x86_64"
 PROGRAMS: Final = {
     "libvirtd": "the libvirt daemon (install libvirt-daemon)",
+    "virtlockd": "virtlockd, which keeps guests from running twice (install libvirt-daemon or libvirt-daemon-lock)",
     QEMU: "QEMU (install qemu-system-x86)",
     "unshare": "unshare (install util-linux)",
     "ip": "ip (install iproute2)",
