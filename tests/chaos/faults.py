@@ -68,7 +68,8 @@ _TITLES = (
     "history cannot be written, or was changed by hand",
     "two reconcilers on one database",
     "upgrade with a move in flight",
+    "target's daemon killed in the hand-over",
 )
-_ON_LAB = {*range(1, 10), *range(11, 23), *range(24, 29), *range(30, 39), 49, 50}
+_ON_LAB = {*range(1, 10), *range(11, 23), *range(24, 29), *range(30, 39), 49, 50, 56}
 
 FAULTS = tuple(Fault(f"F{place}", title, place in _ON_LAB) for place, title in enumerate(_TITLES, 1))
