@@ -10,9 +10,11 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tests.bounce.chronicle import around, told_by
 from tests.bounce.faults import Faults
 from tests.bounce.witness import Witness, running_on
 from xenweb.lab.qemu.guests import GUESTS
@@ -128,7 +130,7 @@ class Bounce:
             for move in moves
             if move["state"] not in ENDED or (move["state"] == "failed" and not move["failure_sentence"])
         ]
-        return {
+        report = {
             "seed": seed,
             "moves": len(moves),
             "states": dict(states),
@@ -145,6 +147,16 @@ class Bounce:
             "audit_chain": self._chain(),
             "trouble_with_the_lab": faults.broken,
         }
+        if any(report[key] for key in NOTHING):
+            entries = [*told_by(moves), *faults.chronicle.entries()]
+            report["what_happened_around_it"] = around(entries, self._moments(moves))
+        return report
+
+    def _moments(self, moves: list[dict[str, Any]]) -> list[datetime]:
+        """Name the moments to look at: the first wrong beat of each guest, else the last move that was asked for."""
+        first = [diary.faults[0].at for diary in self.witness.diaries.values() if diary.faults]
+        asked = [datetime.fromisoformat(move["requested_at"]) for move in moves]
+        return first or [max(asked, default=datetime.now(UTC))]
 
     def _places(self, moves: list[dict[str, Any]]) -> tuple[list[str], list[str], list[str]]:
         lost, twice, wrong = [], [], []
@@ -207,6 +219,7 @@ def bounce(moves: int, seed: int) -> dict[str, Any]:
     folder = Path(tempfile.mkdtemp(prefix="xo-", dir="/tmp"))
     stage = Stage(data=folder / "d", lab=folder / "l", port=free_port(), workers=4)
     dice = random.Random(seed)
+    print(f"bounce: logs lie in {folder}, and stay there unless all is well", flush=True)
     try:
         stage.start()
         run = Bounce(stage, dice)
@@ -220,8 +233,10 @@ def bounce(moves: int, seed: int) -> dict[str, Any]:
         run.witness.stop()
     finally:
         stage.stop()
-        if "report" in locals():
-            shutil.rmtree(folder, ignore_errors=True)
+    if is_clean(report, moves):
+        shutil.rmtree(folder, ignore_errors=True)
+    else:
+        report["logs"] = str(folder)
     return report
 
 
@@ -235,7 +250,9 @@ def main() -> int:
     (ROOT / "build").mkdir(exist_ok=True)
     (ROOT / "build" / "bounce.json").write_text(json.dumps(report, indent=2) + "\n")
     for key, value in report.items():
-        print(f"  {key:<22} {value}")
+        print(f"  {key:<22} {'' if key == 'what_happened_around_it' else value}".rstrip())
+        if key == "what_happened_around_it":
+            print("\n".join(f"    {line}" for line in value))
     clean = is_clean(report, moves)
     print("bounce: nothing lost, doubled, invented or left open" if clean else "bounce: FAILED", flush=True)
     return 0 if clean else 1

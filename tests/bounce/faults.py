@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
+from tests.bounce.chronicle import Chronicle
 from tests.stage_processes import send
 from xenweb.lab.qemu.errors import LabError
 from xenweb.lab.qemu.lab import Lab
@@ -17,13 +18,14 @@ HOSTS = ("host-a", "host-b", "host-c")
 
 
 class Faults(threading.Thread):
-    """Break something at random, mend it, and go on; keeps count of what it did."""
+    """Break something at random, mend it, and go on; keeps count of what it did, and tells when."""
 
     def __init__(self, stage: Stage, lab: Lab, dice: random.Random, pause: tuple[float, float]) -> None:
         super().__init__(name="faults", daemon=True)
         self.stage, self.lab, self.dice, self.pause = stage, lab, dice, pause
         self.done: dict[str, int] = {}
         self.broken: list[str] = []
+        self.chronicle = Chronicle()
         self._over = threading.Event()
         self._choices: tuple[tuple[str, Callable[[], None]], ...] = (
             ("worker killed", lambda: self._signal("work", signal.SIGKILL)),
@@ -61,6 +63,7 @@ class Faults(threading.Thread):
     def _signal(self, word: str, number: int) -> None:
         if not send(self.stage, word, number):
             raise ProcessLookupError(word)  # nobody was hit: this was no fault
+        self.chronicle.tell(f"{signal.Signals(number).name} to {word}")
 
     def _freeze_workers(self) -> None:
         self._signal("work", signal.SIGSTOP)
@@ -70,17 +73,23 @@ class Faults(threading.Thread):
     def _daemon(self) -> None:
         host = self.dice.choice(HOSTS)
         self.lab.daemon(host, "kill")
+        self.chronicle.tell(f"daemon of {host} killed")
         time.sleep(self.dice.uniform(0, 2))
         self.lab.daemon(host, "start")
+        self.chronicle.tell(f"daemon of {host} answers again")
 
     def _cable(self) -> None:
         host = self.dice.choice(HOSTS)
         self.lab.link(host, "down")
+        self.chronicle.tell(f"cable of {host} pulled")
         time.sleep(2)
         self.lab.link(host, "up")
+        self.chronicle.tell(f"cable of {host} plugged in")
 
     def _give_up(self) -> None:
         moves = rest(self.stage, "GET", "/migrations?active=true")["items"]
         if moves:
+            move = self.dice.choice(moves)
             with suppress(StageError):
-                rest(self.stage, "POST", f"/migrations/{self.dice.choice(moves)['id']}/cancel", {})
+                rest(self.stage, "POST", f"/migrations/{move['id']}/cancel", {})
+                self.chronicle.tell(f"{move['id']} of {move['vm_name']} given up")

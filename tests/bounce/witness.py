@@ -4,10 +4,12 @@ import threading
 import time
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 import libvirt
 
+from tests.bounce.chronicle import Entry
 from xenweb.lab.qemu.heartbeat import Beat, is_gap_free, is_undamaged, parse
 from xenweb.lab.qemu.lab import Lab
 
@@ -24,7 +26,7 @@ class Diary:
     rest: str = ""
     last: Beat | None = None
     heard: int = 0
-    faults: list[str] = field(default_factory=list)
+    faults: list[Entry] = field(default_factory=list)
 
     def read(self) -> None:
         """Read what is new; every beat must follow the one before it."""
@@ -44,11 +46,14 @@ class Diary:
 
     def _follow(self, beat: Beat) -> None:
         if self.last is not None and not is_gap_free([self.last, beat]):
-            self.faults.append(f"beat {beat.number} came after beat {self.last.number}")
+            self._note(f"beat {beat.number} came after beat {self.last.number}")
         if not is_undamaged([beat]):
-            self.faults.append(f"beat {beat.number} tells of {beat.damaged} damaged pages")
+            self._note(f"beat {beat.number} tells of {beat.damaged} damaged pages")
         self.last = beat
         self.heard += 1
+
+    def _note(self, what: str) -> None:
+        self.faults.append(Entry(datetime.now(UTC), what))
 
 
 class Witness(threading.Thread):
