@@ -54,7 +54,7 @@ class Bounce:
         self.stage, self.dice = stage, dice
         self.lab = Lab(stage.lab)
         self.hosts = {host["name"]: host["id"] for host in rest(stage, "GET", "/hosts")["items"]}
-        self.accepted = self.refused = self.decided = 0
+        self.accepted = self.refused = self.decided = self.hopeless = 0
         self.first = {guest.name: guest.host for guest in GUESTS if guest.running}
         self.witness = Witness(self.lab, list(self.first))
 
@@ -105,9 +105,17 @@ class Bounce:
                 if not active:
                     return
                 self._decide(active)
+                self._give_up_what_does_not_converge(active)
             except (StageError, OSError):
                 pass
             time.sleep(0.5)
+
+    def _give_up_what_does_not_converge(self, active: list[dict[str, Any]]) -> None:
+        """Be the person who reads that a VM changes faster than its move may copy: such a move has no end."""
+        for move in active:
+            if move["progress"]["converging"] is False and not move["cancel_requested"]:
+                rest(self.stage, "POST", f"/migrations/{move['id']}/cancel", {})
+                self.hopeless += 1
 
     def _all(self, what: str) -> list[dict[str, Any]]:
         """Read everything there is of one kind, page by page: what an answer did not tell us counts, too."""
@@ -136,6 +144,7 @@ class Bounce:
             "states": dict(states),
             "refused_requests": self.refused,
             "decided_by_hand": self.decided,
+            "given_up_as_hopeless": self.hopeless,
             "faults": dict(sorted(faults.done.items())),
             "fault_count": sum(faults.done.values()),
             "lost_vms": lost,
