@@ -16,7 +16,11 @@ from xenweb.drivers.libvirt_driver import description
 from xenweb.drivers.libvirt_driver.description import DiskDescription, DomainDescription, PoolDescription
 from xenweb.drivers.libvirt_driver.dirty_rates import DirtyRate
 
-STATS = libvirt.VIR_DOMAIN_STATS_STATE | libvirt.VIR_DOMAIN_STATS_CPU_TOTAL | libvirt.VIR_DOMAIN_STATS_BALLOON
+STATS = libvirt.VIR_DOMAIN_STATS_STATE | libvirt.VIR_DOMAIN_STATS_CPU_TOTAL
+AT_ONCE = libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT
+"""A domain that something works on is told of without what only QEMU knows: a copy that is being
+received would otherwise hold up the look at its whole host, for up to 30 s each time."""
+
 BUSY_COUNTERS = ("kernel", "user")
 
 _STATES = {
@@ -107,7 +111,7 @@ class Inventory:
         self, connection: libvirt.virConnect, uri: str, repositories: Repositories, rates: Mapping[str, DirtyRate]
     ) -> list[VmSnapshot]:
         found = []
-        for domain, stats in connection.getAllDomainStats(STATS, 0):
+        for domain, stats in connection.getAllDomainStats(STATS, AT_ONCE):
             if domain.ID() == 0:
                 continue  # Xen's own domain is the host
             try:
