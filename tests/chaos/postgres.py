@@ -56,6 +56,11 @@ class Postgres:
         self.start()
         self._run("createdb", "-h", "127.0.0.1", "-p", str(self._port), "-U", "xenweb", "xenweb")
 
+    def database(self, name: str) -> str:
+        """Make another empty database; answer what DATABASE_URL must say."""
+        self._run("createdb", "-h", "127.0.0.1", "-p", str(self._port), "-U", "xenweb", name)
+        return f"postgres://xenweb@127.0.0.1:{self._port}/{name}"
+
     def start(self) -> None:
         """Start it, and wait until it answers."""
         words = [str(self._programs / "postgres"), "-D", str(self._folder / "data"), "-p", str(self._port)]

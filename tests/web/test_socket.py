@@ -23,7 +23,7 @@ from xenweb.realtime.events import FRAME, EventFrame, HelloFrame, ResyncFrame, V
 from xenweb.realtime.models import StoredEvent
 from xenweb.realtime.publish import publish
 from xenweb.realtime.selectors import head
-from xenweb.web import consumers, feed
+from xenweb.web import consumers, doorbell, feed
 from xenweb.web.asgi import application
 
 pytestmark = pytest.mark.asyncio
@@ -35,7 +35,7 @@ def world(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> World:
     """A world whose transactions really commit; sockets look more often than in life."""
     del transactional_db
     monkeypatch.setattr(services, "enqueue", lambda _migration: None)
-    monkeypatch.setattr(consumers, "LOOK_EVERY", 0.2)
+    monkeypatch.setattr(doorbell, "LOOK_EVERY", 0.2)
     monkeypatch.setattr(consumers, "FRESH_FOR", 0.0)
     return make_world(make_board(monkeypatch))
 
@@ -201,6 +201,7 @@ async def test_a_lead_of_another_team_hears_nothing(world: World) -> None:
 
 async def test_an_auditor_hears_everything_and_is_offered_nothing(world: World) -> None:
     socket = await (await reader(world, "auditor")).opened()
+    await socket.frame()  # from here on
     await later(world.move)()
     await later(change)(world)
     events = await socket.frames_until(VmChanged)
@@ -267,9 +268,11 @@ async def test_events_that_were_dropped_in_between_ask_for_a_resync(world: World
     since = await later(head)()
     await later(lambda: [change(world), change(world)])()
     await later(lambda: StoredEvent.objects.filter(sequence=since + 1).delete())()
-    step = await later(feed.step)(world.board.admin, since, since)
-    assert isinstance(step.frames[0], ResyncFrame)
-    assert step.read == step.sent == since + 2
+    batch = (await later(feed.batches)([since]))[since]
+    assert feed.step(world.board.admin, batch, since, since) is None
+    socket = await (await reader(world, "admin", f"?since={since}")).opened()
+    await socket.frame()
+    assert isinstance(await socket.frame(), ResyncFrame)
 
 
 async def test_a_feed_that_breaks_ends_the_socket_instead_of_falling_silent(

@@ -8,16 +8,15 @@ from collections import deque
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
-from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 
-from xenweb.realtime.events import FRAME, Frame, HelloFrame
-from xenweb.realtime.selectors import head
+from xenweb.realtime.events import FRAME, HelloFrame
 from xenweb.web import feed
 from xenweb.web.doorbell import doorbell
 from xenweb.web.origins import origin_is_ours
-from xenweb.web.presence import Credentials, actor_of, bearer_of
+from xenweb.web.presence import Credentials, actors_of, bearer_of
+from xenweb.web.together import Together
 
 if TYPE_CHECKING:
     from xenweb.accounts.policy import Actor
@@ -33,8 +32,6 @@ BROKEN = 1011
 
 LARGEST_FRAME = 16 * 1024
 MOST_FRAMES_A_SECOND = 20
-LOOK_EVERY = 2.0
-"""Seconds after which the feed is read even if no doorbell rang, and rights are checked."""
 FRESH_FOR = 0.3
 """Seconds for which an actor, once read, is still believed."""
 GATHER = 0.03
@@ -42,6 +39,12 @@ GATHER = 0.03
 SEND_WITHIN = 20.0
 LARGEST_SEQUENCE = 2**63 - 1
 LONGEST_SEQUENCE = len(str(LARGEST_SEQUENCE))
+
+# A ring wakes every socket, and a restart brings all of them back at once: what each
+# of them must read from the database is read for all of them together.
+PRESENT = Together(actors_of)
+GREETED = Together(feed.greetings)
+READ = Together(feed.batches)
 
 
 class BoardConsumer(AsyncWebsocketConsumer):
@@ -92,8 +95,9 @@ class BoardConsumer(AsyncWebsocketConsumer):
 
     async def _present(self) -> bool:
         """Look who is there; close and answer False once nobody may be told anything."""
-        actor = await database_sync_to_async(actor_of)(self.credentials)
-        self.checked_at = time.monotonic()
+        asked_at = time.monotonic()
+        actor = await PRESENT.ask(self.credentials)
+        self.checked_at = asked_at
         if actor is None:
             await self.close(SIGNED_OUT)
             return False
@@ -110,10 +114,7 @@ class BoardConsumer(AsyncWebsocketConsumer):
             with doorbell().bell() as bell:
                 await self._greet()
                 while await self._deliver():
-                    # Not wait_for: on Python 3.11 it may swallow a cancellation, and this would go on for ever.
-                    with contextlib.suppress(TimeoutError):
-                        async with asyncio.timeout(LOOK_EVERY):
-                            await bell.wait()
+                    await bell.wait()
                     bell.clear()
         except TimeoutError:
             await self.close(TOO_SLOW)
@@ -124,11 +125,10 @@ class BoardConsumer(AsyncWebsocketConsumer):
 
     async def _greet(self) -> None:
         since = _since(self.scope["query_string"])
-        newest = await database_sync_to_async(head)()
-        known = since is None or await database_sync_to_async(feed.is_readable_from)(since)
-        self.read = self.sent = newest if since is None or not known else since
-        await self._send(HelloFrame(sequence=self.sent))
-        if not known:
+        greeting = await GREETED.ask(since)
+        self.read = self.sent = greeting.newest if since is None or not greeting.known else since
+        await self._send(FRAME.dump_json(HelloFrame(sequence=self.sent)).decode())
+        if not greeting.known:
             await self._resync("The feed no longer reaches back to where you were.")
 
     async def _deliver(self) -> bool:
@@ -140,7 +140,11 @@ class BoardConsumer(AsyncWebsocketConsumer):
                 return False
             if self.actor is None:
                 return False
-            step = await database_sync_to_async(feed.step)(self.actor, self.read, self.sent)
+            batch = await READ.ask(self.read)
+            step = feed.step(self.actor, batch, self.read, self.sent)
+            if step is None:
+                await self._resync("Events that were missed are no longer kept.")
+                continue
             await self._take(step)
             more = step.more
             if step.frames:
@@ -148,17 +152,17 @@ class BoardConsumer(AsyncWebsocketConsumer):
         return True
 
     async def _resync(self, reason: str) -> None:
-        await self._take(await database_sync_to_async(feed.resync)(reason))
+        await self._take(feed.resync(reason, (await GREETED.ask(None)).newest))
 
     async def _take(self, step: feed.Step) -> None:
-        for frame in step.frames:
-            await self._send(frame)
+        for text in step.texts:
+            await self._send(text)
         self.read, self.sent = step.read, step.sent
 
-    async def _send(self, frame: Frame) -> None:
+    async def _send(self, text: str) -> None:
         """Write one frame. Nothing queues here: a slow reader slows only its own feed."""
         async with asyncio.timeout(SEND_WITHIN):
-            await self.send(text_data=FRAME.dump_json(frame).decode())
+            await self.send(text_data=text)
 
 
 def _since(query: bytes) -> int | None:

@@ -1,8 +1,8 @@
 """One ear on the doorbell for all sockets of a process.
 
 A subscription for each socket would cost Redis as much as it costs us, and a
-socket could not open while Redis is away. A ring that is missed loses nothing:
-each socket also looks at the feed by itself.
+socket could not open while Redis is away. A ring that is missed loses nothing: the
+bells also ring by themselves, all at once, so that all sockets look together.
 """
 
 import asyncio
@@ -21,6 +21,8 @@ from xenweb.realtime.publish import GROUP
 log = logging.getLogger(__name__)
 
 LISTEN_AGAIN_AFTER = 1.0
+LOOK_EVERY = 2.0
+"""Seconds after which the feed is read even if no doorbell rang, and rights are checked."""
 
 
 class Doorbell:
@@ -28,26 +30,32 @@ class Doorbell:
 
     def __init__(self) -> None:
         self._bells: set[Event] = set()
-        self._listener: Task[None] | None = None
+        self._ears: tuple[Task[None], ...] = ()
 
     @contextlib.contextmanager
     def bell(self) -> Iterator[Event]:
         """Give a bell that is set at each ring, for as long as the context lasts."""
         bell = Event()
         self._bells.add(bell)
-        if self._listener is None:
-            self._listener = asyncio.create_task(self._listen())
+        if not self._ears:
+            self._ears = (asyncio.create_task(self._listen()), asyncio.create_task(self._ring_now_and_then()))
         try:
             yield bell
         finally:
             self._bells.discard(bell)
-            if not self._bells and self._listener is not None:
-                self._listener.cancel()
-                self._listener = None
+            if not self._bells:
+                for each in self._ears:
+                    each.cancel()
+                self._ears = ()
 
     def _ring(self) -> None:
         for bell in self._bells:
             bell.set()
+
+    async def _ring_now_and_then(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            self._ring()
 
     async def _listen(self) -> None:
         while True:

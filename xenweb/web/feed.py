@@ -1,9 +1,12 @@
 """One reader's feed: which events, in which shape, after which. Blocking; no socket here."""
 
-from dataclasses import dataclass
+from collections.abc import Collection, Hashable
+from dataclasses import dataclass, field
+from functools import cached_property
 
 from xenweb.accounts.policy import Action, Actor, decide
 from xenweb.realtime.events import (
+    FRAME,
     Event,
     EventFrame,
     Frame,
@@ -20,7 +23,6 @@ from xenweb.realtime.selectors import StoredEvent, events_since, head, oldest
 BATCH = 500
 
 
-@dataclass(frozen=True, slots=True)
 class Step:
     """What to send now, and where the feed stands afterwards.
 
@@ -28,15 +30,50 @@ class Step:
     differ where the newest events are not for this reader.
     """
 
-    frames: tuple[Frame, ...]
-    read: int
-    sent: int
-    more: bool = False
+    def __init__(self, frames: tuple[Frame, ...], read: int, sent: int, *, more: bool = False) -> None:
+        self.frames, self.read, self.sent, self.more = frames, read, sent, more
+
+    @cached_property
+    def texts(self) -> tuple[str, ...]:
+        """Write the frames as they go over the wire, once for all readers to whom they go."""
+        return tuple(FRAME.dump_json(frame).decode() for frame in self.frames)
 
 
-def is_readable_from(sequence: int) -> bool:
-    """Say whether the feed still holds everything after ``sequence``."""
-    return oldest() - 1 <= sequence <= head()
+@dataclass(frozen=True, slots=True)
+class Greeting:
+    """Where the feed stands, and whether it still holds everything after where a reader was."""
+
+    newest: int
+    known: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Events in the order of the feed, and the steps that readers with the same rights take over them."""
+
+    events: tuple[StoredEvent, ...]
+    more: bool
+    steps: dict[tuple[Hashable, ...], Step] = field(default_factory=dict, compare=False)
+
+
+def greetings(since: Collection[int | None]) -> dict[int | None, Greeting]:
+    """Answer readers that come (None) or come back, all in two queries."""
+    newest, first = head(), oldest()
+    return {each: Greeting(newest, each is None or first - 1 <= each <= newest) for each in since}
+
+
+def batches(reads: Collection[int]) -> dict[int, Batch]:
+    """Read on from each of some places; those that are close to each other share one query."""
+    found: dict[int, Batch] = {}
+    events: list[StoredEvent] = []
+    reached, more = -1, False
+    for read in sorted(reads):
+        if read >= reached and (more or not found):
+            events = events_since(read, BATCH)
+            more = len(events) == BATCH
+            reached = events[-1].sequence if events else read
+        found[read] = Batch(tuple(each for each in events if each.sequence > read), more)
+    return found
 
 
 def is_for(actor: Actor, stored: StoredEvent) -> bool:
@@ -80,21 +117,27 @@ def coalesced(events: list[StoredEvent]) -> list[StoredEvent]:
     return [stored for stored in events if newest[_subject(stored.event)] == stored.sequence]
 
 
-def step(actor: Actor, read: int, sent: int) -> Step:
-    """Read on from ``read`` for this actor; a hole in the feed asks for a resync."""
-    batch = events_since(read, BATCH)
-    if not batch:
+def step(actor: Actor, batch: Batch, read: int, sent: int) -> Step | None:
+    """Go over a batch that was read from ``read`` on for this actor; None for a hole in the feed."""
+    if not batch.events:
         return Step((), read, sent)
-    if batch[0].sequence != read + 1:
-        return resync("Events that were missed are no longer kept.")
+    if batch.events[0].sequence != read + 1:
+        return None
+    # What somebody may see and do follows from these two alone (accounts.policy).
+    rights = (actor.roles, actor.team_ids, read, sent)
+    if rights not in batch.steps:
+        batch.steps[rights] = _step(actor, batch, sent)
+    return batch.steps[rights]
+
+
+def _step(actor: Actor, batch: Batch, sent: int) -> Step:
     frames: list[Frame] = []
-    for stored in coalesced([stored for stored in batch if is_for(actor, stored)]):
+    for stored in coalesced([stored for stored in batch.events if is_for(actor, stored)]):
         frames.append(EventFrame(sequence=stored.sequence, previous=sent, event=personal(actor, stored)))
         sent = stored.sequence
-    return Step(tuple(frames), batch[-1].sequence, sent, more=len(batch) == BATCH)
+    return Step(tuple(frames), batch.events[-1].sequence, sent, more=batch.more)
 
 
-def resync(reason: str) -> Step:
+def resync(reason: str, newest: int) -> Step:
     """Tell a reader to fetch the snapshot again, and go on from the newest event."""
-    newest = head()
     return Step((ResyncFrame(reason=reason),), newest, newest)

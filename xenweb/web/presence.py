@@ -1,18 +1,11 @@
-"""Who is at the other end: from a session or a bearer token to an actor, always fresh."""
+"""Who is at the other end: from sessions and bearer tokens to actors, always fresh, many at once."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, cast
-
-from django.contrib.auth import get_user
-from django.contrib.sessions.backends.db import SessionStore
 
 from xenweb.accounts.policy import Actor
-from xenweb.accounts.selectors import actor_for
+from xenweb.accounts.selectors import actors_of_sessions
 from xenweb.accounts.services import actor_for_token
-
-if TYPE_CHECKING:
-    from django.http import HttpRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +25,11 @@ def bearer_of(authorization: str) -> str:
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
-def actor_of(credentials: Credentials) -> Actor | None:
-    """Answer who is behind the credentials now; None once they have ended.
+def actors_of(asked: Collection[Credentials]) -> dict[Credentials, Actor | None]:
+    """Answer who is behind each of the credentials now; None once they have ended.
 
-    Reads the session itself and not a cached user, so that signing out, a new
+    Reads the sessions themselves and no cached user, so that signing out, a new
     password and a disabled account all count at once.
     """
-    if credentials.token:
-        return actor_for_token(credentials.token)
-    if not credentials.session_key:
-        return None
-    bearer = cast("HttpRequest", SimpleNamespace(session=SessionStore(credentials.session_key), META={}))
-    user = get_user(bearer)
-    return actor_for(user.pk) if user.is_authenticated and user.pk is not None else None
+    by_session = actors_of_sessions({each.session_key for each in asked if each.session_key and not each.token})
+    return {each: actor_for_token(each.token) if each.token else by_session.get(each.session_key) for each in asked}

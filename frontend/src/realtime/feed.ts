@@ -20,10 +20,14 @@ function address(since: number): string {
   return `${scheme}//${location.host}/ws/board?since=${since}`
 }
 
+/** Milliseconds: a restart of the server must not bring all browsers back at the same moment. */
+const SOONEST = 400
+const SPREAD = 1000
+
 /** Open the feed; `since` is asked anew at each connection. Returns how to close it. */
 export function openFeed(since: () => number, listener: FeedListener): () => void {
   const socket = new ReconnectingWebSocket(() => address(since()), [], {
-    minReconnectionDelay: 400,
+    minReconnectionDelay: SOONEST + Math.random() * SPREAD,
     maxReconnectionDelay: 5000,
     reconnectionDelayGrowFactor: 1.6,
     connectionTimeout: 6000,
