@@ -5,9 +5,10 @@ import contextlib
 import logging
 import time
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
+from channels.consumer import get_handler_name
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 
@@ -52,6 +53,10 @@ class BoardConsumer(AsyncWebsocketConsumer):
 
     # No channel of its own: one ear hears the doorbell for the whole process.
     channel_layer_alias = ""
+
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        """Handle one message on the loop: only Together has connections to the database, and cares for them."""
+        await getattr(self, get_handler_name(message))(message)
 
     async def connect(self) -> None:
         """Let in only our own pages and people with a role, then begin to tell."""

@@ -8,6 +8,9 @@ from weakref import WeakKeyDictionary
 
 from channels.db import database_sync_to_async
 
+GATHER = 0.02
+"""Seconds after a look in which questions gather for the next one: a crowd that trickles in is a crowd too."""
+
 Question = TypeVar("Question", bound=Hashable)
 Answer = TypeVar("Answer")
 
@@ -53,5 +56,6 @@ class Together(Generic[Question, Answer]):
                 except Exception as error:  # noqa: BLE001 - it is theirs who asked
                     answers.set_exception(error)
                     answers.exception()  # known to be seen, even if all have gone
+                await asyncio.sleep(GATHER)
         finally:
             waiting.looking = None
