@@ -19,7 +19,7 @@ from tests.chaos.scene import until
 from xenweb.lab.smoke import Listener, rest, session_cookies
 from xenweb.lab.stage import Stage, StageError, free_port
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.timeout(180), pytest.mark.alone]
 ROOT = Path(__file__).resolve().parents[2]
 SOCKETS = 2000
 BACK_WITHIN = 5.0

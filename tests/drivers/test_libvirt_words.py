@@ -56,6 +56,20 @@ def test_a_domain_is_read() -> None:
 
 
 @pytest.mark.parametrize(
+    ("xml", "vcpus"),
+    [
+        ("<vcpu placement='static'>4</vcpu>", 4),
+        ("<vcpu current='2'>8</vcpu>", 2),
+        ("", 1),
+        ("<vcpu>0</vcpu>", 1),
+        ("<vcpu>many</vcpu>", 1),
+    ],
+)
+def test_a_domain_has_the_cpus_that_are_switched_on_and_never_none(xml: str, vcpus: int) -> None:
+    assert description.domain(f"<domain>{xml}</domain>").vcpus == vcpus
+
+
+@pytest.mark.parametrize(
     "xml",
     [
         "",

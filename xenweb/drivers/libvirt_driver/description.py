@@ -46,6 +46,7 @@ class DomainDescription:
     cpu: str
     has_host_cpu: bool
     leases: tuple[str, ...]
+    vcpus: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,16 @@ def domain(xml: str) -> DomainDescription:
         cpu="" if cpu is None else ET.tostring(cpu, encoding="unicode"),
         has_host_cpu=cpu is not None and cpu.get("mode") == "host-passthrough",
         leases=tuple(each.findtext("key", "") for each in root.findall("devices/lease")),
+        vcpus=_vcpus(root.find("vcpu")),
     )
+
+
+def _vcpus(element: ET.Element | None) -> int:
+    """Read how many CPUs a domain has switched on; one, where its description says nothing."""
+    if element is None:
+        return 1
+    said = (element.get("current") or element.text or "").strip()
+    return max(1, int(said)) if said.isdecimal() else 1
 
 
 def sources(xml: str) -> set[str]:

@@ -133,7 +133,7 @@ class Inventory:
             active=domain.ID() > 0,
             incoming=is_incoming(domain, state, reason),
             memory=described.memory,
-            vcpus=int(stats.get("vcpu.maximum", 0)) or 1,
+            vcpus=described.vcpus,
             cpu_time=stats.get("cpu.time"),
             disks=tuple(_disk(disk, sizes.get(disk.device), repositories) for disk in described.disks),
             networks=described.networks,
