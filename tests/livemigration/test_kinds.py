@@ -51,6 +51,22 @@ def asked(board: Board, **changes: object) -> Migration:
     return Migration.objects.get(pk=migration_request(board.admin, **wanted).id)  # type: ignore[arg-type]
 
 
+def driven(row: Migration) -> Migration:
+    drive(row.pk, "test")
+    row.refresh_from_db()
+    return row
+
+
+def call_leaves(board: Board, *, source: Copy, target: Copy) -> None:
+    """Let the call end at once, with these copies of the VM on both hosts."""
+
+    def moved(plan: MigrationPlan) -> None:
+        board.driver.copies |= {("host-a", plan.vm_uuid): source, ("host-b", plan.vm_uuid): target}
+
+    board.driver.on_call = moved
+    board.driver.let_go.set()
+
+
 def becomes(board: Board, copy: Copy) -> None:
     board.driver.copies[("host-a", board.vm.uuid)] = copy
     board.look()
@@ -77,9 +93,7 @@ def arrives(board: Board) -> None:
 def moved_with_disk(board: Board) -> Migration:
     give_local_disk(board)
     arrives(board)
-    row = asked(board)
-    drive(row.pk, "test")
-    row.refresh_from_db()
+    row = driven(asked(board))
     assert row.state == State.DONE, row.failure_sentence
     board.look()
     return row
@@ -100,15 +114,8 @@ def test_the_kind_of_a_move_is_stored_shown_and_planned(board: Board, copy: Copy
 def test_a_halted_vm_is_done_when_only_the_target_keeps_it_and_is_shown_halted_there(board: Board) -> None:
     becomes(board, Copy.INACTIVE)
 
-    def moved(plan: MigrationPlan) -> None:
-        board.driver.copies[("host-a", plan.vm_uuid)] = Copy.ABSENT
-        board.driver.copies[("host-b", plan.vm_uuid)] = Copy.INACTIVE
-
-    board.driver.on_call = moved
-    board.driver.let_go.set()
-    row = asked(board)
-    drive(row.pk, "test")
-    row.refresh_from_db()
+    call_leaves(board, source=Copy.ABSENT, target=Copy.INACTIVE)
+    row = driven(asked(board))
     board.vm.refresh_from_db()
     assert (row.state, row.forecast) == (State.DONE, None)
     assert (board.vm.resident_on_id, board.vm.state) == (board.target.pk, PowerState.HALTED)
@@ -118,11 +125,8 @@ def test_a_halted_vm_is_done_when_only_the_target_keeps_it_and_is_shown_halted_t
 
 def test_a_halted_vm_whose_definition_stays_on_both_hosts_is_not_called_moved(board: Board) -> None:
     becomes(board, Copy.INACTIVE)
-    board.driver.on_call = lambda plan: board.driver.copies.update({("host-b", plan.vm_uuid): Copy.INACTIVE})
-    board.driver.let_go.set()
-    row = asked(board)
-    drive(row.pk, "test")
-    row.refresh_from_db()
+    call_leaves(board, source=Copy.INACTIVE, target=Copy.INACTIVE)
+    row = driven(asked(board))
     assert (row.state, row.failure_code) == (State.FAILED, "vm_defined_twice")
 
 
@@ -140,30 +144,16 @@ def test_whoever_adopts_a_halted_vms_move_waits_for_a_definition_that_may_be_on_
 
 
 def test_a_running_vm_that_is_found_halted_is_still_called_stopped(board: Board) -> None:
-    def stopped(plan: MigrationPlan) -> None:
-        board.driver.copies[("host-a", plan.vm_uuid)] = Copy.ABSENT
-        board.driver.copies[("host-b", plan.vm_uuid)] = Copy.INACTIVE
-
-    board.driver.on_call = stopped
-    board.driver.let_go.set()
-    row = asked(board)
-    drive(row.pk, "test")
-    row.refresh_from_db()
+    call_leaves(board, source=Copy.ABSENT, target=Copy.INACTIVE)
+    row = driven(asked(board))
     assert (row.state, row.failure_code) == (State.FAILED, "vm_stopped")
 
 
 def test_a_paused_vm_stays_paused_and_is_never_resumed(board: Board) -> None:
     becomes(board, Copy.PAUSED)
 
-    def moved(plan: MigrationPlan) -> None:
-        board.driver.copies[("host-a", plan.vm_uuid)] = Copy.ABSENT
-        board.driver.copies[("host-b", plan.vm_uuid)] = Copy.PAUSED
-
-    board.driver.on_call = moved
-    board.driver.let_go.set()
-    row = asked(board)
-    drive(row.pk, "test")
-    row.refresh_from_db()
+    call_leaves(board, source=Copy.ABSENT, target=Copy.PAUSED)
+    row = driven(asked(board))
     board.vm.refresh_from_db()
     assert row.state == State.DONE
     assert (board.vm.resident_on_id, board.vm.state) == (board.target.pk, PowerState.PAUSED)
@@ -173,15 +163,8 @@ def test_a_paused_vm_stays_paused_and_is_never_resumed(board: Board) -> None:
 def test_a_paused_vm_whose_copy_is_half_received_is_not_called_moved(board: Board) -> None:
     becomes(board, Copy.PAUSED)
 
-    def half(plan: MigrationPlan) -> None:
-        board.driver.copies[("host-a", plan.vm_uuid)] = Copy.ABSENT
-        board.driver.copies[("host-b", plan.vm_uuid)] = Copy.INCOMING
-
-    board.driver.on_call = half
-    board.driver.let_go.set()
-    row = asked(board)
-    drive(row.pk, "test")
-    row.refresh_from_db()
+    call_leaves(board, source=Copy.ABSENT, target=Copy.INCOMING)
+    row = driven(asked(board))
     assert row.state == State.UNCERTAIN
 
 
@@ -196,8 +179,7 @@ def test_a_vm_that_was_started_or_stopped_meanwhile_is_refused_before_the_call(
     board.driver.copies[("host-a", board.vm.uuid)] = after
     board.vm.state = {Copy.RUNNING: "running", Copy.INACTIVE: "halted"}[after]
     board.vm.save()
-    drive(row.pk, "test")
-    row.refresh_from_db()
+    driven(row)
     assert (row.state, row.failure_code) == (State.FAILED, "vm_state_changed")
     assert board.driver.calls == []
 
@@ -280,8 +262,7 @@ def test_a_disk_that_need_not_be_copied_any_more_stops_the_move_before_the_call(
     row = asked(board)
     board.driver.disks[("host-a", board.vm.uuid)] = ()
     board.look()
-    drive(row.pk, "test")
-    row.refresh_from_db()
+    driven(row)
     assert (row.state, row.failure_code) == (State.FAILED, "disks_changed")
 
 
@@ -417,9 +398,7 @@ def test_a_disk_that_was_there_before_the_call_is_not_ours_to_list_or_to_clear_a
     give_local_disk(board)
     board.driver.error = DiskExistsError("host-b already has it.")
     board.driver.let_go.set()
-    row = asked(board)
-    drive(row.pk, "test")
-    row.refresh_from_db()
+    row = driven(asked(board))
     assert (row.state, row.failure_code) == (State.FAILED, "disk_exists")
     assert not LeftoverDisk.objects.exists()
 
