@@ -17,7 +17,6 @@ from xenweb.drivers.contract import (
     Endpoint,
     HostEvent,
     HostSnapshot,
-    HostUnreachableError,
     Lever,
     MigrationPlan,
     Permit,
@@ -40,6 +39,11 @@ LOOKING, ASKING, MOVING, READING = "looking", "asking", "moving", "reading"
 ENDED_JOB_CODES = frozenset(
     {libvirt.VIR_ERR_OPERATION_INVALID, libvirt.VIR_ERR_NO_DOMAIN, libvirt.VIR_ERR_OPERATION_UNSUPPORTED}
 )
+
+NO_JOB_CODES = frozenset(
+    {libvirt.VIR_ERR_NO_SUPPORT, libvirt.VIR_ERR_OPERATION_INVALID, libvirt.VIR_ERR_OPERATION_UNSUPPORTED}
+)
+"""Errors by which libvirt says that nothing is being worked on, or never tells."""
 
 COMPLETED = libvirt.VIR_DOMAIN_JOB_STATS_COMPLETED | libvirt.VIR_DOMAIN_JOB_STATS_KEEP_COMPLETED
 
@@ -164,13 +168,13 @@ class LibvirtDriver:
             levers.repair(connection.lookupByUUIDString(vm_uuid), action, endpoint.name)
 
     def locate(self, endpoint: Endpoint, vm_uuid: str) -> VmSighting:
-        """Ask one host what it knows of a VM; NO_ANSWER if the host is silent."""
+        """Ask one host what it knows of a VM; NO_ANSWER if the host is silent, or cannot tell."""
         try:
             with self._connections.use(endpoint, ASKING) as connection:
                 return _sighting(connection.lookupByUUIDString(vm_uuid))
         except VmMissingError:
             return VmSighting(Copy.ABSENT)
-        except HostUnreachableError:
+        except DriverError:
             return VmSighting(Copy.NO_ANSWER)
 
 
@@ -188,14 +192,28 @@ def _sighting(domain: libvirt.virDomain) -> VmSighting:
     if not is_active:
         return VmSighting(Copy.INACTIVE)
     incoming = is_incoming(domain, state, reason)
-    busy = False
-    with suppress(libvirt.libvirtError):
-        busy = operation_of(domain) == libvirt.VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT
+    busy = _is_moving_away(domain)
     cpu_time = None
     with suppress(libvirt.libvirtError):
         cpu_time = int(domain.info()[4])
     completed = CompletedStats() if incoming or busy else _completed(domain)
     return VmSighting(copy_of(power_state(state), active=True, incoming=incoming), busy, cpu_time, completed)
+
+
+def _is_moving_away(domain: libvirt.virDomain) -> bool:
+    """Say whether the host works on moving a domain away; raises libvirtError where it cannot tell.
+
+    A host that lets nobody ask works on it: while QEMU waits for a target that is
+    gone, libvirt keeps a question for 30 s and then answers that it timed out.
+    """
+    try:
+        return operation_of(domain) == libvirt.VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT
+    except libvirt.libvirtError as error:
+        if error.get_error_code() in NO_JOB_CODES:
+            return False
+        if error.get_error_code() == libvirt.VIR_ERR_OPERATION_TIMEOUT:
+            return True
+        raise
 
 
 def _completed(domain: libvirt.virDomain) -> CompletedStats:
