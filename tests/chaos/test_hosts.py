@@ -3,7 +3,6 @@
 import re
 import subprocess
 import time
-from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
@@ -28,17 +27,6 @@ def start_again(scene: Scene, host: str, vm: str = FRAGILE) -> None:
         virsh(scene, host, "start", vm)
     scene.witness.diaries[vm].last = None
     scene.expect_on(host, vm)
-
-
-def until_its_qemu_answers(scene: Scene, host: str, vm: str) -> None:
-    """Wait for a QEMU whose last move lost its target's power: it says nothing until its dead connection ends."""
-
-    def answers() -> bool:
-        with suppress(subprocess.SubprocessError):
-            return "running" in virsh(scene, host, "qemu-monitor-command", vm, '{"execute":"query-status"}')
-        return False
-
-    until(answers, 90, f"an answer from the QEMU of {vm}")
 
 
 def age_of_the_oldest_look(scene: Scene) -> float:
@@ -117,7 +105,6 @@ def test_f22_the_targets_power_fails_in_pre_copy(scene: Scene) -> None:
 @pytest.mark.fault("F23")
 def test_f23_the_targets_power_fails_right_after_the_switch_over(scene: Scene) -> None:
     scene.bring(FRAGILE, "host-a")
-    until_its_qemu_answers(scene, "host-a", FRAGILE)
     lost, migration = (
         guests_on(scene, FRAGILE_HOST) | {FRAGILE},
         scene.until_state(scene.ask(FRAGILE, FRAGILE_HOST), "pre_copy"),

@@ -87,7 +87,8 @@ class Cabinet:
         cable = _cable(spec)
         # A cable of a host that lost its power may still be about to vanish.
         subprocess.run(("ip", "link", "del", cable), check=False, capture_output=True)
-        call("ip", "link", "add", cable, "type", "veth", "peer", "name", "eth0", "netns", str(pid))
+        theirs = ("name", "eth0", "address", spec.card, "netns", str(pid))
+        call("ip", "link", "add", cable, "type", "veth", "peer", *theirs)
         call("ip", "link", "set", cable, "master", "lab", "up")
 
     def order(self, spec: HostSpec, order: str) -> str:

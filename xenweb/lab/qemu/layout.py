@@ -37,6 +37,11 @@ class HostSpec:
         return f"10.99.0.{self.number}"
 
     @property
+    def card(self) -> str:
+        """The hardware address of its network card: the same after a power cut, as everybody who knows it expects."""
+        return f"02:58:57:00:00:{self.number:02x}"
+
+    @property
     def first_migration_port(self) -> int:
         """The first of the 50 ports on which the host takes incoming guests."""
         return 49200 + 100 * self.number
