@@ -18,6 +18,9 @@ from xenweb.lab.stage import StageError
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(300)]
 
+ASLEEP_S = 60.0
+"""Ten leases."""
+
 
 @pytest.mark.fault("F2")
 def test_f2_a_worker_killed_around_the_call_leaves_a_proven_place(scene: Scene) -> None:
@@ -95,7 +98,9 @@ def test_f8_a_deployment_in_mid_copy_aborts_nothing(scene: Scene) -> None:
 def test_f9_a_worker_that_slept_finds_its_lease_gone(scene: Scene) -> None:
     target, migration = scene.elsewhere(), scene.copying()
     with scene.stopped(processes_of(scene.stage, "work")):
+        woken_at = time.monotonic() + ASLEEP_S
         assert scene.until_ended(migration)["state"] == "done"
+        time.sleep(max(0.0, woken_at - time.monotonic()))
     time.sleep(1)
     scene.expect_on(target)
     scene.expect_one_call_and_outcome(migration, "done")

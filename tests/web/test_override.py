@@ -42,6 +42,7 @@ def test_each_role_may_override_or_not(world: World, who: str, status: int) -> N
         assert "Only administrators" in answer.json()["detail"]
 
 
+@pytest.mark.fault("F29", oracle="the history: which finding was overridden, by whom and why")
 def test_the_migration_and_the_history_say_what_was_overridden_and_why(world: World) -> None:
     wire = post(world, "admin", because("memory_short", "memory_short")).json()
     assert wire["override"] == {"codes": ["memory_short"], "reason": REASON, "by": "admin"}
