@@ -12,7 +12,6 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Literal
 
 from tests.bench.figures import Figures, percentile
@@ -20,7 +19,7 @@ from xenweb.core.quantities import MIB
 from xenweb.lab.qemu.guests import GuestSpec
 from xenweb.lab.qemu.lab import Lab
 from xenweb.lab.smoke import rest
-from xenweb.lab.stage import Stage, free_port
+from xenweb.lab.stage import Stage, passing_stage
 
 SEED = 20_260_731
 GUESTS = (
@@ -244,20 +243,16 @@ def programme(draw: random.Random) -> tuple[list[Wish], list[Wish]]:
     return [*cold, *again, *judged[:half]], [*new_link, *judged[half:]]
 
 
-def measure(folder: Path, figures: Figures) -> None:
+def measure(figures: Figures) -> None:
     """Make all moves on a stage of their own, and add the figures."""
     print(f"forecast: seed {SEED}", flush=True)
     draw = random.Random(SEED)
-    stage = Stage(data=folder / "fd", lab=folder / "fl", port=free_port(), workers=1, guests=GUESTS)
-    try:
-        stage.start()
+    with passing_stage("f", workers=1, guests=GUESTS) as stage:
         mover = Mover(stage, draw)
         for links, wishes in zip(LINKS, programme(draw), strict=True):
             mover.set_links(links)
             for wish in wishes:
                 mover.make(wish)
-    finally:
-        stage.stop()
     add(figures, mover.samples)
 
 

@@ -1,15 +1,12 @@
 """A whole installation on a real lab, and a real browser in front of it."""
 
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from xenweb.lab.qemu.lab import Lab
-from xenweb.lab.stage import Stage, free_port
+from xenweb.lab.stage import Stage, passing_stage
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = [
@@ -26,14 +23,8 @@ FLAGS = [
 @pytest.fixture(scope="session")
 def stage() -> Iterator[Stage]:
     """The whole stack in a temporary folder, on a lab of its own."""
-    folder = Path(tempfile.mkdtemp(prefix="xb-", dir="/tmp"))
-    stage = Stage(data=folder / "d", lab=folder / "l", port=free_port(), workers=3)
-    try:
-        stage.start()
+    with passing_stage("b", workers=3) as stage:
         yield stage
-    finally:
-        stage.stop()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

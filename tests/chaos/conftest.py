@@ -1,7 +1,4 @@
-import shutil
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -10,7 +7,7 @@ from tests.chaos import postgres
 from tests.chaos.scene import Scene
 from xenweb.lab.qemu.guests import GUESTS
 from xenweb.lab.qemu.lab import Lab
-from xenweb.lab.stage import Stage, free_port
+from xenweb.lab.stage import passing_stage
 
 
 @pytest.fixture(scope="session")
@@ -31,19 +28,13 @@ def database() -> Iterator[postgres.Postgres | None]:
 @pytest.fixture(scope="session")
 def shared_scene(database: postgres.Postgres | None) -> Iterator[Scene]:
     """A whole installation on a lab of its own, with the guests listened to."""
-    folder = Path(tempfile.mkdtemp(prefix="xc-", dir="/tmp"))
     url = database.url if database is not None else ""
-    stage = Stage(data=folder / "d", lab=folder / "l", port=free_port(), workers=3, database_url=url)
-    try:
-        stage.start()
+    with passing_stage("c", workers=3, database_url=url) as stage:
         lab = Lab(stage.lab)
         witness = Witness(lab, [guest.name for guest in GUESTS if guest.running])
         witness.start()
         yield Scene(stage, lab, witness, database)
         witness.stop()
-    finally:
-        stage.stop()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture

@@ -1,10 +1,8 @@
 """Two thousand browsers come back at the same moment, each of another person."""
 
 import json
-import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +15,7 @@ from tests.bench.figures import percentile
 from tests.chaos.postgres import Postgres
 from tests.chaos.scene import until
 from xenweb.lab.smoke import Listener, rest, session_cookies
-from xenweb.lab.stage import Stage, StageError, free_port
+from xenweb.lab.stage import Stage, StageError, passing_stage
 
 pytestmark = [pytest.mark.timeout(180), pytest.mark.alone]
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,15 +28,9 @@ AT_ONCE, AS_OUR_PAGE = (0.0, 0.0), (0.4, 1.4)
 @pytest.fixture
 def stage(database: Postgres | None) -> Iterator[Stage]:
     """A whole installation over simulated hosts, which need no processor while something is measured."""
-    folder = Path(tempfile.mkdtemp(prefix="xk-", dir="/tmp"))
     url = "" if database is None else database.database("crowd")
-    stage = Stage(folder / "d", folder / "l", free_port(), 1, simulated_because="a crowd", database_url=url)
-    try:
-        stage.start()
+    with passing_stage("k", workers=1, simulated_because="a crowd", database_url=url) as stage:
         yield stage
-    finally:
-        stage.stop()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @dataclass

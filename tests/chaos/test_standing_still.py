@@ -13,7 +13,7 @@ from typing import IO
 
 import pytest
 
-from tests.chaos import postgres
+from tests.chaos.postgres import Postgres
 from xenweb.livemigration.transitions import LEASE
 
 pytestmark = pytest.mark.timeout(120)
@@ -22,17 +22,11 @@ WORD_WITHIN = 30.0
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[postgres.Postgres]:
-    """A PostgreSQL of these tests' own."""
-    programs = postgres.binaries()
-    if programs is None:
+def url(database: Postgres | None) -> str:
+    """A database on PostgreSQL of these tests' own."""
+    if database is None:
         pytest.skip("this machine has no PostgreSQL")
-    cluster = postgres.Postgres(programs)
-    try:
-        cluster.create()
-        yield cluster
-    finally:
-        cluster.remove()
+    return database.database("standing_still")
 
 
 class Company:
@@ -84,9 +78,9 @@ class Company:
 
 
 @pytest.fixture
-def company(cluster: postgres.Postgres, tmp_path: Path) -> Iterator[Company]:
+def company(url: str, tmp_path: Path) -> Iterator[Company]:
     """Processes over PostgreSQL."""
-    company = Company(tmp_path, cluster.url)
+    company = Company(tmp_path, url)
     yield company
     company.end()
 

@@ -202,6 +202,11 @@ def test_two_fit_hosts_leave_only_notes_of_what_was_proven_and_what_cannot_be() 
             "snapshot",
         ),
         ({"vm": a_vm(jobStats={"type": 2})}, "vm_busy", "worked on"),
+        (
+            {"vm": a_vm(jobStats=libvirt_error(libvirt.VIR_ERR_OPERATION_TIMEOUT, "cannot acquire state change lock"))},
+            "vm_busy",
+            "worked on",
+        ),
         ({"vm": a_vm(controlInfo=[libvirt.VIR_DOMAIN_CONTROL_ERROR, 3, 0])}, "vm_not_answering", "host-a"),
         (
             {"vm": a_vm(blockJobInfo={"type": libvirt.VIR_DOMAIN_BLOCK_JOB_TYPE_COPY})},

@@ -9,8 +9,8 @@ from tests.drivers.test_libvirt_preflight import Answering
 from tests.drivers.test_libvirt_words import libvirt_error
 from xenweb.core.migration import Copy
 from xenweb.drivers.contract import CompletedStats, Endpoint, VmSighting
-from xenweb.drivers.libvirt_driver import driver as libvirt_driver
 from xenweb.drivers.libvirt_driver.driver import LibvirtDriver
+from xenweb.drivers.libvirt_driver.errors import NO_JOB_CODES
 
 HOST = Endpoint(1, "host-a", "qemu:///system")
 LOCKED = libvirt_error(
@@ -43,7 +43,7 @@ def test_a_host_that_works_on_no_move_says_so(monkeypatch: pytest.MonkeyPatch) -
     assert seen(monkeypatch, {"type": 0}) == VmSighting(Copy.RUNNING, False, 7, CompletedStats())
 
 
-@pytest.mark.parametrize("code", sorted(libvirt_driver.NO_JOB_CODES))
+@pytest.mark.parametrize("code", sorted(NO_JOB_CODES))
 def test_a_host_that_knows_no_such_work_does_not_work_on_a_move(monkeypatch: pytest.MonkeyPatch, code: int) -> None:
     assert not seen(monkeypatch, libvirt_error(code, "no")).busy
 

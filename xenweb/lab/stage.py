@@ -6,14 +6,16 @@ of it touches the installation of whoever calls.
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
@@ -153,3 +155,19 @@ class Stage:
         if self._lab_is_ours:
             with suppress(LabError):
                 Lab(self.lab).down()
+
+
+@contextmanager
+def passing_stage(mark: str, workers: int, **more: Any) -> Iterator[Stage]:
+    """Lend a stage that runs in a temporary folder of a short name; nothing of it is left afterwards.
+
+    ``mark`` tells whose it is in the folder's name; ``more`` are further fields of the stage. Raises StageError.
+    """
+    folder = Path(tempfile.mkdtemp(prefix=f"x{mark}-", dir="/tmp"))
+    stage = Stage(data=folder / "d", lab=folder / "l", port=free_port(), workers=workers, **more)
+    try:
+        stage.start()
+        yield stage
+    finally:
+        stage.stop()
+        shutil.rmtree(folder, ignore_errors=True)

@@ -30,6 +30,7 @@ from xenweb.drivers.contract import (
 from xenweb.drivers.libvirt_driver import disks, levers, moving, preflight
 from xenweb.drivers.libvirt_driver.connections import Connections
 from xenweb.drivers.libvirt_driver.dirty_rates import DirtyRates
+from xenweb.drivers.libvirt_driver.errors import NO_JOB_CODES
 from xenweb.drivers.libvirt_driver.inventory import Inventory, is_incoming, operation_of, power_state
 from xenweb.drivers.libvirt_driver.watching import HostWatch
 
@@ -39,11 +40,6 @@ LOOKING, ASKING, MOVING, READING = "looking", "asking", "moving", "reading"
 ENDED_JOB_CODES = frozenset(
     {libvirt.VIR_ERR_OPERATION_INVALID, libvirt.VIR_ERR_NO_DOMAIN, libvirt.VIR_ERR_OPERATION_UNSUPPORTED}
 )
-
-NO_JOB_CODES = frozenset(
-    {libvirt.VIR_ERR_NO_SUPPORT, libvirt.VIR_ERR_OPERATION_INVALID, libvirt.VIR_ERR_OPERATION_UNSUPPORTED}
-)
-"""Errors by which libvirt says that nothing is being worked on, or never tells."""
 
 COMPLETED = libvirt.VIR_DOMAIN_JOB_STATS_COMPLETED | libvirt.VIR_DOMAIN_JOB_STATS_KEEP_COMPLETED
 

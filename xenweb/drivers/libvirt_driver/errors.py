@@ -37,6 +37,11 @@ REFUSED_CODES = frozenset(
         libvirt.VIR_ERR_INVALID_ARG,
     }
 )
+NO_JOB_CODES = frozenset(
+    {libvirt.VIR_ERR_NO_SUPPORT, libvirt.VIR_ERR_OPERATION_INVALID, libvirt.VIR_ERR_OPERATION_UNSUPPORTED}
+)
+"""Errors by which libvirt says that nothing is being worked on, or never tells."""
+
 _NOISE = re.compile(r"^(internal error|operation failed|unsupported configuration|Requested operation is not valid): ")
 
 

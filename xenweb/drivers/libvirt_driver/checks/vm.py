@@ -8,6 +8,7 @@ import libvirt
 from xenweb.core.facts import Kind, kind_for
 from xenweb.core.placement import Finding, blocker, network_missing, note
 from xenweb.drivers.libvirt_driver.checks.asked import Asked
+from xenweb.drivers.libvirt_driver.errors import NO_JOB_CODES
 from xenweb.drivers.libvirt_driver.inventory import bridges_of, power_state
 
 _WORK = {
@@ -28,8 +29,6 @@ _DISK_WORK = {
     libvirt.VIR_DOMAIN_BLOCK_JOB_TYPE_ACTIVE_COMMIT: "committed",
     libvirt.VIR_DOMAIN_BLOCK_JOB_TYPE_BACKUP: "backed up",
 }
-NOTHING_TO_SAY = frozenset({libvirt.VIR_ERR_NO_SUPPORT, libvirt.VIR_ERR_OPERATION_INVALID})
-"""Errors by which libvirt says that there is no such work, or could not be."""
 
 
 def state(asked: Asked) -> Iterator[Finding]:
@@ -51,7 +50,9 @@ def work(asked: Asked) -> Iterator[Finding]:
     try:
         stats = asked.domain.jobStats()
     except libvirt.libvirtError as error:
-        if error.get_error_code() not in NOTHING_TO_SAY:
+        if error.get_error_code() == libvirt.VIR_ERR_OPERATION_TIMEOUT:
+            stats = {"type": libvirt.VIR_DOMAIN_JOB_UNBOUNDED}  # whatever lets nobody ask is work
+        elif error.get_error_code() not in NO_JOB_CODES:
             raise
     if stats.get("type"):
         what = _WORK.get(int(stats.get("operation", 0)), "being worked on")
@@ -84,7 +85,7 @@ def disk_work(asked: Asked) -> Iterator[Finding]:
         try:
             said = asked.domain.blockJobInfo(disk.device, 0)
         except libvirt.libvirtError as error:
-            if error.get_error_code() in NOTHING_TO_SAY:
+            if error.get_error_code() in NO_JOB_CODES:
                 return
             raise
         if said:
