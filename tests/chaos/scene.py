@@ -150,6 +150,15 @@ class Scene:
         found = rest(self.stage, "GET", f"/audit?subject={migration['id']}&action={action}")["items"]
         return [str(each["outcome"]) for each in found]
 
+    def until_history_tells(self, vm: str, **wanted: str) -> None:
+        """Wait until the history tells of a change to a VM that nobody asked xenweb for."""
+
+        def is_told() -> bool:
+            found = rest(self.stage, "GET", f"/audit?subject={UUIDS[vm]}&action=vm_outside_change")["items"]
+            return any(wanted.items() <= each["facts"].items() for each in found)
+
+        until(is_told, 15, f"a record that {vm} came to {wanted}")
+
     def expect_one_call_and_outcome(self, migration: dict[str, Any], outcome: str) -> None:
         """Hold the history to one call and one outcome; UNCERTAIN on the way is no outcome."""
         assert self.records(migration, "migration_start") == ["allowed"]

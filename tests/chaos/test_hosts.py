@@ -265,6 +265,7 @@ def test_f35_a_vm_moved_by_hand_while_it_waits_is_not_moved_again(scene: Scene) 
     assert ended["failure_code"] in {"vm_missing", "vm_left_source"}
     assert scene.records(ended, "migration_start") == []
     scene.expect_on(target, "dns-1")
+    scene.until_history_tells("dns-1", to_host=target, to_state="running")
 
 
 @pytest.mark.fault("F36")
@@ -341,6 +342,8 @@ def test_f49_what_happened_while_no_events_came_is_seen_afterwards(scene: Scene)
         virsh(scene, "host-c", "resume", "wiki")
     until(lambda: named(rest(scene.stage, "GET", "/vms")["items"], "wiki")["state"] == "running", 10)
     scene.expect_on("host-c", "wiki")
+    for state in ("paused", "running"):
+        scene.until_history_tells("wiki", to_host="host-c", to_state=state)
 
 
 @pytest.mark.fault("F50")

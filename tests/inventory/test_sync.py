@@ -1,13 +1,16 @@
 """Rows follow the hypervisors; what did not change is not told."""
 
+import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.utils import timezone
 
 from tests.board import VM_UUID, Board
 from tests.scripted import snapshot_host, snapshot_vm
+from xenweb.audit.chain import verify
+from xenweb.audit.models import AuditRecord
 from xenweb.core.facts import HostState, PowerState
 from xenweb.core.migration import Copy
 from xenweb.core.quantities import GIB, MIB, Bytes, BytesPerSecond
@@ -49,6 +52,54 @@ def test_a_vm_moved_behind_our_back_is_followed(board: Board) -> None:
     board.driver.copies[("host-b", VM_UUID)] = Copy.RUNNING
     board.look()
     assert (board.vm.resident_on_id, board.vm.state) == (board.target.pk, PowerState.RUNNING)
+
+
+def outside() -> list[tuple[str, str, str, str]]:
+    """What the history holds of changes that nobody asked us for, in order."""
+    kept = AuditRecord.objects.filter(action="vm_outside_change", outcome="observed").values_list("facts", flat=True)
+    told = [json.loads(facts) for facts in kept.order_by("sequence")]
+    return [(each["from_host"], each["from_state"], each["to_host"], each["to_state"]) for each in told]
+
+
+def test_a_vm_moved_behind_our_back_is_in_the_history_with_the_look_before(board: Board) -> None:
+    board.look()
+    assert outside() == []
+    board.driver.copies[("host-a", VM_UUID)] = Copy.INACTIVE
+    board.driver.copies[("host-b", VM_UUID)] = Copy.RUNNING
+    before = timezone.now()
+    board.look()
+    seen = outside()
+    assert seen[0][:2] == ("host-a", "running")
+    assert seen[-1][2:] == ("host-b", "running")
+    told = AuditRecord.objects.filter(action="vm_outside_change").first()
+    assert told is not None
+    assert told.actor == ""
+    assert datetime.fromisoformat(json.loads(told.facts)["looked_before"]) < before
+    assert told.reason.endswith("Nobody asked xenweb for it.")
+    assert verify() is None
+
+
+def test_a_vm_stopped_started_and_removed_behind_our_back_is_in_the_history_each_time(board: Board) -> None:
+    for copy in (Copy.INACTIVE, Copy.RUNNING, Copy.RUNNING):
+        board.driver.copies[("host-a", VM_UUID)] = copy
+        board.look()
+    del board.driver.copies[("host-a", VM_UUID)]
+    board.look()
+    assert outside() == [
+        ("host-a", "running", "host-a", "halted"),
+        ("host-a", "halted", "host-a", "running"),
+        ("host-a", "running", "", "unknown"),
+    ]
+
+
+def test_what_a_move_of_ours_does_is_no_change_from_outside(board: Board) -> None:
+    vm_mark_moving(board.vm.pk, "7F3K2QXZ")
+    board.driver.copies[("host-a", VM_UUID)] = Copy.ABSENT
+    board.driver.copies[("host-b", VM_UUID)] = Copy.RUNNING
+    board.look()
+    vm_settle(board.vm.pk, board.target.pk, board.source.pk)
+    board.look()
+    assert outside() == []
 
 
 def test_a_vm_that_no_host_knows_leaves_the_board_but_not_the_database(board: Board) -> None:

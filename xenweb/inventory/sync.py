@@ -21,6 +21,7 @@ from xenweb.inventory.models import (
     VirtualMachine,
     VmSighting,
 )
+from xenweb.inventory.outside import outside_record, stand_of
 from xenweb.realtime.events import HostChanged, StorageRepositoryChanged, VmChanged, VmRemoved
 from xenweb.realtime.publish import publish, writing
 
@@ -172,11 +173,14 @@ def _vm_apply(
 ) -> None:
     is_new = row.pk is None
     before = None if is_new else wiring.vm_wire(row)
+    stood = None if is_new else stand_of(row)
     if is_new:
         row.save()
     if not _sighting_apply(row, host, said, reading.taken_at):
         return
     _residence_apply(row)
+    if stood is not None:
+        outside_record(row, stood)
     disks_changed = False
     if row.resident_on_id == host.pk:
         row.name, row.memory, row.vcpus = said.name, said.memory, said.vcpus
@@ -264,13 +268,15 @@ def _vm_left(row: VirtualMachine, host: Host, at: datetime) -> None:
     deleted, _ = VmSighting.objects.filter(vm=row, host=host, at__lte=at).delete()
     if not deleted or row.moving_as:
         return
-    before = wiring.vm_wire(row)
+    before, stood = wiring.vm_wire(row), stand_of(row)
     if not VmSighting.objects.filter(vm=row).exists():
         row.gone, row.resident_on, row.state = True, None, PowerState.UNKNOWN
         row.save()
+        outside_record(row, stood)
         publish(VmRemoved(vm_id=row.pk), team=row.team_id)
         return
     _residence_apply(row)
+    outside_record(row, stood)
     after = wiring.vm_wire(row)
     if after.model_copy(update={"as_of": before.as_of}) != before:
         row.save()

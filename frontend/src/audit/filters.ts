@@ -19,13 +19,17 @@ export const ACTIONS = [
   'migration_start',
   'migration_outcome',
   'migration_cancel',
+  'migration_choice',
+  'migration_repair',
+  'vm_outside_change',
+  'leftover_disk_remove',
   'sign_in',
   'sign_out',
   'host_add',
   'host_remove',
 ] as const
 
-export const OUTCOMES = ['allowed', 'refused', 'done', 'failed', 'cancelled', 'uncertain'] as const
+export const OUTCOMES = ['allowed', 'refused', 'done', 'failed', 'cancelled', 'uncertain', 'observed'] as const
 
 /** A local day's first or last moment; undefined for a day that cannot be read. */
 function edgeOf(day: string, time: string): string | undefined {
