@@ -24,9 +24,12 @@ from xenweb.lab.qemu.memory import meminfo, promised_memory
 from xenweb.lab.qemu.namespaces import ORDINARY_USER
 from xenweb.lab.qemu.processor import LoadMeter
 from xenweb.lab.qemu.requirements import QEMU
+from xenweb.lab.qemu.starts import stuck_start
 
 LIBVIRTD: Final = "libvirtd"
 VIRTLOCKD: Final = "virtlockd"
+# GLib before 2.76 has an allocator of its own, and its lock is the one on which a start hangs most often (starts.py).
+SETTINGS: Final = {"LANG": "C.UTF-8", "G_SLICE": "always-malloc"}
 LOCKS_PATIENCE: Final = 5.0
 PROC: Final = Path("/proc")
 LOOK_EVERY: Final = 0.5
@@ -142,7 +145,7 @@ class Host:
         return os.posix_spawnp(
             command[0],
             command,
-            {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"} | {name: str(path) for name, path in places.items()},
+            SETTINGS | {"PATH": os.environ["PATH"]} | {name: str(path) for name, path in places.items()},
             file_actions=[nothing, to_log],
             setsid=True,
             setsigmask=[],
@@ -168,6 +171,14 @@ class Host:
                     self.daemon = None
                 if name:
                     print(f"{name} ended with status {status}", file=sys.stderr, flush=True)
+
+    def end_stuck_start(self) -> None:
+        """End a start that would hang for ever, with every later one behind it: libvirt then says that it failed."""
+        stuck = stuck_start(PROC, self.daemon) if self.daemon else None
+        if stuck:
+            print(f"a start hung in process {stuck} of {LIBVIRTD}, and was ended", file=sys.stderr, flush=True)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(stuck, signal.SIGKILL)
 
     def show_itself(self) -> None:
         """Rewrite what the host sees as /proc/meminfo and /proc/stat: its own memory and its own work."""
@@ -221,6 +232,7 @@ def serve(host: Host) -> None:
                     return
                 print(host.obey(order.strip()), flush=True)
             host.bury_the_dead()
+            host.end_stuck_start()
             host.show_itself()
 
 

@@ -7,7 +7,7 @@ product does, and so it must not go through a driver.
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -126,4 +126,14 @@ def _fill_guest(layout: LabLayout, guest: GuestSpec, host: str, acceleration: Ac
         # Defining a known guest again only renews its description.
         handle = connection.defineXML(guest_xml(layout, guest, acceleration))
         if guest.running and not handle.isActive():
-            handle.create()
+            _start(handle)
+
+
+def _start(handle: "libvirt.virDomain") -> None:
+    """Start a guest, once more if libvirt fails: its start may have hung, and have been ended (see starts.py)."""
+    import libvirt
+
+    with suppress(libvirt.libvirtError):
+        handle.create()
+        return
+    handle.create()
