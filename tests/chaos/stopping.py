@@ -6,8 +6,11 @@ Each says on its standard output how far it came, one word a line.
 import os
 import signal
 import sys
+import threading
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +29,7 @@ from xenweb.core.migration import State
 from xenweb.core.quantities import GIB, MIB
 from xenweb.drivers.contract import MoveOptions
 from xenweb.drivers.simulated_driver import SimulatedDriver
+from xenweb.drivers.simulated_driver import driver as simulated
 from xenweb.drivers.simulated_driver.world import SimulatedHost, SimulatedVm, World, write
 from xenweb.inventory.models import Host, Pool, VirtualMachine
 from xenweb.inventory.selectors import endpoint_of
@@ -85,15 +89,21 @@ def ask(folder: str) -> None:
 
 def stop_in(state: str, migration: str) -> None:
     """Drive a move, and stand still inside the transaction that brings it into a state."""
-    settled = transitions._settle
+    settled, lent, outside = transitions._settle, simulated.opened, threading.RLock()
+
+    @contextmanager
+    def one_at_a_time(*words: Any) -> Iterator[World]:
+        with outside, lent(*words) as world:
+            yield world
 
     def standing_still(row: Any, following: State, place: Any) -> None:
         settled(row, following, place)
         if following == state:
-            say("held")
-            os.kill(os.getpid(), signal.SIGSTOP)
+            with outside:  # the simulated hypervisor works in this process: it must not stop with the world locked
+                say("held")
+                os.kill(os.getpid(), signal.SIGSTOP)
 
-    transitions._settle = standing_still
+    transitions._settle, simulated.opened = standing_still, one_at_a_time
     drive.enqueue = lambda _migration: None
     try:
         drive.drive(migration, owner=STOOD_STILL)

@@ -108,9 +108,7 @@ class Lab:
         ``rate`` limits every host's link when the lab starts. Takes 3 to 5 s, more the first time in a folder.
         """
         with self._locked():
-            if self._answers():
-                say(f"The lab in {self.layout.folder} is running; looking for what is missing.")
-                self._mend()
+            if self._answers() and self._is_mended(say):
                 started = self._fill(self._chosen_acceleration())
             else:
                 try:
@@ -165,10 +163,18 @@ class Lab:
         hypervisors.wait_for_daemon(self.layout, host.name)
         hypervisors.fill_repositories(self.layout, host)
 
-    def _mend(self) -> None:
-        for host in HOSTS:
-            self.power(host.name, "on")
-            self.daemon(host.name, "start")
+    def _is_mended(self, say: Say) -> bool:
+        """Switch on what was switched off; return False when the lab has ended meanwhile, as one just killed does."""
+        say(f"The lab in {self.layout.folder} is running; looking for what is missing.")
+        try:
+            for host in HOSTS:
+                self.power(host.name, "on")
+                self.daemon(host.name, "start")
+        except LabError:
+            if self.is_up:
+                raise
+            return False
+        return True
 
     def _wait_for_beats(self, guests: dict[str, int]) -> None:
         """Wait until every guest has beaten beyond what its console already held, given in bytes."""
