@@ -1,9 +1,12 @@
 """The settings of the test suite: a folder of its own, and no Redis."""
 
+import atexit
 import os
+import shutil
 import tempfile
 
 DATA = tempfile.mkdtemp(prefix="xenweb-tests-")
+atexit.register(shutil.rmtree, DATA, ignore_errors=True)
 os.environ["XENWEB_DATA"] = DATA
 for name in ("DATABASE_URL", "REDIS_URL", "XENWEB_ORIGINS", "XENWEB_ALLOWED_HOSTS"):
     os.environ.pop(name, None)

@@ -219,8 +219,13 @@ class Bounce:
 
 
 def is_clean(report: dict[str, Any], moves: int) -> bool:
-    """Say whether as many moves were made as asked for, and nothing was lost, doubled, invented or left open."""
-    return report["moves"] >= moves and report["audit_chain"] == INTACT and not any(report[key] for key in NOTHING)
+    """Say whether as many moves were made as asked for, and nothing was lost, doubled, invented or left open.
+
+    A run in which hardly anything moved, or hardly anything broke, shows nothing.
+    """
+    shows = report["states"].get("done", 0) >= moves / 2 and report["fault_count"] >= moves / 10
+    made = report["moves"] >= moves and report["audit_chain"] == INTACT
+    return shows and made and not any(report[key] for key in NOTHING)
 
 
 def bounce(moves: int, seed: int) -> dict[str, Any]:

@@ -42,6 +42,8 @@ NO_JOB_CODES = frozenset(
 )
 """Errors by which libvirt says that nothing is being worked on, or never tells."""
 
+NO_POST_COPY = "Postcopy is not supported"
+
 _NOISE = re.compile(r"^(internal error|operation failed|unsupported configuration|Requested operation is not valid): ")
 
 
@@ -63,6 +65,9 @@ def translated(error: libvirt.libvirtError, host: str) -> DriverError:
         return VmMissingError(f"{host} does not know the VM.", host=host)
     if code == libvirt.VIR_ERR_OPERATION_ABORTED:
         return MoveCancelledError("The hypervisor gave the move up, as it was asked to.")
+    if NO_POST_COPY in said:  # QEMU's own words, inside an internal error
+        why = "one of the two hosts does not let QEMU use userfaultfd (vm.unprivileged_userfaultfd is 0 there)"
+        return NotSupportedError(f"QEMU cannot do post-copy: {why}.", host=host)
     if code == libvirt.VIR_ERR_NO_SUPPORT:
         return NotSupportedError(sentence, host=host)
     if code in REFUSED_CODES:

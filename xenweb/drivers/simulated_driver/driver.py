@@ -198,6 +198,8 @@ class SimulatedDriver:
             self._wait(WAIT_EVERY)
 
     def _begin(self, plan: MigrationPlan) -> None:
+        if plan.options.post_copy:
+            raise NotSupportedError("A simulated hypervisor knows no post-copy.")
         with _host(plan.target, self._clock) as (_world, target):
             target_name = target.name
         with _host(plan.source, self._clock) as (world, source):
