@@ -1,5 +1,7 @@
 """Kinds of move: stored when asked for, judged again before the call, proven by what they are."""
 
+from dataclasses import replace
+
 import pytest
 from django.utils import timezone
 
@@ -21,7 +23,7 @@ from xenweb.drivers.contract import (
     Phase,
     Progress,
 )
-from xenweb.inventory.models import VmSighting
+from xenweb.inventory.models import Host, VmSighting
 from xenweb.livemigration.drive import adopt, drive
 from xenweb.livemigration.errors import (
     LeftoverDiskNotFoundError,
@@ -345,6 +347,26 @@ def test_a_disk_stays_where_anything_is_unproven(board: Board, spoil: str) -> No
     assert driver.removed_disks == []
     assert kept.refusal
     assert kept.removable, "it can be asked for again"
+
+
+def test_a_disk_that_a_vm_uses_stays_also_where_two_hosts_bear_one_name(
+    board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved_with_disk(board)
+    (disk,) = leftover_disks_for(board.admin)
+    board.driver.copies[("host-a", OTHER)] = Copy.RUNNING
+    board.driver.disks[("host-a", OTHER)] = (LOCAL_DISK["host-a"],)
+    names = {f"scripted:{name}": name for name in ("host-a", "host-b")}
+    look = board.driver.inventory
+    # The scripted hosts are known by their names: the driver is asked by the address, as a real one is.
+    monkeypatch.setattr(
+        board.driver, "inventory", lambda endpoint: look(replace(endpoint, name=names[endpoint.uri])), raising=False
+    )
+    Host.objects.update(name="node-1")
+    leftover_disk_remove(board.admin, str(disk.id))
+    leftover_disk_settle(disk.id)
+    assert board.driver.removed_disks == []
+    assert [each.refusal for each in leftover_disks_for(board.admin)] == ["vm-3333 on node-1 uses /srv/local/vm.img."]
 
 
 def test_a_disk_that_is_gone_already_is_deleted_and_one_that_is_refused_stays(board: Board) -> None:

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from xenweb.accounts.policy import Action, Actor, decide
 from xenweb.audit.services import record
-from xenweb.drivers.contract import CopyAction, DiskMissingError, DriverError, HostSnapshot, HypervisorDriver
+from xenweb.drivers.contract import CopyAction, DiskMissingError, DriverError, Endpoint, HostSnapshot, HypervisorDriver
 from xenweb.drivers.registry import driver_for
 from xenweb.inventory.selectors import endpoint_of, endpoints_reaching
 from xenweb.livemigration.errors import LeftoverDiskRefusedError, MoveForbiddenError
@@ -84,20 +84,22 @@ def _prove(row: LeftoverDisk, driver: HypervisorDriver) -> None:
     if vm.moving_as:
         msg = f"{vm.name} is moving: delete the disk when it has arrived."
         raise UnprovenError(msg)
-    here = _look(row, driver)
+    looks = _look(row, driver)
     folder = str(PurePosixPath(row.path).parent)
-    places = {each.identity for each in here[row.host.name].repositories if each.path.rstrip("/") == folder}
+    here = {endpoint.host: snapshot for endpoint, snapshot in looks.items()}[row.host_id]
+    places = {each.identity for each in here.repositories if each.path.rstrip("/") == folder}
     if not places:
         msg = f"{row.host.name} has no storage repository at {folder} any more."
         raise UnprovenError(msg)
     has_own_copy = False
-    for name, look in here.items():
+    for endpoint, look in looks.items():
         for other in look.vms:
             for disk in other.disks:
                 if disk.path != row.path:
                     continue
-                if disk.repository in places or name == row.host.name:
-                    msg = f"{other.name} on {name} uses {row.path}."
+                # Two hosts may bear one name: which host this is, its id says.
+                if disk.repository in places or endpoint.host == row.host_id:
+                    msg = f"{other.name} on {endpoint.name} uses {row.path}."
                     raise UnprovenError(msg)
                 has_own_copy |= other.uuid == vm.uuid and not other.incoming and disk.repository is not None
     if not has_own_copy:
@@ -105,7 +107,7 @@ def _prove(row: LeftoverDisk, driver: HypervisorDriver) -> None:
         raise UnprovenError(msg)
 
 
-def _look(row: LeftoverDisk, driver: HypervisorDriver) -> dict[str, HostSnapshot]:
+def _look(row: LeftoverDisk, driver: HypervisorDriver) -> dict[Endpoint, HostSnapshot]:
     """Look at every host that may use the disk, and at the one that has the VM now."""
     endpoints = endpoints_reaching(row.host_id, row.path)
     resident = row.migration.vm.resident_on
@@ -114,7 +116,7 @@ def _look(row: LeftoverDisk, driver: HypervisorDriver) -> dict[str, HostSnapshot
     looks = {}
     for endpoint in endpoints:
         try:
-            looks[endpoint.name] = driver.inventory(endpoint)
+            looks[endpoint] = driver.inventory(endpoint)
         except DriverError as error:
             msg = f"{endpoint.name} does not say whether it uses the disk: {error.sentence}"
             raise UnprovenError(msg) from error
