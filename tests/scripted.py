@@ -122,8 +122,8 @@ class ScriptedDriver:
             self.removed_disks.append((endpoint.name, path))
             return
         self.repairs.append((endpoint.name, action))
-        done = {CopyAction.RESUME: Copy.RUNNING, CopyAction.PAUSE: Copy.PAUSED, CopyAction.REMOVE: Copy.ABSENT}
-        self.copies[(endpoint.name, vm_uuid)] = done[action]
+        done = {CopyAction.RESUME: Copy.RUNNING, CopyAction.PAUSE: Copy.PAUSED}
+        self.copies[(endpoint.name, vm_uuid)] = done.get(action, Copy.ABSENT)
 
     def locate(self, endpoint: Endpoint, vm_uuid: str) -> VmSighting:
         """Answer the copy of the script; a host that is silent raises."""

@@ -116,6 +116,11 @@ def test_a_silent_host_never_proves_anything(source: Copy, target: Copy, asked: 
         (Copy.INCOMING, Copy.ABSENT, Conclusion.INTERRUPTED),
         (Copy.INCOMING, Copy.INACTIVE, Conclusion.INTERRUPTED),
         (Copy.INCOMING, Copy.RUNNING, Conclusion.LEFT_BEHIND),
+        (Copy.SET_ASIDE, Copy.RUNNING, Conclusion.SOURCE_SET_ASIDE),
+        (Copy.RUNNING, Copy.SET_ASIDE, Conclusion.TARGET_SET_ASIDE),
+        (Copy.SET_ASIDE, Copy.ABSENT, Conclusion.UNDECIDED),
+        (Copy.ABSENT, Copy.SET_ASIDE, Conclusion.UNDECIDED),
+        (Copy.SET_ASIDE, Copy.NO_ANSWER, Conclusion.UNDECIDED),
         (Copy.INCOMING, Copy.INCOMING, Conclusion.UNDECIDED),
         (Copy.INCOMING, Copy.PAUSED, Conclusion.UNDECIDED),
         (Copy.NO_ANSWER, Copy.RUNNING, Conclusion.UNDECIDED),
@@ -201,6 +206,10 @@ def test_no_repair_ever_removes_or_pauses_the_only_running_copy(
         assert (source, target) == (Copy.RUNNING, Copy.INCOMING)
     if {Repair.PAUSE_SOURCE, Repair.PAUSE_TARGET} & set(repairs):
         assert (source, target, busy) == (Copy.RUNNING, Copy.RUNNING, False)
+    if Repair.REMOVE_PAUSED_SOURCE in repairs:
+        assert (source, target, busy) == (Copy.SET_ASIDE, Copy.RUNNING, False)
+    if Repair.REMOVE_PAUSED_TARGET in repairs:
+        assert (source, target, busy) == (Copy.RUNNING, Copy.SET_ASIDE, False)
 
 
 @given(target=COPIES, busy=st.booleans())
@@ -233,6 +242,10 @@ def test_a_vm_that_provably_runs_nowhere_has_failed_to_move_even_if_somebody_gav
         (Copy.RUNNING, Copy.RUNNING, (Repair.PAUSE_SOURCE, Repair.PAUSE_TARGET)),
         (Copy.RUNNING, Copy.ABSENT, ()),
         (Copy.PAUSED, Copy.PAUSED, ()),
+        (Copy.RUNNING, Copy.PAUSED, ()),
+        (Copy.SET_ASIDE, Copy.RUNNING, (Repair.REMOVE_PAUSED_SOURCE,)),
+        (Copy.RUNNING, Copy.SET_ASIDE, (Repair.REMOVE_PAUSED_TARGET,)),
+        (Copy.SET_ASIDE, Copy.SET_ASIDE, ()),
     ],
 )
 def test_each_half_way_place_has_its_repairs(source: Copy, target: Copy, repairs: tuple[Repair, ...]) -> None:

@@ -167,6 +167,36 @@ def test_of_two_running_copies_a_person_chooses_which_to_pause(board: Board) -> 
     assert board.driver.repairs == [("host-b", CopyAction.PAUSE)]
 
 
+@pytest.mark.parametrize(
+    ("chosen", "following", "host", "state"),
+    [
+        ("pause_target", "remove_paused_target", "host-b", State.FAILED),
+        ("pause_source", "remove_paused_source", "host-a", State.DONE),
+    ],
+)
+def test_the_copy_that_was_paused_can_be_removed_and_that_ends_the_move(
+    board: Board, chosen: str, following: str, host: str, state: State
+) -> None:
+    row = stands(board, Copy.RUNNING, Copy.RUNNING)
+    choice_request(board.admin, row.pk, chosen)
+    adopt(row.pk, "reconciler")
+    row.refresh_from_db()
+    assert (row.state, row.failure_code) == (State.UNCERTAIN, "copy_set_aside")
+    assert f"Its other copy, on {host}, is paused, as was chosen." in row.failure_sentence
+    assert offered(board, row) == {following}
+    choice_request(board.admin, row.pk, following)
+    adopt(row.pk, "reconciler")
+    row.refresh_from_db()
+    assert board.driver.repairs == [(host, CopyAction.PAUSE), (host, CopyAction.REMOVE_PAUSED)]
+    assert row.state == state
+
+
+def test_a_paused_copy_that_nobody_chose_to_pause_is_not_offered_for_removal(board: Board) -> None:
+    row = stands(board, Copy.RUNNING, Copy.PAUSED)
+    assert (row.state, row.failure_code) == (State.UNCERTAIN, "place_unproven")
+    assert offered(board, row) == set()
+
+
 def test_a_proof_that_grew_old_while_the_repair_was_recorded_is_made_anew(
     board: Board, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -77,12 +77,15 @@ class Copy(StrEnum):
     """What one host, asked directly, says of its copy of the VM.
 
     INCOMING is a copy that stands still because of a move: at a target it is still
-    being received, at a source it was stopped for the hand-over.
+    being received, at a source it was stopped for the hand-over. SET_ASIDE is a copy
+    that a person chose to pause because the other one ran as well: no host can say
+    so, whoever knows of the choice reads it into the answer.
     """
 
     RUNNING = "running"
     PAUSED = "paused"
     INCOMING = "incoming"
+    SET_ASIDE = "set_aside"
     INACTIVE = "inactive"
     ABSENT = "absent"
     NO_ANSWER = "no_answer"
@@ -109,6 +112,8 @@ class Conclusion(StrEnum):
     ON_TARGET = "on_target"
     ON_SOURCE = "on_source"
     BOTH_RUNNING = "both_running"
+    SOURCE_SET_ASIDE = "source_set_aside"
+    TARGET_SET_ASIDE = "target_set_aside"
     INTERRUPTED = "interrupted"
     LEFT_BEHIND = "left_behind"
     HALF_RECEIVED = "half_received"
@@ -128,6 +133,8 @@ _STANDING = {
     (Copy.INCOMING, Copy.INACTIVE): Conclusion.INTERRUPTED,
     (Copy.INCOMING, Copy.RUNNING): Conclusion.LEFT_BEHIND,
     (Copy.RUNNING, Copy.INCOMING): Conclusion.HALF_RECEIVED,
+    (Copy.SET_ASIDE, Copy.RUNNING): Conclusion.SOURCE_SET_ASIDE,
+    (Copy.RUNNING, Copy.SET_ASIDE): Conclusion.TARGET_SET_ASIDE,
 }
 
 
@@ -188,6 +195,8 @@ class Repair(StrEnum):
     REMOVE_TARGET_COPY = "remove_target_copy"
     PAUSE_SOURCE = "pause_source"
     PAUSE_TARGET = "pause_target"
+    REMOVE_PAUSED_SOURCE = "remove_paused_source"
+    REMOVE_PAUSED_TARGET = "remove_paused_target"
 
 
 REPAIRS: dict[Conclusion, tuple[Repair, ...]] = {
@@ -196,6 +205,9 @@ REPAIRS: dict[Conclusion, tuple[Repair, ...]] = {
     Conclusion.HALF_RECEIVED: (Repair.REMOVE_TARGET_COPY,),
     # Which copy is right only a person can know: the other one is paused, never removed.
     Conclusion.BOTH_RUNNING: (Repair.PAUSE_SOURCE, Repair.PAUSE_TARGET),
+    # It has been chosen, and the other one still runs: what was paused may go, if that is chosen too.
+    Conclusion.SOURCE_SET_ASIDE: (Repair.REMOVE_PAUSED_SOURCE,),
+    Conclusion.TARGET_SET_ASIDE: (Repair.REMOVE_PAUSED_TARGET,),
 }
 BY_ITSELF = frozenset({Repair.RESUME_SOURCE})
 """Repairs that nobody need be asked for: the only copy there is stands still, and is let go on."""

@@ -154,11 +154,15 @@ LEVERS = {
 
 
 class CopyAction(StrEnum):
-    """What can be done to one host's copy of a VM that a move has left standing or doubled."""
+    """What can be done to one host's copy of a VM that a move has left standing or doubled.
+
+    REMOVE takes only a copy that stands still because of a move, REMOVE_PAUSED only a paused one.
+    """
 
     RESUME = "resume"
     PAUSE = "pause"
     REMOVE = "remove"
+    REMOVE_PAUSED = "remove_paused"
     REMOVE_DISK = "remove_disk"
 
 

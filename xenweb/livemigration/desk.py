@@ -45,12 +45,19 @@ class Desk:
         return any(choice.kind in set(Repair) for choice in self._pending())
 
     def as_told(self, proof: Proof) -> Proof:
-        """Read a copy that we paused by choice as one that stands still because of the move."""
-        paused = MigrationChoice.objects.filter(
-            migration_id=self.plan.migration, kind=Lever.PAUSE, applied_at__isnull=False
-        )
-        if proof.source is Copy.PAUSED and paused.exists():
-            return replace(proof, source=Copy.INCOMING)
+        """Read the choices into the answers: the hosts say of a copy that it is paused, not who paused it, or why.
+
+        A source that was paused to finish stands still because of the move; of two
+        running copies the one that was paused is set aside.
+        """
+        choices = MigrationChoice.objects.filter(migration_id=self.plan.migration, applied_at__isnull=False)
+        done = set(choices.values_list("kind", flat=True)) if Copy.PAUSED in {proof.source, proof.target} else set()
+        if proof.source is Copy.PAUSED and Repair.PAUSE_SOURCE in done:
+            proof = replace(proof, source=Copy.SET_ASIDE)
+        elif proof.source is Copy.PAUSED and Lever.PAUSE in done:
+            proof = replace(proof, source=Copy.INCOMING)
+        if proof.target is Copy.PAUSED and Repair.PAUSE_TARGET in done:
+            proof = replace(proof, target=Copy.SET_ASIDE)
         return proof
 
     def mend(self, proof: Proof, *, cancelling: bool) -> bool:
@@ -102,6 +109,10 @@ class Desk:
                 return self.plan.source, CopyAction.PAUSE
             case Repair.PAUSE_TARGET:
                 return self.plan.target, CopyAction.PAUSE
+            case Repair.REMOVE_PAUSED_SOURCE:
+                return self.plan.source, CopyAction.REMOVE_PAUSED
+            case Repair.REMOVE_PAUSED_TARGET:
+                return self.plan.target, CopyAction.REMOVE_PAUSED
 
     def offer(self, proof: Proof, *, cancelling: bool) -> None:
         """Store which repairs the hosts' answers allow, so that people can choose them."""

@@ -64,6 +64,14 @@ _TEXTS: dict[Lever | Repair, _Text] = {
         "Pause the copy at the target",
         "Choose this if the copy at the source is the right one. Nothing is removed; both wrote to the same disks.",
     ),
+    Repair.REMOVE_PAUSED_SOURCE: _Text(
+        "Remove the paused copy at the source",
+        "The VM runs on the target. What the paused copy alone holds in memory is lost; its disks stay as they are.",
+    ),
+    Repair.REMOVE_PAUSED_TARGET: _Text(
+        "Remove the paused copy at the target",
+        "The VM runs at the source. What the paused copy alone holds in memory is lost; its disks stay as they are.",
+    ),
 }
 _LEVERS_WORK_IN = frozenset({State.PRE_COPY, State.STOP_AND_COPY})
 

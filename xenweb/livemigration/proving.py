@@ -29,6 +29,12 @@ RUNS_TWICE = Failure(
     "Both hosts say that they run the VM.",
     "Decide which copy is right, and stop the other one by hand at once: both write to the same disks.",
 )
+SET_ASIDE = Failure(
+    "copy_set_aside",
+    "The VM runs on {runs}. Its other copy, on {stands}, is paused, as was chosen.",
+    "If the copy on {runs} is right, choose to remove the paused one. "
+    "If it is not, pause it by hand first; let the one on {stands} go on only then.",
+)
 STOPPED = Failure(
     "vm_stopped",
     "The VM runs on neither host: it was stopped or has crashed meanwhile.",
@@ -157,6 +163,10 @@ def _failure(
         return cause or STAYED
     if conclusion is Conclusion.BOTH_RUNNING:
         return _runs_twice(row, beats)
+    if conclusion is Conclusion.SOURCE_SET_ASIDE:
+        return _set_aside(row.target_name, row.source_name)
+    if conclusion is Conclusion.TARGET_SET_ASIDE:
+        return _set_aside(row.source_name, row.target_name)
     return UNPROVEN if following is State.UNCERTAIN else Failure("", "", "")
 
 
@@ -165,6 +175,11 @@ def _runs_twice(row: Migration, beats: Beats) -> Failure:
     copies = ((row.source_name, beats.source), (row.target_name, beats.target))
     still = [f"The copy on {host} has not used its CPUs for a second." for host, grows in copies if grows is False]
     return replace(RUNS_TWICE, sentence=" ".join((RUNS_TWICE.sentence, *still)))
+
+
+def _set_aside(runs: str, stands: str) -> Failure:
+    said = (each.format(runs=runs, stands=stands) for each in (SET_ASIDE.sentence, SET_ASIDE.remedy))
+    return Failure(SET_ASIDE.code, *said)
 
 
 def _left_by(row: Migration, following: State, conclusion: Conclusion, cause: Failure | None) -> list[LeftDisk]:

@@ -87,7 +87,15 @@ HELD_UP_AFTER = 3.0
 """Seconds after which a move that was given up and does not end is looked into."""
 
 
-PROVEN = frozenset({Conclusion.ON_SOURCE, Conclusion.ON_TARGET, Conclusion.BOTH_RUNNING})
+PROVEN = frozenset(
+    {
+        Conclusion.ON_SOURCE,
+        Conclusion.ON_TARGET,
+        Conclusion.BOTH_RUNNING,
+        Conclusion.SOURCE_SET_ASIDE,
+        Conclusion.TARGET_SET_ASIDE,
+    }
+)
 """What more waiting does not change; anything else may still settle by itself."""
 
 TWICE_LOOKED_AT = frozenset({Conclusion.BOTH_RUNNING})

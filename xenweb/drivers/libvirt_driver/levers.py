@@ -43,10 +43,19 @@ def repair(domain: libvirt.virDomain, action: CopyAction, host: str) -> None:
             if not is_incoming(domain, *domain.state()):
                 msg = f"The copy on {host} does not stand still because of a move: it is not removed."
                 raise MoveRefusedError(msg, host=host)
-            is_persistent = bool(domain.isPersistent())
-            domain.destroy()
-            if is_persistent:
-                domain.undefine()
+            _remove(domain)
+        case CopyAction.REMOVE_PAUSED:
+            if domain.state()[0] != libvirt.VIR_DOMAIN_PAUSED:
+                msg = f"The copy on {host} is not paused any more: it is not removed."
+                raise MoveRefusedError(msg, host=host)
+            _remove(domain)
+
+
+def _remove(domain: libvirt.virDomain) -> None:
+    is_persistent = bool(domain.isPersistent())
+    domain.destroy()
+    if is_persistent:
+        domain.undefine()
 
 
 def command(plan: MigrationPlan) -> str:
