@@ -26,7 +26,7 @@ from xenweb.drivers.contract import (
     Progress,
 )
 from xenweb.livemigration import drive as driving
-from xenweb.livemigration import transitions, watching
+from xenweb.livemigration import keeping, transitions, watching
 from xenweb.livemigration.drive import adopt, drive
 from xenweb.livemigration.models import Migration
 from xenweb.livemigration.reconciling import Care, care_for
@@ -365,6 +365,39 @@ def test_a_worker_lost_right_at_the_call_is_settled_by_the_hosts(board: Board) -
     adopt(row.pk, "reconciler")
     row.refresh_from_db()
     assert row.state == State.FAILED
+
+
+def test_a_check_that_takes_longer_than_the_lease_keeps_it(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transitions, "LEASE", timedelta(seconds=0.6))
+    monkeypatch.setattr(keeping, "RENEW_EVERY", 0.1)
+    board.driver.on_call = board.driver.moves_to_target
+    board.driver.let_go.set()
+    row = asked(board)
+    taken: list[object] = []
+
+    def slowly(_plan: MigrationPlan) -> None:
+        for _ in range(6):
+            time.sleep(0.3)
+            taken.append(lease_take(row.pk, "reconciler"))
+
+    board.driver.on_preflight = slowly
+    drive(row.pk, "test")
+    row.refresh_from_db()
+    assert taken == [None] * 6
+    assert (row.state, row.failure_code) == (State.DONE, "")
+
+
+def test_who_lost_the_lease_during_the_check_makes_no_call_and_writes_nothing(board: Board) -> None:
+    row = asked(board)
+
+    def lose(_plan: MigrationPlan) -> None:
+        Migration.objects.filter(pk=row.pk).update(fence=F("fence") + 1, lease_owner="successor")
+
+    board.driver.on_preflight = lose
+    drive(row.pk, "sleeper")
+    row.refresh_from_db()
+    assert board.driver.calls == []
+    assert (row.state, row.lease_owner) == (State.CHECKING, "successor")
 
 
 def test_what_care_an_unfinished_move_needs(board: Board) -> None:

@@ -15,6 +15,7 @@ from xenweb.drivers.registry import driver_for
 from xenweb.livemigration.checking import checked
 from xenweb.livemigration.doorbell import enqueue
 from xenweb.livemigration.foretelling import foretell, past_for, subject_of
+from xenweb.livemigration.keeping import kept
 from xenweb.livemigration.models import Migration
 from xenweb.livemigration.plan import driver_kind, plan_of
 from xenweb.livemigration.queueing import due, take_turn
@@ -92,7 +93,9 @@ def _foretold(row: Migration, plan: MigrationPlan) -> dict[str, object] | None:
 def _from_the_queue(lease: Lease, row: Migration) -> None:
     plan = plan_of(row)
     driver = driver_for(driver_kind(row))
-    check = checked(row, driver, plan)
+    # The hosts may take their time to answer: long enough for others to think that this worker was lost.
+    with kept(lease):
+        check = checked(row, driver, plan)
     found: dict[str, Figure] = {
         "preflight": None if check.preflight is None else check.preflight.model_dump(mode="json")
     }
