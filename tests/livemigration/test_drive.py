@@ -28,6 +28,7 @@ from xenweb.drivers.contract import (
 from xenweb.livemigration import drive as driving
 from xenweb.livemigration import keeping, transitions, watching
 from xenweb.livemigration.drive import adopt, drive
+from xenweb.livemigration.errors import NotCancellableError
 from xenweb.livemigration.models import Migration
 from xenweb.livemigration.reconciling import Care, care_for
 from xenweb.livemigration.services import migration_cancel, migration_request
@@ -302,6 +303,25 @@ def test_a_cancel_that_comes_too_late_is_told_as_done(board: Board) -> None:
     row.refresh_from_db()
     assert row.state == State.DONE
     assert outcomes() == ["done"]
+
+
+@pytest.mark.parametrize("state", [State.POST_COPY, State.VERIFYING])
+def test_a_cancel_where_there_is_no_way_back_is_refused_and_recorded(board: Board, state: State) -> None:
+    row = asked(board)
+    Migration.objects.filter(pk=row.pk).update(state=state, call_intended_at=timezone.now())
+    with pytest.raises(NotCancellableError, match="cannot be given up"):
+        migration_cancel(board.admin, row.pk)
+    row.refresh_from_db()
+    assert (row.state, row.cancel_requested_at) == (state, None)
+    record = AuditRecord.objects.get(action="migration_cancel")
+    assert (record.actor, record.outcome) == ("admin", "refused")
+
+
+def test_asking_twice_for_a_cancel_is_asking_once(board: Board) -> None:
+    row = asked(board)
+    Migration.objects.filter(pk=row.pk).update(state=State.PRE_COPY, call_intended_at=timezone.now())
+    assert [migration_cancel(board.admin, row.pk).cancel_requested for _ in range(2)] == [True, True]
+    assert AuditRecord.objects.filter(action="migration_cancel").count() == 1
 
 
 def test_a_lease_is_held_by_one(board: Board) -> None:

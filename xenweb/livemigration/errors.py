@@ -66,11 +66,11 @@ class LeftoverDiskRefusedError(LiveMigrationError):
 
 
 class NotCancellableError(LiveMigrationError):
-    """The move has ended."""
+    """The move has ended, or is where there is no way back."""
 
     code = "not_cancellable"
     kind = RefusalKind.CONFLICT
-    remedy = "Nothing to do: the migration's page says how it ended."
+    remedy = "Nothing to do: the migration's page says how it ends."
 
 
 class IdempotencyConflictError(LiveMigrationError):

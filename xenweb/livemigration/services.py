@@ -236,8 +236,8 @@ def _override_facts(override: Override) -> dict[str, Fact]:
 def migration_cancel(actor: Actor, migration_id: str, request_id: str = "") -> MigrationWire:
     """Ask for a move to be given up; whoever drives it asks the hypervisor and proves the result.
 
-    A move that has not reached the hypervisor ends at once. Raises
-    MigrationNotFoundError, MoveForbiddenError or NotCancellableError.
+    A move that has not reached the hypervisor ends at once; asking twice is asking
+    once. Raises MigrationNotFoundError, MoveForbiddenError or NotCancellableError.
     """
     row = migration_row_for(actor, migration_id)
     right = decide(actor, Action.MOVE_VM, row.vm.team_id)
@@ -245,7 +245,7 @@ def migration_cancel(actor: Actor, migration_id: str, request_id: str = "") -> M
         _record_cancel(actor.username, row, "refused", right.reason, request_id)
         raise MoveForbiddenError(right.reason)
     with writing():
-        asked = Migration.objects.filter(pk=row.pk, state__in=sorted(ACTIVE), cancel_requested_at=None).update(
+        asked = Migration.objects.filter(pk=row.pk, state__in=sorted(CANCELLABLE), cancel_requested_at=None).update(
             cancel_requested_at=timezone.now(), cancel_requested_by=actor.username
         )
         if asked:
@@ -255,6 +255,10 @@ def migration_cancel(actor: Actor, migration_id: str, request_id: str = "") -> M
     if row.state not in ACTIVE:
         _record_cancel(actor.username, row, "refused", "The move had ended.", request_id)
         msg = f"This move has ended: {row.state}."
+        raise NotCancellableError(msg, state=row.state)
+    if row.cancel_requested_at is None:
+        msg = f"A move that is {row.state.replace('_', ' ')} cannot be given up."
+        _record_cancel(actor.username, row, "refused", msg, request_id)
         raise NotCancellableError(msg, state=row.state)
     return migration_wire(_cancelled_before_call(row, actor.username))
 
