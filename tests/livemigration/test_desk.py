@@ -7,14 +7,24 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from django.db import connections
+from django.db.models import F
 from django.utils import timezone
 
 from tests.board import Board
 from tests.livemigration.test_drive import asked, copying, in_a_thread, outcomes, until
 from xenweb.audit.models import AuditRecord
 from xenweb.core.migration import Copy, Repair, State
-from xenweb.drivers.contract import CopyAction, Lever, MoveCancelledError, MoveOptions, NotSupportedError
-from xenweb.livemigration import watching
+from xenweb.drivers.contract import (
+    CopyAction,
+    Endpoint,
+    Lever,
+    MoveCancelledError,
+    MoveOptions,
+    NotSupportedError,
+    VmSighting,
+)
+from xenweb.livemigration import desk, watching
 from xenweb.livemigration.choices import choice_request
 from xenweb.livemigration.desk import Desk
 from xenweb.livemigration.drive import adopt, drive
@@ -216,6 +226,53 @@ def test_a_proof_that_grew_old_while_the_repair_was_recorded_is_made_anew(
         "allowed",
         "failed",
     ]
+
+
+def slow_second_proof(board: Board, monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], object]) -> None:
+    """Let something happen while the hosts answer for the last time before a repair."""
+    written = Desk._record
+    locate = board.driver.locate
+    is_last = threading.Event()
+
+    def recorded(desk: Desk, repair: Repair, by: str, outcome: str, reason: str) -> None:
+        written(desk, repair, by, outcome, reason)
+        if outcome == "allowed":
+            is_last.set()
+
+    def slowly(endpoint: Endpoint, vm_uuid: str) -> VmSighting:
+        if is_last.is_set() and endpoint.name == "host-b":
+            is_last.clear()
+            meanwhile()
+        return locate(endpoint, vm_uuid)
+
+    monkeypatch.setattr(Desk, "_record", recorded)
+    monkeypatch.setattr(board.driver, "locate", slowly, raising=False)
+
+
+def test_who_lost_the_fence_while_the_hosts_answered_mends_nothing(
+    board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = stands(board, Copy.INCOMING, Copy.RUNNING)
+    choice_request(board.admin, row.pk, "remove_source_copy")
+
+    def lose() -> None:
+        Migration.objects.filter(pk=row.pk).update(fence=F("fence") + 1, lease_owner="successor")
+        connections.close_all()
+
+    slow_second_proof(board, monkeypatch, lose)
+    adopt(row.pk, "sleeper")
+    assert board.driver.repairs == []
+    assert MigrationChoice.objects.get().refusal == "", "it is the successor's to try"
+
+
+def test_a_proof_that_took_too_long_mends_nothing(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(desk, "PROOF_HOLDS_FOR", 0.2)
+    row = stands(board, Copy.INCOMING, Copy.RUNNING)
+    choice_request(board.admin, row.pk, "remove_source_copy")
+    slow_second_proof(board, monkeypatch, lambda: time.sleep(0.5))
+    adopt(row.pk, "reconciler")
+    assert board.driver.repairs == []
+    assert "took too long" in MigrationChoice.objects.get().refusal
 
 
 def test_a_move_that_turns_out_to_run_twice_after_a_doubt_alarms_and_is_recorded(board: Board) -> None:

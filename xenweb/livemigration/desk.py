@@ -1,6 +1,7 @@
 """Carry out what was chosen for a move under way, and mend what a move has left standing."""
 
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -15,6 +16,10 @@ from xenweb.livemigration.transitions import Lease, LeaseLostError, lease_renew,
 log = logging.getLogger(__name__)
 
 NO_LONGER = "The hosts no longer say what this would mend."
+TOO_OLD = "The hosts took too long to say again what this would mend, and it may have changed meanwhile."
+
+PROOF_HOLDS_FOR = 4.0
+"""Seconds that the hosts may take for the proof right before an act: the first answer is so old when the last comes."""
 
 
 class Desk:
@@ -87,10 +92,15 @@ class Desk:
     def _refusal_of(self, repair: Repair, *, cancelling: bool) -> str:
         """Do one repair; answer why it was not done, or nothing."""
         endpoint, action = self._place(repair)
-        lease_renew(self.lease)
         # Whatever was written since the last answers took time: the proof is made anew, right before the act.
+        lease_renew(self.lease)
+        began = time.monotonic()
         if repair not in repairs_for(self.as_told(self._ask()), cancelling=cancelling):
             return NO_LONGER
+        if time.monotonic() - began > PROOF_HOLDS_FOR:
+            return TOO_OLD
+        # The hosts may have taken longer to answer than the lease lasts: it is proven to be ours last of all.
+        lease_renew(self.lease)
         try:
             self.driver.repair(endpoint, self.plan.vm_uuid, action)
         except DriverError as error:
