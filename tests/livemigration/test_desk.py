@@ -24,7 +24,7 @@ from xenweb.drivers.contract import (
     NotSupportedError,
     VmSighting,
 )
-from xenweb.livemigration import desk, watching
+from xenweb.livemigration import choices, desk, watching
 from xenweb.livemigration.choices import choice_request
 from xenweb.livemigration.desk import Desk
 from xenweb.livemigration.drive import adopt, drive
@@ -66,6 +66,34 @@ def test_a_choice_is_carried_out_recorded_and_shown(
     record = AuditRecord.objects.get(action="migration_choice")
     assert (record.actor, record.outcome) == ("lead-shop", "allowed")
     ended(board, thread)
+
+
+def test_what_was_chosen_last_is_answered_when_the_move_ends(
+    board: Board, copying_move: tuple[Migration, threading.Thread], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row, thread = copying_move
+    monkeypatch.setattr(Desk, "pull_levers", lambda _desk: None)  # it was chosen after the last look at the choices
+    choice_request(board.lead, row.pk, "bandwidth", 64 * 1024 * 1024)
+    ended(board, thread)
+    (choice,) = migration_for(board.admin, row.pk).choices
+    assert (choice.applied_at, choice.refusal) == (None, "The move had ended.")
+
+
+def test_a_choice_that_meets_the_end_of_the_move_is_refused_and_recorded(
+    board: Board, copying_move: tuple[Migration, threading.Thread], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row, thread = copying_move
+    check = choices._check
+
+    def slowly(*words: object) -> None:
+        check(*words)  # type: ignore[arg-type]
+        ended(board, thread)
+
+    monkeypatch.setattr(choices, "_check", slowly)
+    with pytest.raises(ChoiceRefusedError, match="had ended"):
+        choice_request(board.lead, row.pk, "pause")
+    assert not MigrationChoice.objects.exists()
+    assert [record.outcome for record in AuditRecord.objects.filter(action="migration_choice")] == ["refused"]
 
 
 def test_giving_up_is_no_choice_of_the_desk(board: Board, copying_move: tuple[Migration, threading.Thread]) -> None:

@@ -4,11 +4,12 @@ from django.utils import timezone
 
 from xenweb.accounts.policy import Action, Actor, Decision, decide
 from xenweb.audit.services import record
+from xenweb.core.migration import ACTIVE
 from xenweb.livemigration.errors import ChoiceRefusedError, MoveForbiddenError
 from xenweb.livemigration.models import Migration, MigrationChoice
 from xenweb.livemigration.offers import offers_for
 from xenweb.livemigration.selectors import migration_row_for
-from xenweb.livemigration.transitions import migration_row, tell
+from xenweb.livemigration.transitions import HAD_ENDED, migration_row, tell
 from xenweb.livemigration.wiring import migration_wire
 from xenweb.realtime.publish import writing
 from xenweb.realtime.wire import MigrationWire
@@ -29,12 +30,18 @@ def choice_request(
         _record(actor, row, kind, value, "refused", refusal.sentence, request_id)
         raise
     with writing():
-        MigrationChoice.objects.create(
-            migration=row, kind=kind, value=value, asked_by=actor.username, asked_at=timezone.now()
-        )
-        _record(actor, row, kind, value, "allowed", "", request_id)
+        # Looked at again inside: a choice that is stored after the end would never be answered.
+        is_open = Migration.objects.filter(pk=row.pk, state__in=sorted(ACTIVE)).exists()
+        if is_open:
+            MigrationChoice.objects.create(
+                migration=row, kind=kind, value=value, asked_by=actor.username, asked_at=timezone.now()
+            )
+        _record(actor, row, kind, value, *(("allowed", "") if is_open else ("refused", HAD_ENDED)), request_id)
         row = migration_row(row.pk)
-        tell(row)
+        if is_open:
+            tell(row)
+    if not is_open:
+        raise ChoiceRefusedError(HAD_ENDED, kind=kind, state=row.state)
     return migration_wire(row)
 
 

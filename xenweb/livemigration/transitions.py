@@ -18,13 +18,15 @@ from xenweb.core.facts import PowerState
 from xenweb.core.migration import ACTIVE, ENDED, NOT_CALLED, State, advance
 from xenweb.core.placement import Fact
 from xenweb.inventory.services import vm_settle
-from xenweb.livemigration.models import LeftoverDisk, Migration
+from xenweb.livemigration.models import LeftoverDisk, Migration, MigrationChoice
 from xenweb.livemigration.wiring import migration_wire
 from xenweb.realtime.events import MigrationChanged
 from xenweb.realtime.publish import publish, writing
 from xenweb.realtime.wire import PreflightWire
 
 Figure = str | float | datetime | dict[str, object] | None
+
+HAD_ENDED = "The move had ended."
 
 LEASE = timedelta(seconds=6)
 """A process that does not renew its lease for so long is taken to be dead."""
@@ -114,8 +116,8 @@ def state_change(
 ) -> Migration:
     """Bring a move from the state that was seen to the next one.
 
-    Writes the row, the audit record (with ``facts``), the event and, at an end, where the VM is
-    and which disks it has left behind.
+    Writes the row, the audit record (with ``facts``), the event and, at an end, where the VM is,
+    which disks it has left behind and that what was still chosen comes too late.
     Raises ForbiddenTransitionError if the table does not lead there, and
     LeaseLostError if the row is not as it was seen.
     """
@@ -136,6 +138,11 @@ def state_change(
             raise LeaseLostError(migration_id)
         for disk in left:
             _note_left(migration_id, disk, now)
+        if following in ENDED:
+            # Nobody looks at the choices of a move that has ended: what waits is answered now.
+            MigrationChoice.objects.filter(migration_id=migration_id, applied_at=None, refusal="").update(
+                refusal=HAD_ENDED
+            )
         row = migration_row(migration_id)
         _settle(row, following, place)
         _record(row, following, by, facts or {})
