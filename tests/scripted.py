@@ -47,6 +47,7 @@ class ScriptedDriver:
     changes: list[tuple[str, Lever, int | None]] = field(default_factory=list)
     change_error: DriverError | None = None
     repairs: list[tuple[str, CopyAction]] = field(default_factory=list)
+    repair_error: DriverError | None = None
     removed_disks: list[tuple[str, str]] = field(default_factory=list)
     disk_error: DriverError | None = None
     disks: dict[tuple[str, str], tuple[DiskSnapshot, ...]] = field(default_factory=dict)
@@ -121,6 +122,8 @@ class ScriptedDriver:
                 raise self.disk_error
             self.removed_disks.append((endpoint.name, path))
             return
+        if self.repair_error is not None:
+            raise self.repair_error
         self.repairs.append((endpoint.name, action))
         done = {CopyAction.RESUME: Copy.RUNNING, CopyAction.PAUSE: Copy.PAUSED}
         self.copies[(endpoint.name, vm_uuid)] = done.get(action, Copy.ABSENT)

@@ -173,6 +173,26 @@ def test_a_vm_left_standing_at_the_source_goes_on_there_once_the_target_is_prove
     assert "resume_source" in AuditRecord.objects.get(action="migration_repair").facts
 
 
+def test_a_repair_that_keeps_failing_is_told_once_for_each_reason_and_when_it_is_done(board: Board) -> None:
+    board.driver.repair_error = NotSupportedError("It is locked.")
+    row = stands(board, Copy.INCOMING, Copy.ABSENT)
+    adopt(row.pk, "reconciler")
+    board.driver.repair_error = NotSupportedError("It is still being written.")
+    for _ in range(2):
+        adopt(row.pk, "reconciler")
+    board.driver.repair_error = None
+    adopt(row.pk, "reconciler")
+    row.refresh_from_db()
+    assert row.state == State.FAILED
+    told = AuditRecord.objects.filter(action="migration_repair").order_by("sequence")
+    assert list(told.values_list("outcome", "reason")) == [
+        ("allowed", ""),
+        ("failed", "It is locked."),
+        ("failed", "It is still being written."),
+        ("done", ""),
+    ]
+
+
 def test_a_copy_left_behind_is_removed_only_when_somebody_says_so(board: Board) -> None:
     row = stands(board, Copy.INCOMING, Copy.RUNNING)
     assert (row.state, board.driver.repairs) == (State.UNCERTAIN, [])

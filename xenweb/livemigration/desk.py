@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from django.utils import timezone
 
+from xenweb.audit.selectors import AuditFilters, audit_page_for
 from xenweb.audit.services import record
 from xenweb.core.migration import BY_ITSELF, Copy, Proof, Repair, repairs_for
 from xenweb.drivers.contract import CopyAction, DriverError, Endpoint, HypervisorDriver, Lever, MigrationPlan
@@ -80,14 +81,27 @@ class Desk:
         return mended
 
     def _repair(self, repair: Repair, by: str, choice: MigrationChoice | None, *, cancelling: bool) -> bool:
-        self._record(repair, by, "allowed", "")
+        # What goes by itself is tried again and again: the history tells when that begins and what changes.
+        before = self._failed_before(repair, by) if choice is None else None
+        if before is None:
+            self._record(repair, by, "allowed", "")
         refusal = self._refusal_of(repair, cancelling=cancelling)
         if refusal:
             log.warning("move %s: %s was not done: %s", self.plan.migration, repair, refusal)
+        if refusal and refusal != before:
             self._record(repair, by, "failed", refusal)
+        elif not refusal and before is not None:
+            self._record(repair, by, "done", "")
         if choice is not None:
             self._close(choice, refusal)
         return not refusal
+
+    def _failed_before(self, repair: Repair, by: str) -> str | None:
+        """Answer why the newest try of this move's repairs failed, if it was this repair and did."""
+        filters = AuditFilters(actor=by, action="migration_repair", subject=self.plan.migration)
+        newest, _ = audit_page_for(filters, limit=1)
+        is_this = bool(newest) and newest[0].outcome == "failed" and newest[0].facts.get("repair") == repair
+        return newest[0].reason if is_this else None
 
     def _refusal_of(self, repair: Repair, *, cancelling: bool) -> str:
         """Do one repair; answer why it was not done, or nothing."""
