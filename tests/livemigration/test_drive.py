@@ -2,6 +2,7 @@
 
 import threading
 import time
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -31,6 +32,7 @@ from xenweb.livemigration.drive import adopt, drive
 from xenweb.livemigration.errors import NotCancellableError
 from xenweb.livemigration.models import Migration
 from xenweb.livemigration.reconciling import Care, care_for
+from xenweb.livemigration.selectors import migration_for
 from xenweb.livemigration.services import migration_cancel, migration_request
 from xenweb.livemigration.transitions import LeaseLostError, lease_renew, lease_take
 from xenweb.livemigration.watching import Call
@@ -122,6 +124,22 @@ def test_the_card_stays_at_the_source_until_the_proof(board: Board) -> None:
     thread.join(10)
     board.look()
     assert board.vm.resident_on_id == board.target.pk
+
+
+def test_how_much_a_vm_was_slowed_down_is_shown_and_stays_with_the_move(board: Board) -> None:
+    driver = board.driver
+    driver.on_call = driver.moves_to_target
+    driver.progresses = [copying(1, 40, 24), replace(copying(2, 20, 64), throttle=30)]
+    row = asked(board)
+    assert migration_for(board.admin, row.pk).progress.throttle.provenance == "not_available"
+    thread = in_a_thread(drive, row.pk, "test")
+    until(lambda: migration_for(board.admin, row.pk).progress.throttle.value == 30)
+    driver.progresses = [copying(3, 5, 70)]  # at its end the hypervisor says nothing of it any more
+    until(lambda: row.passes.count() == 3)
+    driver.let_go.set()
+    thread.join(10)
+    shown = migration_for(board.auditor, row.pk)
+    assert (shown.state, shown.progress.throttle.value, shown.progress.throttle.provenance) == ("done", 30, "measured")
 
 
 def test_a_broken_call_whose_vm_runs_at_the_source_has_failed(board: Board) -> None:

@@ -13,6 +13,14 @@ from xenweb.realtime.wire import ForecastWire
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """What the hypervisor says of a move that no track shows: its own estimate of the pause, and its throttle."""
+
+    downtime: Milliseconds | None = None
+    throttle: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class DisksSeen:
     """What was seen of the disks of a move, and what memory it has to copy besides."""
 
@@ -35,7 +43,7 @@ def _figures_of(disks: DisksSeen, track: Track) -> dict[str, Figure]:
 def track_store(
     lease: Lease,
     track: Track,
-    said_downtime: Milliseconds | None,
+    said: Said,
     forecast: ForecastWire | None,
     disks: DisksSeen | None,
 ) -> None:
@@ -51,11 +59,14 @@ def track_store(
         "transferred": last.processed if last else None,
         "dirty_rate": last.dirty_rate if last else None,
         "transfer_rate": track.transfer_rate,
-        "expected_downtime": expected_downtime(track, said_downtime),
+        "expected_downtime": expected_downtime(track, said.downtime),
         "elapsed": max(0, last.at) if last else None,
         "converging": is_converging(track),
         "as_of": timezone.now(),
     }
+    if said.throttle is not None:
+        # What it was last stays with the move: what a slowed VM changed says nothing of what it changes else.
+        values["throttle"] = said.throttle
     if disks is not None:
         values |= _figures_of(disks, track)
     if forecast is not None:

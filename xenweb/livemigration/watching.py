@@ -33,7 +33,7 @@ from xenweb.drivers.contract import (
 from xenweb.livemigration.desk import Desk
 from xenweb.livemigration.foretelling import foretell_on
 from xenweb.livemigration.models import Migration
-from xenweb.livemigration.progress import DisksSeen, track_store
+from xenweb.livemigration.progress import DisksSeen, Said, track_store
 from xenweb.livemigration.proving import Hosts, settle
 from xenweb.livemigration.transitions import (
     Failure,
@@ -154,7 +154,7 @@ class Watching:
         self.disks = DisksSeen(DiskTrack(), Bytes(row.copied_bytes), Bytes(row.vm_memory))
         # Moments count from the call; after an adoption from where the last look was.
         self.began = time.monotonic() - (row.elapsed or 0) / 1000
-        self.said_downtime: Milliseconds | None = None
+        self.said = Said()
         self.forecast: ForecastWire | None = None
         self.renewed = self.told = 0.0
         self.cancel_asked = float("-inf")
@@ -253,7 +253,8 @@ class Watching:
                 dirty_rate=progress.dirty_rate,
             )
             self.track = observe(self.track, look)
-            self.said_downtime = progress.expected_downtime
+            throttle = self.said.throttle if progress.throttle is None else progress.throttle
+            self.said = Said(progress.expected_downtime, throttle)
 
     def _since_call(self, moment: float) -> Milliseconds:
         return Milliseconds(max(0, round((moment - self.began) * 1000)))
@@ -272,7 +273,7 @@ class Watching:
 
     def _store(self) -> None:
         disks = self.disks if self.disks.copied else None
-        track_store(self.lease, self.track, self.said_downtime, self.forecast, disks)
+        track_store(self.lease, self.track, self.said, self.forecast, disks)
 
     def _change(self, following: State, *, by: str = "xenweb") -> None:
         if following is not self.state:

@@ -87,6 +87,7 @@ def _progress(row: Migration) -> ProgressWire:
         disk_remaining=_figure(row.disk_remaining),
         elapsed_ms=row.elapsed,
         converging=row.converging,
+        throttle=_figure(row.throttle),
     )
 
 

@@ -262,6 +262,8 @@ class ProgressWire(Wire):
     """Where a move stands now. ``total`` is 0..1 and never runs backwards; ``memory`` is that of memory alone.
 
     The ``disk_*`` are of the disks that are copied along, all other sizes of memory alone.
+    ``throttle`` is the percentage of its CPU time that the hypervisor last kept from the
+    VM so that it changes less: it is known only where the move slows its VM down.
     """
 
     total: Figure
@@ -277,6 +279,7 @@ class ProgressWire(Wire):
     disk_remaining: Figure
     elapsed_ms: int | None
     converging: bool | None
+    throttle: Figure
 
 
 class LeftoverDiskWire(Wire):

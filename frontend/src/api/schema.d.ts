@@ -1148,6 +1148,8 @@ export interface components {
          * @description Where a move stands now. ``total`` is 0..1 and never runs backwards; ``memory`` is that of memory alone.
          *
          *     The ``disk_*`` are of the disks that are copied along, all other sizes of memory alone.
+         *     ``throttle`` is the percentage of its CPU time that the hypervisor last kept from the
+         *     VM so that it changes less: it is known only where the move slows its VM down.
          */
         ProgressWire: {
             /** Converging */
@@ -1163,6 +1165,7 @@ export interface components {
             /** Pass Number */
             pass_number: number | null;
             remaining: components["schemas"]["Figure"];
+            throttle: components["schemas"]["Figure"];
             total: components["schemas"]["Figure"];
             transfer_rate: components["schemas"]["Figure"];
             transferred: components["schemas"]["Figure"];

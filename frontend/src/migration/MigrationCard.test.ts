@@ -32,6 +32,14 @@ describe('the card of a move', () => {
     expect(screen.getAllByTestId('pass-bar')).toHaveLength(2)
   })
 
+  it('says how much the hypervisor slows the VM down, and nothing where it does not', () => {
+    show('MOVE0001')
+    expect(text()).not.toContain('VM slowed down by')
+    cleanup()
+    show('MOVE0002', { progress: { ...aMigration('X').progress, throttle: { value: 30, provenance: 'measured' } } })
+    expect(figure('VM slowed down by')).toBe('30 % measured')
+  })
+
   it('invents nothing where the hypervisor says nothing', () => {
     const none = { value: null, provenance: 'not_available' } as const
     const progress = { ...aMigration('X').progress, total: none, remaining: none, converging: null }

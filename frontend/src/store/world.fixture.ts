@@ -126,6 +126,7 @@ export const aMigration = (id: string, more: Partial<Migration> = {}): Migration
     disk_remaining: unknown,
     elapsed_ms: 50_000,
     converging: false,
+    throttle: unknown,
   },
   passes: TWO_PASSES,
   downtime_ms: unknown,
