@@ -56,6 +56,19 @@ def test_no_more_moves_begin_than_a_host_takes(board: Board, settings: Settings)
     assert states == [State.CHECKING, State.CHECKING, State.QUEUED]
 
 
+def test_moves_of_a_dead_host_take_nobodys_turn_until_they_are_under_way_again(
+    board: Board, settings: Settings
+) -> None:
+    settings.XENWEB_MOVES = (2, 2, 2)
+    dead = [waiting(board, number).pk for number in range(2)]
+    rows = Migration.objects.filter(pk__in=dead)
+    rows.update(state=State.UNCERTAIN, call_intended_at=timezone.now())
+    row = waiting(board, 3)
+    assert due(timezone.now()) == [row.pk]
+    rows.update(state=State.PRE_COPY)
+    assert due(timezone.now()) == []
+
+
 def test_a_ring_begins_whoevers_turn_it_is(board: Board, settings: Settings) -> None:
     settings.XENWEB_MOVES = (1, 1, 1)
     first, second = waiting(board, 1), waiting(board, 2)

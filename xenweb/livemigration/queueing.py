@@ -29,7 +29,9 @@ def limits() -> Limits:
 
 
 def _entries() -> tuple[list[Entry], list[Entry]]:
-    rows = Migration.objects.filter(state__in=sorted(ACTIVE - {State.REQUESTED}))
+    # A move whose hosts do not answer may stay so for as long as they are dead, and must not take the turns of
+    # others meanwhile. As soon as a host says that it still works on it, it is under way again, and counts.
+    rows = Migration.objects.filter(state__in=sorted(ACTIVE - {State.REQUESTED, State.UNCERTAIN}))
     facts = rows.values_list("pk", "vm__team_id", "source_id", "target_id", "requested_at", "state").order_by("pk")
     waiting: list[Entry] = []
     running: list[Entry] = []
