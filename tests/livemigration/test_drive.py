@@ -2,11 +2,12 @@
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from django.db import OperationalError, connections
+from django.db import OperationalError, connection, connections
 from django.db.models import F
 from django.utils import timezone
 
@@ -34,7 +35,7 @@ from xenweb.livemigration.models import Migration
 from xenweb.livemigration.reconciling import Care, care_for
 from xenweb.livemigration.selectors import migration_for
 from xenweb.livemigration.services import migration_cancel, migration_request
-from xenweb.livemigration.transitions import LeaseLostError, lease_renew, lease_take
+from xenweb.livemigration.transitions import Lease, LeaseLostError, lease_renew, lease_take
 from xenweb.livemigration.watching import Call
 from xenweb.realtime.events import MigrationChanged
 from xenweb.realtime.selectors import events_since
@@ -348,6 +349,28 @@ def test_a_lease_is_held_by_one(board: Board) -> None:
     assert lease_take(row.pk, "two") is None
     drive(row.pk, "two")
     assert board.driver.calls == []
+
+
+def test_who_stands_still_while_it_takes_the_lease_never_gets_its_successors_fence(
+    board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = asked(board)
+    monkeypatch.setattr(transitions, "LEASE", timedelta(seconds=-1))
+    successor: list[Lease | None] = []
+    threads: list[threading.Thread] = []
+
+    def stand_still(execute: Callable[..., object], sql: str, *words: object) -> object:
+        if "fence" in sql and sql.startswith("SELECT") and not threads:
+            threads.append(in_a_thread(lambda: successor.append(lease_take(row.pk, "successor"))))
+            threads[0].join(1)
+        return execute(sql, *words)
+
+    with connection.execute_wrapper(stand_still):
+        sleeper = lease_take(row.pk, "sleeper")
+    threads[0].join(30)
+    assert sleeper is not None
+    assert successor[0] is not None
+    assert sleeper.fence < successor[0].fence
 
 
 def test_who_slept_through_the_loss_of_the_lease_does_no_harm(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:

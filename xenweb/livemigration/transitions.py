@@ -76,14 +76,16 @@ class LeaseLostError(Exception):
 
 def lease_take(migration_id: str, owner: str) -> Lease | None:
     """Take the lease of an active move if nobody holds it; answer None if somebody does."""
-    now = timezone.now()
-    free = Q(lease_until=None) | Q(lease_until__lt=now)
-    taken = Migration.objects.filter(free, pk=migration_id, state__in=sorted(ACTIVE)).update(
-        lease_owner=owner, lease_until=now + LEASE, fence=F("fence") + 1
-    )
-    if not taken:
-        return None
-    fence = Migration.objects.values_list("fence", flat=True).get(pk=migration_id)
+    # In one transaction: whoever stood still between the two statements would read its successor's fence.
+    with writing():
+        now = timezone.now()
+        free = Q(lease_until=None) | Q(lease_until__lt=now)
+        taken = Migration.objects.filter(free, pk=migration_id, state__in=sorted(ACTIVE)).update(
+            lease_owner=owner, lease_until=now + LEASE, fence=F("fence") + 1
+        )
+        if not taken:
+            return None
+        fence = Migration.objects.values_list("fence", flat=True).get(pk=migration_id)
     return Lease(migration_id, owner, fence)
 
 
