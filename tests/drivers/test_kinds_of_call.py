@@ -1,12 +1,13 @@
 """The one call of libvirt, for each kind of move: which flags, which parameters, which words for virsh."""
 
 import shlex
+from dataclasses import replace
 
 import libvirt
 import pytest
 
 from xenweb.core.facts import Kind
-from xenweb.core.quantities import MIB, Bytes
+from xenweb.core.quantities import MIB, Bytes, Milliseconds
 from xenweb.drivers.contract import CopiedDisk, Endpoint, MigrationPlan, MoveOptions
 from xenweb.drivers.libvirt_driver import description, levers, moving
 
@@ -19,6 +20,10 @@ def plan(*, kind: Kind = Kind.LIVE, trust: bool = False, disks: tuple[CopiedDisk
     return MigrationPlan("M", "u-1", "ledger", SOURCE, TARGET, MoveOptions(), trust, kind, disks)
 
 
+def command(wanted: MigrationPlan, *, is_persistent: bool = True) -> str:
+    return levers.command(wanted, is_persistent=is_persistent)
+
+
 @pytest.mark.parametrize("kind", [Kind.LIVE, Kind.PAUSED])
 @pytest.mark.parametrize("disks", [(), (DISK,)])
 @pytest.mark.parametrize("trust", [False, True])
@@ -27,14 +32,14 @@ def test_unsafe_is_passed_exactly_where_somebody_has_vouched(
 ) -> None:
     wanted = plan(kind=kind, trust=trust, disks=disks)
     assert bool(moving.flags_for(wanted, is_persistent=True) & libvirt.VIR_MIGRATE_UNSAFE) is trust
-    assert ("--unsafe" in shlex.split(levers.command(wanted))) is trust
+    assert ("--unsafe" in shlex.split(command(wanted))) is trust
 
 
 def test_only_the_named_disks_are_copied() -> None:
     wanted = plan(disks=(DISK,))
     assert moving.flags_for(wanted, is_persistent=True) & libvirt.VIR_MIGRATE_NON_SHARED_DISK
     assert moving.parameters_for(wanted)[libvirt.VIR_MIGRATE_PARAM_MIGRATE_DISKS] == ["hda"]
-    words = shlex.split(levers.command(wanted))
+    words = shlex.split(command(wanted))
     assert words[words.index("--migrate-disks") + 1] == "hda"
     assert "--copy-storage-all" in words
     without = plan()
@@ -44,8 +49,25 @@ def test_only_the_named_disks_are_copied() -> None:
 
 def test_a_paused_vm_is_told_to_stay_paused() -> None:
     assert moving.flags_for(plan(kind=Kind.PAUSED), is_persistent=True) & libvirt.VIR_MIGRATE_PAUSED
-    assert "--suspend" in shlex.split(levers.command(plan(kind=Kind.PAUSED)))
+    assert "--suspend" in shlex.split(command(plan(kind=Kind.PAUSED)))
     assert not moving.flags_for(plan(), is_persistent=True) & libvirt.VIR_MIGRATE_PAUSED
+
+
+@pytest.mark.parametrize("is_persistent", [True, False])
+def test_the_command_keeps_a_definition_exactly_where_the_call_does(is_persistent: bool) -> None:
+    flags = moving.flags_for(plan(), is_persistent=is_persistent)
+    words = shlex.split(command(plan(), is_persistent=is_persistent))
+    assert bool(flags & libvirt.VIR_MIGRATE_PERSIST_DEST) is is_persistent
+    assert ("--persistent" in words) is is_persistent
+    assert ("--undefinesource" in words) is is_persistent
+
+
+def test_the_allowed_pause_is_said_beside_the_command_as_virsh_takes_it_only_while_the_move_runs() -> None:
+    wanted = replace(plan(), options=MoveOptions(downtime_limit=Milliseconds(500)))
+    call, pause = command(wanted).split("\n")
+    assert call == command(plan())
+    assert pause.startswith("# The allowed pause")
+    assert shlex.split(pause)[-2:] == ["u-1", "500"]
 
 
 def test_a_halted_vm_moves_as_a_definition_that_leaves_its_source() -> None:
@@ -58,7 +80,7 @@ def test_a_halted_vm_moves_as_a_definition_that_leaves_its_source() -> None:
     ):
         assert flags & wanted
     assert not flags & (libvirt.VIR_MIGRATE_LIVE | libvirt.VIR_MIGRATE_UNSAFE)
-    words = shlex.split(levers.command(plan(kind=Kind.COLD)))
+    words = shlex.split(command(plan(kind=Kind.COLD)))
     assert {"--offline", "--persistent", "--undefinesource", "--p2p"} <= set(words)
     assert "--live" not in words
 

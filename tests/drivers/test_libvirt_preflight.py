@@ -11,7 +11,7 @@ from tests.drivers.test_libvirt_words import libvirt_error
 from xenweb.core.facts import Kind
 from xenweb.core.placement import Finding, Severity
 from xenweb.core.quantities import GIB, MIB, Bytes
-from xenweb.drivers.contract import CopiedDisk, Endpoint, HostUnreachableError, MigrationPlan, MoveOptions
+from xenweb.drivers.contract import CopiedDisk, Endpoint, HostUnreachableError, MigrationPlan, MoveOptions, Preflight
 from xenweb.drivers.libvirt_driver import preflight
 from xenweb.drivers.libvirt_driver.checks.processor import missing_features
 from xenweb.drivers.libvirt_driver.inventory import networks_of
@@ -88,6 +88,7 @@ def a_vm(kind: str = "qemu", cpu: str = "custom", path: str = PATH, more: str = 
         "jobStats": {"type": 0},
         "controlInfo": [0, 0, 0],
         "isActive": 1,
+        "isPersistent": 1,
         "blockJobInfo": {},
         "memoryStats": {"rss": 64 * 1024},
     }
@@ -114,7 +115,12 @@ def a_host(name: str, **answers: Any) -> Answering:
     return Answering(**usual | answers)
 
 
-def found(
+def found(**answers: Any) -> list[Finding]:
+    """Answer what the preflight of vm-1 finds, with these answers."""
+    return list(said(**answers).findings)
+
+
+def said(
     *,
     vm: Answering | Exception | None = None,
     source: Answering | Exception | None = None,
@@ -123,7 +129,7 @@ def found(
     uri: str = "qemu+ssh://host-b/system",
     kind: Kind = Kind.LIVE,
     copied: tuple[CopiedDisk, ...] = (),
-) -> list[Finding]:
+) -> Preflight:
     """Make the preflight of vm-1 from host-a to host-b with these answers."""
     ends = Endpoint(1, "host-a", "qemu://a/system"), Endpoint(2, "host-b", uri, address)
     plan = MigrationPlan("m", "u-1", "vm-1", *ends, MoveOptions(), kind=kind, copied_disks=copied)
@@ -137,7 +143,7 @@ def found(
             raise host
         return host
 
-    return list(preflight.findings_of(plan, reach))
+    return preflight.preflight_of(plan, reach)
 
 
 def heavy(findings: list[Finding]) -> list[str]:
@@ -153,6 +159,12 @@ def one(findings: list[Finding], code: str) -> Finding:
 
 def silent(host: str) -> HostUnreachableError:
     return HostUnreachableError(f"{host} does not answer.", host=host)
+
+
+@pytest.mark.parametrize("is_persistent", [True, False])
+def test_the_same_call_for_a_person_keeps_a_definition_only_where_there_is_one(is_persistent: bool) -> None:
+    command = said(vm=a_vm(isPersistent=int(is_persistent))).command
+    assert ("--persistent" in command, "--undefinesource" in command) == (is_persistent, is_persistent)
 
 
 def test_two_fit_hosts_leave_only_notes_of_what_was_proven_and_what_cannot_be() -> None:

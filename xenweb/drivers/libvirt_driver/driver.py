@@ -78,8 +78,7 @@ class LibvirtDriver:
     def preflight(self, plan: MigrationPlan) -> Preflight:
         """Ask both hosts what only they can say about this move."""
         with ExitStack() as held:
-            findings = tuple(preflight.findings_of(plan, partial(self._hold, held)))
-            return Preflight(findings, levers.command(plan))
+            return preflight.preflight_of(plan, partial(self._hold, held))
 
     def _hold(self, held: ExitStack, endpoint: Endpoint) -> libvirt.virConnect:
         return held.enter_context(self._connections.use(endpoint, ASKING))

@@ -1,6 +1,7 @@
 """Changes to a running move, and to copies that a move has left standing; raises libvirtError."""
 
 import shlex
+from collections.abc import Iterator
 
 import libvirt
 
@@ -58,9 +59,14 @@ def _remove(domain: libvirt.virDomain) -> None:
         domain.undefine()
 
 
-def command(plan: MigrationPlan) -> str:
-    """Write what ``virsh`` would be told for the same call."""
-    words = ["virsh", "-c", plan.source.uri, "migrate", "--p2p", "--persistent", "--undefinesource"]
+def command(plan: MigrationPlan, *, is_persistent: bool) -> str:
+    """Write what ``virsh`` would be told for the same call.
+
+    The allowed pause can be set only while the move runs: a comment says with which words.
+    """
+    words = ["virsh", "-c", plan.source.uri, "migrate", "--p2p"]
+    if is_persistent:
+        words += ["--persistent", "--undefinesource"]
     if plan.kind is Kind.COLD:
         return shlex.join([*words, "--offline", plan.vm_uuid, plan.target.uri])
     words += ["--live", "--abort-on-error"]
@@ -81,4 +87,11 @@ def command(plan: MigrationPlan) -> str:
     address = plan.target.migration_address
     if address:
         words += ["--migrateuri", f"tcp://{address}", "--listen-address", address]
-    return shlex.join(words)
+    return "\n".join((shlex.join(words), *_pause_words(plan)))
+
+
+def _pause_words(plan: MigrationPlan) -> Iterator[str]:
+    limit = plan.options.downtime_limit
+    if limit is not None:
+        words = ["virsh", "-c", plan.source.uri, "migrate-setmaxdowntime", plan.vm_uuid, str(int(limit))]
+        yield f"# The allowed pause, as soon as the move runs: {shlex.join(words)}"

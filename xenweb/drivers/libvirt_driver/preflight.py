@@ -2,14 +2,22 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
 import libvirt
 
 from xenweb.core.placement import Finding, blocker
-from xenweb.drivers.contract import DriverError, Endpoint, HostUnreachableError, MigrationPlan, VmMissingError
-from xenweb.drivers.libvirt_driver import description
+from xenweb.drivers.contract import (
+    DriverError,
+    Endpoint,
+    HostUnreachableError,
+    MigrationPlan,
+    Preflight,
+    VmMissingError,
+)
+from xenweb.drivers.libvirt_driver import description, levers
 from xenweb.drivers.libvirt_driver.checks import hosts, processor, storage, vm
 from xenweb.drivers.libvirt_driver.checks.asked import Asked, Check, Need, guarded
 from xenweb.drivers.libvirt_driver.connections import is_alive
@@ -40,31 +48,46 @@ CHECKS = (
 )
 
 
-def findings_of(plan: MigrationPlan, reach: Callable[[Endpoint], libvirt.virConnect]) -> Iterator[Finding]:
-    """Make every check that can be made; a host that does not answer is a finding like any other."""
-    asked = Asked(plan)
+def preflight_of(plan: MigrationPlan, reach: Callable[[Endpoint], libvirt.virConnect]) -> Preflight:
+    """Make every check that can be made, and write the same call for a person."""
+    asked, findings = _reached(plan, reach)
+    for check in CHECKS:
+        if check.needs in asked.has:
+            findings += guarded(check.subject, partial(check.look, asked))
+    findings += _lost_meanwhile(asked)
+    return Preflight(tuple(findings), levers.command(plan, is_persistent=_is_persistent(asked)))
+
+
+def _reached(plan: MigrationPlan, reach: Callable[[Endpoint], libvirt.virConnect]) -> tuple[Asked, list[Finding]]:
+    """Reach both hosts and the VM; a host that does not answer is a finding like any other."""
+    asked, findings = Asked(plan), []
     # Side by side: over ssh a host may take most of a second to let us in.
     with ThreadPoolExecutor(max_workers=2, thread_name_prefix="reach") as reaching:
         source, target = (reaching.submit(reach, each) for each in (plan.source, plan.target))
     try:
         asked = replace(asked, source=source.result())
     except DriverError as error:
-        yield _unreachable("source_unreachable", plan.source, error)
+        findings.append(_unreachable("source_unreachable", plan.source, error))
     try:
         asked = replace(asked, target=target.result())
     except DriverError as error:
-        yield _unreachable("host_unreachable", plan.target, error)
+        findings.append(_unreachable("host_unreachable", plan.target, error))
     if asked.source is not None:
         try:
             domain = asked.source.lookupByUUIDString(plan.vm_uuid)
             migratable = domain.XMLDesc(libvirt.VIR_DOMAIN_XML_MIGRATABLE)
             asked = replace(asked, domain=domain, described=description.domain(migratable))
         except (libvirt.libvirtError, DriverError) as error:
-            yield _undescribed(plan, error)
-    for check in CHECKS:
-        if check.needs in asked.has:
-            yield from guarded(check.subject, partial(check.look, asked))
-    yield from _lost_meanwhile(asked)
+            findings.append(_undescribed(plan, error))
+    return asked, findings
+
+
+def _is_persistent(asked: Asked) -> bool:
+    """Say whether the VM is defined at its source; where nobody says, it is, as nearly all are."""
+    if asked.domain is not None:
+        with suppress(libvirt.libvirtError):
+            return bool(asked.domain.isPersistent())
+    return True
 
 
 def _unreachable(code: str, endpoint: Endpoint, error: DriverError) -> Finding:
