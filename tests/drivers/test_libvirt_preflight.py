@@ -32,6 +32,15 @@ class Volume:
     capacity: int = 32 * MIB
     changed: list[str] = field(default_factory=lambda: ["100.5"])
     volume_key: str = PATH
+    pool: str = "<pool type='dir'><uuid>p-1</uuid></pool>"
+
+    def name(self) -> str:
+        return PATH.rpartition("/")[2]
+
+    def storagePoolLookupByVolume(self) -> "Answering":  # noqa: N802 - libvirt's name
+        if not self.pool:
+            raise libvirt_error(libvirt.VIR_ERR_NO_STORAGE_POOL, "no such pool")
+        return Answering(XMLDesc=self.pool)
 
     def info(self) -> list[int]:
         return [0, self.capacity, 4096]
@@ -347,6 +356,41 @@ def test_a_busy_disk_is_the_same_if_the_target_sees_it_between_two_looks_of_the_
     target = a_host("host-b", storageVolLookupByPath=Volume(changed=["100.2"]))
     proven = dict(one(found(source=source, target=target), "disk_same").facts)["proven"]
     assert proven == ("path", "size", "moment of its last change")
+
+
+SERVED = (
+    "<pool type='netfs'><uuid>{uuid}</uuid><source><host name='{server}'/><dir path='{folder}'/></source>"
+    "<target><path>/srv/shared</path></target></pool>"
+)
+
+
+def served(uuid: str, server: str = "nas", folder: str = "/vol1") -> str:
+    return SERVED.format(uuid=uuid, server=server, folder=folder)
+
+
+def test_a_busy_disk_on_one_place_of_one_server_is_the_same_whatever_a_clients_memory_says_of_its_moments() -> None:
+    source = a_host("host-a", storageVolLookupByPath=Volume(changed=["100.1"], pool=served("p-1")))
+    target = a_host("host-b", storageVolLookupByPath=Volume(changed=["90.0"], pool=served("p-2")))
+    findings = found(source=source, target=target)
+    assert heavy(findings) == []
+    assert dict(one(findings, "disk_same").facts)["proven"] == ("path", "size", "place on the server of its storage")
+
+
+@pytest.mark.parametrize(
+    "there",
+    [served("p-1", folder="/vol2"), served("p-1", server="nas2"), "<pool type='dir'><uuid>p-1</uuid></pool>", ""],
+)
+def test_disks_of_two_places_are_still_told_apart_by_their_last_change(there: str) -> None:
+    source = a_host("host-a", storageVolLookupByPath=Volume(pool=served("p-1")))
+    target = a_host("host-b", storageVolLookupByPath=Volume(changed=["90.0"], pool=there))
+    assert heavy(found(source=source, target=target)) == ["disk_identity_unproven"]
+
+
+@pytest.mark.parametrize("server", ["localhost", "127.0.0.1", "::1"])
+def test_a_server_that_each_host_calls_itself_is_not_one_server(server: str) -> None:
+    source = a_host("host-a", storageVolLookupByPath=Volume(pool=served("p-1", server=server)))
+    target = a_host("host-b", storageVolLookupByPath=Volume(changed=["90.0"], pool=served("p-1", server=server)))
+    assert heavy(found(source=source, target=target)) == ["disk_identity_unproven"]
 
 
 @pytest.mark.parametrize(("there", "code"), [("lv-1", "disk_same"), ("lv-2", "disk_differs")])

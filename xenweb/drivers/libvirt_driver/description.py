@@ -10,6 +10,8 @@ from xenweb.drivers.contract import DriverError
 
 LONGEST = 4 * 1024 * 1024
 _MOMENT = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?")
+_LOOPBACK = re.compile(r"localhost\b|127\.|\[?::1\b", re.IGNORECASE)
+"""Names by which each host means itself."""
 _UNITS = {"b": 1, "bytes": 1, "kib": 1024, "k": 1024, "mib": 1024**2, "gib": 1024**3, "tib": 1024**4}
 
 
@@ -51,12 +53,17 @@ class DomainDescription:
 
 @dataclass(frozen=True, slots=True)
 class PoolDescription:
-    """A libvirt storage pool, and what makes it the same storage on another host."""
+    """A libvirt storage pool, and what makes it the same storage on another host.
+
+    ``is_served`` says that its identity names another machine and a place on it, which
+    is one and the same from wherever it is reached.
+    """
 
     name: str
     kind: str
     identity: str
     path: str
+    is_served: bool = False
 
 
 def parsed(xml: str) -> ET.Element:
@@ -111,13 +118,14 @@ def pool(xml: str) -> PoolDescription:
     kind = root.get("type", "")
     source = root.find("source")
     host = source.find("host") if source is not None else None
-    identity = f"{kind}:{root.findtext('uuid', '')}"
+    identity, is_served = f"{kind}:{root.findtext('uuid', '')}", False
     if source is not None and host is not None and host.get("name"):
         folder, device = source.find("dir"), source.find("device")
         within = folder.get("path", "") if folder is not None else ""
         within = within or (device.get("path", "") if device is not None else "") or source.findtext("name", "")
         identity = f"{kind}:{host.get('name')}:{within}"
-    return PoolDescription(root.findtext("name", ""), kind, identity, root.findtext("target/path", ""))
+        is_served = bool(within) and not _LOOPBACK.match(host.get("name", ""))
+    return PoolDescription(root.findtext("name", ""), kind, identity, root.findtext("target/path", ""), is_served)
 
 
 def host(xml: str) -> tuple[str, str, str]:
