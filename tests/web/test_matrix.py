@@ -26,7 +26,8 @@ EXPECTED = {
     ("GET", "/api/v1/migrations/{migration}"): WHO_SEES_THE_VM,
     ("GET", "/api/v1/migrations/{migration}/passes"): WHO_SEES_THE_VM,
     ("POST", "/api/v1/migrations/{migration}/cancel"): (401, 403, 202, 202, 404, 403),
-    # The move is still queued: there is nothing to choose.
+    # The move is still queued: there is nothing to close, and nothing to choose.
+    ("POST", "/api/v1/migrations/{migration}/close"): (401, 403, 409, 403, 404, 403),
     ("POST", "/api/v1/migrations/{migration}/choices"): (401, 403, 409, 409, 404, 403),
     ("GET", "/api/v1/leftover-disks"): ANYBODY,
     ("POST", "/api/v1/leftover-disks/{disk}/remove"): (401, 403, 202, 202, 404, 403),
@@ -35,6 +36,7 @@ EXPECTED = {
 BODIES = {
     "/api/v1/hosts": {"pool": "nowhere", "uri": "scripted:x"},
     "/api/v1/migrations/{migration}/choices": {"kind": "pause"},
+    "/api/v1/migrations/{migration}/close": {"reason": "The host burnt."},
 }
 
 

@@ -24,6 +24,7 @@ class Action(StrEnum):
     OVERRIDE_FINDING = "override_finding"
     READ_HISTORY = "read_history"
     REMOVE_DISK = "remove_disk"
+    CLOSE_MOVE = "close_move"
     MANAGE_HOSTS = "manage_hosts"
 
 
@@ -54,6 +55,7 @@ _EVERYWHERE: dict[Action, frozenset[Role]] = {
     Action.OVERRIDE_FINDING: frozenset({Role.ADMINISTRATOR}),
     Action.READ_HISTORY: frozenset({Role.ADMINISTRATOR, Role.AUDITOR}),
     Action.REMOVE_DISK: frozenset({Role.ADMINISTRATOR}),
+    Action.CLOSE_MOVE: frozenset({Role.ADMINISTRATOR}),
     Action.MANAGE_HOSTS: frozenset({Role.ADMINISTRATOR}),
 }
 _IN_OWN_TEAM = frozenset({Action.VIEW_VM, Action.MOVE_VM, Action.READ_HISTORY, Action.REMOVE_DISK})
@@ -64,6 +66,7 @@ _REFUSALS: dict[Action, str] = {
     Action.OVERRIDE_FINDING: "Only administrators may override what forbids a move.",
     Action.READ_HISTORY: "Only the team's lead, administrators and auditors read this history.",
     Action.REMOVE_DISK: "Only the lead of the VM's team and administrators may delete what its moves left behind.",
+    Action.CLOSE_MOVE: "Only administrators may close a move without a proof of where the VM runs.",
     Action.MANAGE_HOSTS: "Only administrators may add or remove hosts.",
 }
 

@@ -55,6 +55,8 @@ ACTIVE = frozenset(TRANSITIONS) - ENDED
 NOT_CALLED = frozenset({S.REQUESTED, S.QUEUED, S.CHECKING})
 CALLED = ACTIVE - NOT_CALLED
 CANCELLABLE = frozenset(state for state in ACTIVE if {S.CANCELLING, S.CANCELLED} & TRANSITIONS[state]) - {S.VERIFYING}
+CLOSABLE = frozenset({S.UNCERTAIN})
+"""Where a person may end what no proof ends: a host that is dead for good never answers again."""
 
 
 class ForbiddenTransitionError(ValueError):

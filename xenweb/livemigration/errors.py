@@ -73,6 +73,14 @@ class NotCancellableError(LiveMigrationError):
     remedy = "Nothing to do: the migration's page says how it ends."
 
 
+class CloseRefusedError(LiveMigrationError):
+    """The move is not uncertain, so the hosts will say how it ends; or no reason was given."""
+
+    code = "close_refused"
+    kind = RefusalKind.CONFLICT
+    remedy = "Look at the migration again: only one that is being checked can be closed, and only with a reason."
+
+
 class IdempotencyConflictError(LiveMigrationError):
     """The same key was used for a different move."""
 

@@ -46,6 +46,8 @@ def _personal(actor: Actor, row: Migration) -> MigrationWire:
     wire = migration_wire(row)
     if not decide(actor, Action.MOVE_VM, row.vm.team_id).allowed:
         wire = wire.model_copy(update={"cancellable": False, "offers": []})
+    if not decide(actor, Action.CLOSE_MOVE, row.vm.team_id).allowed:
+        wire = wire.model_copy(update={"closable": False})
     if not decide(actor, Action.REMOVE_DISK, row.vm.team_id).allowed:
         disks = [disk.model_copy(update={"removable": False}) for disk in wire.leftover_disks]
         wire = wire.model_copy(update={"leftover_disks": disks})

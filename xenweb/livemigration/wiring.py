@@ -1,7 +1,7 @@
 """Rows into wire shapes, each figure with where it comes from."""
 
 from xenweb.core.facts import Kind
-from xenweb.core.migration import ACTIVE, CALLED, CANCELLABLE, Repair, State
+from xenweb.core.migration import ACTIVE, CALLED, CANCELLABLE, CLOSABLE, Repair, State
 from xenweb.core.precopy.storage import memory_share_in
 from xenweb.core.quantities import Bytes
 from xenweb.livemigration.models import LeftoverDisk, Migration, MigrationChoice, MigrationPass
@@ -102,7 +102,7 @@ def _is_held_up(row: Migration) -> bool:
 def migration_wire(row: Migration) -> MigrationWire:
     """Shape a migration; expects its passes to be loaded with it.
 
-    ``cancellable`` says what the state allows; who may cancel is personal.
+    ``cancellable`` and ``closable`` say what the state allows; who may is personal.
     """
     return MigrationWire(
         id=row.pk,
@@ -140,6 +140,7 @@ def migration_wire(row: Migration) -> MigrationWire:
         override=_override(row),
         cancel_requested=row.cancel_requested_at is not None,
         cancellable=_is_cancellable(row),
+        closable=row.state in CLOSABLE,
         held_up=_is_held_up(row),
         deadline=row.deadline,
         offers=offers_for(row),

@@ -308,6 +308,7 @@ class MigrationWire(Wire):
     """A migration as everybody who may see it sees it. ``copied_bytes`` are those of disks.
 
     ``cancellable`` says whether asking the hypervisor still makes sense;
+    ``closable`` whether an administrator may end the move without a proof;
     ``held_up`` that a move was given up and its target neither receives nor lets go;
     ``as_of`` is the last time a process of ours looked at the move.
     """
@@ -342,6 +343,7 @@ class MigrationWire(Wire):
     override: OverrideWire | None
     cancel_requested: bool
     cancellable: bool
+    closable: bool
     held_up: bool
     deadline: datetime | None
     offers: list[ChoiceOfferWire]

@@ -82,16 +82,20 @@ def is_for(actor: Actor, stored: StoredEvent) -> bool:
 
 
 def personal(actor: Actor, stored: StoredEvent) -> Event:
-    """Set what depends on the reader: whether this person may move, or give up a move."""
+    """Set what depends on the reader: whether this person may move, or give up or close a move."""
     event = stored.event
     may = decide(actor, Action.MOVE_VM, stored.team).allowed
     if isinstance(event, VmChanged):
         return event.model_copy(update={"vm": event.vm.model_copy(update={"may_move": may})})
-    if isinstance(event, MigrationChanged) and not may:
-        disks = [disk.model_copy(update={"removable": False}) for disk in event.migration.leftover_disks]
-        shown = event.migration.model_copy(update={"cancellable": False, "offers": [], "leftover_disks": disks})
-        return event.model_copy(update={"migration": shown})
-    return event
+    if not isinstance(event, MigrationChanged):
+        return event
+    shown = event.migration
+    if not decide(actor, Action.CLOSE_MOVE, stored.team).allowed:
+        shown = shown.model_copy(update={"closable": False})
+    if not may:
+        disks = [disk.model_copy(update={"removable": False}) for disk in shown.leftover_disks]
+        shown = shown.model_copy(update={"cancellable": False, "offers": [], "leftover_disks": disks})
+    return event.model_copy(update={"migration": shown})
 
 
 def _subject(event: Event) -> tuple[str, str]:

@@ -35,5 +35,9 @@ export const fetchLeftoverDisks = (cursor: string | null) =>
 export const removeLeftoverDisk = (disk: number) =>
   bodyOf(client.POST('/api/v1/leftover-disks/{disk}/remove', { params: { path: { disk: String(disk) } } }))
 
+/** End a move whose hosts will never prove where the VM runs; the reason is kept in the history. */
+export const closeMove = (migration: string, reason: string) =>
+  bodyOf(client.POST('/api/v1/migrations/{migration}/close', { params: { path: { migration } }, body: { reason } }))
+
 export const cancelMove = (migration: string) =>
   bodyOf(client.POST('/api/v1/migrations/{migration}/cancel', { params: { path: { migration } } }))

@@ -235,6 +235,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/migrations/{migration}/close": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Close Post
+         * @description End a migration whose hosts will never prove where the VM runs, and say why.
+         */
+        post: operations["migration_close"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/migrations/{migration}/passes": {
         parameters: {
             query?: never;
@@ -513,6 +533,14 @@ export interface components {
             refusal: string | null;
             /** Value */
             value: number | null;
+        };
+        /**
+         * CloseBody
+         * @description Why a move is closed although nobody knows where its VM runs; administrators only.
+         */
+        CloseBody: {
+            /** Reason */
+            reason: string;
         };
         /**
          * DiskWire
@@ -900,6 +928,7 @@ export interface components {
          * @description A migration as everybody who may see it sees it. ``copied_bytes`` are those of disks.
          *
          *     ``cancellable`` says whether asking the hypervisor still makes sense;
+         *     ``closable`` whether an administrator may end the move without a proof;
          *     ``held_up`` that a move was given up and its target neither receives nor lets go;
          *     ``as_of`` is the last time a process of ours looked at the move.
          */
@@ -914,6 +943,8 @@ export interface components {
             cancellable: boolean;
             /** Choices */
             choices: components["schemas"]["ChoiceWire"][];
+            /** Closable */
+            closable: boolean;
             /** Command */
             command: string;
             /** Copied Bytes */
@@ -2221,6 +2252,104 @@ export interface operations {
         responses: {
             /** @description Accepted */
             202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MigrationWire"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    migration_close: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                migration: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CloseBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -20,6 +20,7 @@ export const ACTIONS = [
   'migration_outcome',
   'migration_cancel',
   'migration_choice',
+  'migration_close',
   'migration_repair',
   'vm_outside_change',
   'leftover_disk_remove',

@@ -138,6 +138,7 @@ export const aMigration = (id: string, more: Partial<Migration> = {}): Migration
   override: null,
   cancel_requested: false,
   cancellable: true,
+  closable: false,
   held_up: false,
   deadline: null,
   offers: [],

@@ -8,6 +8,7 @@ from ninja import Header, Query, Router, Status
 from xenweb.core.quantities import BytesPerSecond, Milliseconds
 from xenweb.drivers.contract import MoveOptions
 from xenweb.livemigration.choices import choice_request
+from xenweb.livemigration.closing import migration_close
 from xenweb.livemigration.leftovers import leftover_disk_remove
 from xenweb.livemigration.overriding import NO_OVERRIDE, Override
 from xenweb.livemigration.selectors import leftover_disks_for, migration_for, migrations_for
@@ -17,6 +18,7 @@ from xenweb.web.api.authentication import ActorRequest
 from xenweb.web.api.keys import key_of, migration_key_of
 from xenweb.web.api.shapes import (
     ChoiceBody,
+    CloseBody,
     LeftoverDiskPage,
     MigrationBody,
     MigrationPage,
@@ -107,6 +109,16 @@ def cancel_post(request: ActorRequest, migration: str) -> Status[MigrationWire]:
     """Ask for one migration to be given up."""
     wire = migration_cancel(request.auth, migration_key_of(migration), request_id=request_id_of(request))
     return Status(202, wire)
+
+
+@router.post(
+    "/migrations/{migration}/close",
+    response={200: MigrationWire, **problems(400, 404, 409, 413, 415)},
+    operation_id="migration_close",
+)
+def close_post(request: ActorRequest, migration: str, body: CloseBody) -> MigrationWire:
+    """End a migration whose hosts will never prove where the VM runs, and say why."""
+    return migration_close(request.auth, migration_key_of(migration), body.reason, request_id=request_id_of(request))
 
 
 @router.get("/leftover-disks", response={200: LeftoverDiskPage, **problems()}, operation_id="leftover_disks_list")

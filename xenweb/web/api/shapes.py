@@ -105,6 +105,12 @@ class OverrideBody(Strict):
     reason: Reason
 
 
+class CloseBody(Strict):
+    """Why a move is closed although nobody knows where its VM runs; administrators only."""
+
+    reason: Reason
+
+
 class MigrationBody(Strict):
     """A VM and where it is to go, each by id or by UUID."""
 
