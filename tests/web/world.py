@@ -90,7 +90,7 @@ def operations() -> list[tuple[str, str]]:
     return [(method.upper(), path) for path, methods in paths.items() for method in methods]
 
 
-def filled(path: str, *, host: object, vm: object, migration: object, disk: object = 1) -> str:
+def filled(path: str, *, host: object, vm: object, migration: object, disk: object = 1, repository: object = 0) -> str:
     """Put keys into a path of the document."""
-    keys = {"host": host, "vm": vm, "migration": migration, "disk": disk}
+    keys = {"host": host, "vm": vm, "migration": migration, "disk": disk, "repository": repository}
     return re.sub(r"{(\w+)}", lambda match: str(keys[match[1]]), path)

@@ -62,3 +62,22 @@ class HostBusyError(InventoryError):
     code = "host_busy"
     kind = RefusalKind.CONFLICT
     remedy = "Wait for its moves to end, or cancel them."
+
+
+class RepositoryNotFoundError(InventoryError):
+    """There is no such storage repository."""
+
+    code = "storage_repository_not_found"
+    kind = RefusalKind.NOT_FOUND
+    remedy = "Look at the storage page for the storage that there is."
+
+    def __init__(self) -> None:
+        super().__init__("There is no such storage repository.")
+
+
+class VouchForbiddenError(InventoryError):
+    """The person may not vouch for storage."""
+
+    code = "vouch_forbidden"
+    kind = RefusalKind.FORBIDDEN
+    remedy = "Ask an administrator."

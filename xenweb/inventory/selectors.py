@@ -14,7 +14,7 @@ from xenweb.drivers.contract import Capability, DriverUnavailableError, Endpoint
 from xenweb.drivers.registry import driver_for
 from xenweb.inventory import wiring
 from xenweb.inventory.credentials import opened
-from xenweb.inventory.errors import HostNotFoundError, VmNotFoundError
+from xenweb.inventory.errors import HostNotFoundError, RepositoryNotFoundError, VmNotFoundError
 from xenweb.inventory.models import Host, Pool, StorageRepository, VirtualMachine
 from xenweb.realtime.wire import HostWire, StorageRepositoryWire, VmWire
 
@@ -61,6 +61,10 @@ def _vms() -> QuerySet[VirtualMachine]:
         .select_related("team", "resident_on")
         .prefetch_related("disks__repository__attachments")
     )
+
+
+def _repository_rows() -> QuerySet[StorageRepository]:
+    return StorageRepository.objects.select_related("pool").prefetch_related("attachments__host")
 
 
 def visible_vms(actor: Actor) -> QuerySet[VirtualMachine]:
@@ -127,8 +131,16 @@ def vm_ids_for(actor: Actor) -> set[int]:
 def storage_repositories_for(actor: Actor) -> list[StorageRepositoryWire]:
     """List the storage repositories and which hosts reach them."""
     del actor
-    rows = StorageRepository.objects.select_related("pool").prefetch_related("attachments__host")
-    return [wiring.repository_wire(row) for row in rows]
+    return [wiring.repository_wire(row) for row in _repository_rows()]
+
+
+def repository_row(key: str) -> StorageRepository:
+    """Answer one storage repository's row by id; raise RepositoryNotFoundError."""
+    is_id = key.isascii() and key.isdigit() and int(key) <= LARGEST_ID
+    row = _repository_rows().filter(pk=int(key)).first() if is_id else None
+    if row is None:
+        raise RepositoryNotFoundError
+    return row
 
 
 def endpoint_of(host: Host) -> Endpoint:

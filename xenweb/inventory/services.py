@@ -18,12 +18,14 @@ from xenweb.inventory.errors import (
     HostBusyError,
     HostExistsError,
     HostForbiddenError,
+    RepositoryNotFoundError,
+    VouchForbiddenError,
 )
 from xenweb.inventory.models import Host, Pool, StorageRepository, VirtualMachine, VmSighting
-from xenweb.inventory.selectors import host_row
+from xenweb.inventory.selectors import host_row, repository_row
 from xenweb.realtime.events import HostChanged, HostRemoved, StorageRepositoryChanged, VmChanged, VmRemoved
 from xenweb.realtime.publish import publish, writing
-from xenweb.realtime.wire import HostWire
+from xenweb.realtime.wire import HostWire, StorageRepositoryWire
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,14 +202,40 @@ def vm_assign_team(vm_uuid: str, team_id: int | None) -> None:
         publish(VmChanged(vm=wire), team=team_id)
 
 
-def repository_vouch(name: str, *, is_shared: bool) -> None:
-    """Note an administrator's word that repositories of this name are shared storage."""
+def repository_vouch(actor: Actor, key: str, *, is_shared: bool, request_id: str = "") -> StorageRepositoryWire:
+    """Note, or take back, an administrator's word that a repository is the same storage on all its hosts.
+
+    Said again it changes nothing. Raises VouchForbiddenError or RepositoryNotFoundError; both are recorded.
+    """
+    verdict = decide(actor, Action.VOUCH_STORAGE)
+    if not verdict.allowed:
+        _record_vouch(actor, "refused", key, "", is_shared=is_shared, reason=verdict.reason, request_id=request_id)
+        raise VouchForbiddenError(verdict.reason)
+    try:
+        row = repository_row(key)
+    except RepositoryNotFoundError as refusal:
+        _record_vouch(actor, "refused", key, "", is_shared=is_shared, reason=refusal.sentence, request_id=request_id)
+        raise
     with writing():
-        rows = StorageRepository.objects.filter(name=name).select_related("pool")
-        for row in rows.prefetch_related("attachments__host"):
-            row.vouched_shared = is_shared
-            row.save()
-            publish(
-                StorageRepositoryChanged(storage_repository=wiring.repository_wire(row)),
-                public=True,
-            )
+        changed = StorageRepository.objects.filter(pk=row.pk, vouched_shared=not is_shared)
+        if changed.update(vouched_shared=is_shared):
+            row = repository_row(key)
+            _record_vouch(actor, "allowed", key, row.name, is_shared=is_shared, request_id=request_id)
+            publish(StorageRepositoryChanged(storage_repository=wiring.repository_wire(row)), public=True)
+    return wiring.repository_wire(row)
+
+
+def _record_vouch(
+    actor: Actor, outcome: str, key: str, name: str, *, is_shared: bool, reason: str = "", request_id: str
+) -> None:
+    record(
+        actor=actor.username,
+        action="storage_vouch",
+        outcome=outcome,
+        subject_kind="storage_repository",
+        subject_id=key,
+        subject_name=name,
+        reason=reason,
+        facts={"is_shared": is_shared},
+        request_id=request_id,
+    )

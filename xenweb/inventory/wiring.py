@@ -78,6 +78,7 @@ def repository_wire(row: StorageRepository) -> StorageRepositoryWire:
         name=row.name,
         kind=row.kind,
         shared=len(hosts) > 1,
+        vouched=row.vouched_shared,
         capacity=row.capacity,
         available=row.available,
         hosts=hosts,

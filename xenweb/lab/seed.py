@@ -17,7 +17,7 @@ from xenweb.accounts.policy import Actor, Role
 from xenweb.accounts.selectors import actor_for
 from xenweb.drivers.registry import driver_for
 from xenweb.inventory.errors import HostExistsError
-from xenweb.inventory.selectors import watched_endpoints
+from xenweb.inventory.selectors import storage_repositories_for, watched_endpoints
 from xenweb.inventory.services import HostAddress, host_add, pool_ensure, repository_vouch, vm_assign_team
 from xenweb.inventory.sync import HostReading, reading_apply
 
@@ -102,4 +102,6 @@ def hosts_seed(driver: str, hosts: Iterable[SeedHost]) -> None:
         for name in names:
             if name in found:
                 vm_assign_team(found[name], team_id)
-    repository_vouch(SHARED, is_shared=True)
+    for repository in storage_repositories_for(administrator()):
+        if repository.name == SHARED:
+            repository_vouch(administrator(), str(repository.id), is_shared=True)

@@ -30,13 +30,14 @@ class Figure(Wire):
 
 
 class StorageRepositoryWire(Wire):
-    """A place where disks live. Source: the driver's inventory."""
+    """A place where disks live. Source: the driver's inventory; ``vouched`` is an administrator's word."""
 
     id: int
     pool: str
     name: str
     kind: str
     shared: bool
+    vouched: bool
     capacity: int | None
     available: int | None
     hosts: list[int]
@@ -366,6 +367,7 @@ class ActorWire(Wire):
     may_move: bool
     may_read_history: bool
     may_manage_hosts: bool
+    may_vouch_storage: bool
 
 
 class BoardWire(Wire):

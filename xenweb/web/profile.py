@@ -14,4 +14,5 @@ def actor_wire(actor: Actor) -> ActorWire:
         may_move=may_somewhere(actor, Action.MOVE_VM),
         may_read_history=may_somewhere(actor, Action.READ_HISTORY),
         may_manage_hosts=may_somewhere(actor, Action.MANAGE_HOSTS),
+        may_vouch_storage=may_somewhere(actor, Action.VOUCH_STORAGE),
     )

@@ -28,6 +28,7 @@ export const ACTIONS = [
   'sign_out',
   'host_add',
   'host_remove',
+  'storage_vouch',
 ] as const
 
 export const OUTCOMES = ['allowed', 'refused', 'done', 'failed', 'cancelled', 'uncertain', 'observed'] as const

@@ -13,6 +13,7 @@ const ADA: Actor = {
   may_move: true,
   may_read_history: true,
   may_manage_hosts: true,
+  may_vouch_storage: true,
 }
 
 export const aHost = (id: number, name: string, more: Partial<Host> = {}): Host => ({
@@ -60,6 +61,7 @@ export const aRepository = (id: number, name: string): StorageRepository => ({
   name,
   kind: 'dir',
   shared: true,
+  vouched: false,
   capacity: 100 * GIB,
   available: 60 * GIB,
   hosts: [1, 2],

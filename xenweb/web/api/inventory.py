@@ -4,9 +4,9 @@ from django.http import HttpResponse
 from ninja import Query, Router, Status
 
 from xenweb.inventory.selectors import host_for, hosts_for, storage_repositories_for, vm_for, vms_for
-from xenweb.inventory.services import HostAddress, host_add, host_remove
+from xenweb.inventory.services import HostAddress, host_add, host_remove, repository_vouch
 from xenweb.livemigration.selectors import takes_part, verdicts_for
-from xenweb.realtime.wire import HostWire, VerdictsWire, VmWire
+from xenweb.realtime.wire import HostWire, StorageRepositoryWire, VerdictsWire, VmWire
 from xenweb.web.api.authentication import ActorRequest
 from xenweb.web.api.keys import key_of
 from xenweb.web.api.shapes import HostBody, HostPage, Paging, StorageRepositoryPage, VmPage, page_of, problems
@@ -79,3 +79,23 @@ def storage_repositories_list(request: ActorRequest, query: Query[Paging]) -> St
     """List the storage repositories and which hosts reach them."""
     items, following = page_of(storage_repositories_for(request.auth), query)
     return StorageRepositoryPage(items=items, next=following)
+
+
+@router.post(
+    "/storage-repositories/{repository}/vouch",
+    response={200: StorageRepositoryWire, **problems(404, 415)},
+    operation_id="storage_repository_vouch",
+)
+def vouch_post(request: ActorRequest, repository: str) -> StorageRepositoryWire:
+    """Vouch that a repository is the same storage on all its hosts; only administrators may."""
+    return repository_vouch(request.auth, key_of(repository), is_shared=True, request_id=request_id_of(request))
+
+
+@router.delete(
+    "/storage-repositories/{repository}/vouch",
+    response={200: StorageRepositoryWire, **problems(404)},
+    operation_id="storage_repository_vouch_withdraw",
+)
+def vouch_delete(request: ActorRequest, repository: str) -> StorageRepositoryWire:
+    """Take the word for a repository back; only administrators may."""
+    return repository_vouch(request.auth, key_of(repository), is_shared=False, request_id=request_id_of(request))
