@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
-from django.db import connections
+from django.db import DatabaseError, connections
 
 from tests.board import VM_UUID, Board
 from tests.scripted import ScriptedDriver
@@ -14,7 +14,7 @@ from xenweb.drivers.contract import Endpoint, HostEvent, HostSnapshot, HostUnrea
 from xenweb.inventory.models import Host, VirtualMachine
 from xenweb.inventory.selectors import endpoint_of
 from xenweb.worker import watcher as module
-from xenweb.worker.watcher import HostWatcher
+from xenweb.worker.watcher import HostWatcher, _follow
 
 
 def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
@@ -69,3 +69,42 @@ def test_a_silent_host_is_noted_and_found_again(watched: tuple[Board, Telling]) 
     assert Host.objects.get(pk=board.source.pk).state_reason == "The socket is gone."
     driver.silent = False
     until(lambda: Host.objects.get(pk=board.source.pk).state == HostState.CONNECTED)
+
+
+def test_a_database_that_fails_while_a_host_is_silent_ends_no_watcher(
+    watched: tuple[Board, Telling], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    board, driver = watched
+    refused: list[int] = []
+
+    def refuse(host: int, _reason: str) -> None:
+        refused.append(host)
+        msg = "disk I/O error"
+        raise DatabaseError(msg)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "host_unreachable", refuse)
+        driver.silent = True
+        driver.tell(HostEvent(board.source.pk, "", "disconnected"))
+        until(lambda: len(refused) > 1)
+    until(lambda: Host.objects.get(pk=board.source.pk).state == HostState.UNREACHABLE)
+    driver.silent = False
+    until(lambda: Host.objects.get(pk=board.source.pk).state == HostState.CONNECTED)
+
+
+def test_a_watcher_that_has_died_is_replaced(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
+    dead = HostWatcher(endpoint_of(board.source), board.driver)
+    dead.stop()
+    dead.start()
+    dead.join(5)
+    watchers = {endpoint_of(board.source): dead}
+    _follow(watchers)
+    try:
+        assert watchers[endpoint_of(board.source)] is not dead
+        assert all(watcher.is_alive() for watcher in watchers.values())
+    finally:
+        for watcher in watchers.values():
+            watcher.stop()
+        for watcher in watchers.values():
+            watcher.join(5)
+        connections.close_all()

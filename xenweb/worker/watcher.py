@@ -7,11 +7,12 @@ is repeated every few seconds, which also gives the loads.
 import logging
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NoReturn
 
-from django.db import close_old_connections, connections
+from django.db import DatabaseError, close_old_connections, connections
 from django.utils import timezone
 
 from xenweb.core.load import Counter, load_between
@@ -74,14 +75,10 @@ class HostWatcher(threading.Thread):
         """Look, wait for news, look again; a host that does not answer is noted and tried anew."""
         while not self.stopped.is_set():
             try:
-                self._look()
-                self._news.wait(LOOK_EVERY)
-                time.sleep(GATHER)
-            except DriverError as error:
-                self._lost(error)
+                self._look_and_wait()
             except Exception:
                 log.exception("watching %s failed; trying again", self.endpoint.name)
-                close_old_connections()
+                _drop_connections()
                 self.stopped.wait(TRY_AGAIN_AFTER)
         self._end_watch()
         connections.close_all()
@@ -90,6 +87,15 @@ class HostWatcher(threading.Thread):
         """End the thread at its next step."""
         self.stopped.set()
         self._news.set()
+
+    def _look_and_wait(self) -> None:
+        try:
+            self._look()
+            self._news.wait(LOOK_EVERY)
+            time.sleep(GATHER)
+        except DriverError as error:
+            # What fails in here, as a database does, is caught like all else: no host loses its watcher to it.
+            self._lost(error)
 
     def _look(self) -> None:
         if self._watch is None:
@@ -106,14 +112,20 @@ class HostWatcher(threading.Thread):
         self._news.set()
 
     def _lost(self, error: DriverError) -> None:
-        host_unreachable(self.endpoint.host, error.sentence)
         self._end_watch()
+        host_unreachable(self.endpoint.host, error.sentence)
         self.stopped.wait(TRY_AGAIN_AFTER)
 
     def _end_watch(self) -> None:
-        if self._watch is not None:
-            self._watch.close()
-            self._watch = None
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            watch.close()
+
+
+def _drop_connections() -> None:
+    """Let go of what a failing database left behind; that it fails at this too is no news."""
+    with suppress(DatabaseError):
+        close_old_connections()
 
 
 def watch_all() -> NoReturn:
@@ -124,14 +136,15 @@ def watch_all() -> NoReturn:
             _follow(watchers)
         except Exception:
             log.exception("the list of hosts could not be read; trying again")
-            close_old_connections()
+            _drop_connections()
         time.sleep(HOSTS_EVERY)
 
 
 def _follow(watchers: dict[Endpoint, HostWatcher]) -> None:
     wanted = watched_endpoints()
-    for endpoint in set(watchers) - set(wanted):
-        watchers.pop(endpoint).stop()
+    for endpoint, watcher in list(watchers.items()):
+        if endpoint not in wanted or not watcher.is_alive():
+            watchers.pop(endpoint).stop()
     for endpoint, kind in wanted.items():
         if endpoint not in watchers:
             try:
