@@ -92,7 +92,7 @@ def test_a_credential_without_its_key_is_said_to_be_lost(board: Board, settings:
     sealed = seal("hunter2")
     settings.XENWEB_CREDENTIAL_KEYS = [Fernet.generate_key().decode()]  # type: ignore[attr-defined]
     with pytest.raises(CredentialLostError):
-        opened(sealed)
+        opened(sealed, "kvm-01")
 
 
 def test_the_credential_key_lives_apart_from_the_secret_key() -> None:

@@ -27,6 +27,7 @@ from xenweb.drivers.contract import (
     Phase,
     Progress,
 )
+from xenweb.inventory.models import Host
 from xenweb.livemigration import drive as driving
 from xenweb.livemigration import keeping, transitions, watching
 from xenweb.livemigration.drive import adopt, drive
@@ -219,6 +220,15 @@ def test_a_vm_that_left_meanwhile_is_not_moved(board: Board) -> None:
     drive(row.pk, "test")
     row.refresh_from_db()
     assert (row.state, row.failure_code) == (State.FAILED, "vm_left_source")
+
+
+def test_a_host_whose_credential_cannot_be_opened_fails_the_move_before_the_call(board: Board) -> None:
+    row = asked(board)
+    Host.objects.filter(pk=board.source.pk).update(credential="sealed with a key that is gone")
+    drive(row.pk, "test")
+    row.refresh_from_db()
+    assert (row.state, row.failure_code, board.driver.calls) == (State.FAILED, "credential_lost", [])
+    assert "host-a" in row.failure_sentence
 
 
 def test_cancelling_a_queued_move_ends_it_at_once(board: Board) -> None:

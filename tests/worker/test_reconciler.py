@@ -8,8 +8,10 @@ import pytest
 from django.utils import timezone
 
 from tests.board import Board
+from xenweb.audit.models import AuditRecord
 from xenweb.core.migration import Copy, State
 from xenweb.drivers.contract import MoveOptions
+from xenweb.inventory.models import Host
 from xenweb.livemigration.models import Migration
 from xenweb.livemigration.reconciling import release_leases_of_the_dead
 from xenweb.livemigration.services import migration_request
@@ -110,6 +112,27 @@ def test_an_uncertain_move_is_asked_about_until_the_hosts_prove_something(board:
     assert state(row) == State.UNCERTAIN
     board.driver.copies[("host-a", board.vm.uuid)] = Copy.RUNNING
     until(lambda: (reconciler.look(), state(row) == State.FAILED)[1])
+
+
+def test_a_called_move_whose_hosts_credential_cannot_be_opened_is_uncertain_and_says_so(board: Board) -> None:
+    row = asked(board)
+    Migration.objects.filter(pk=row.pk).update(state=State.PRE_COPY, call_intended_at=timezone.now())
+    Host.objects.filter(pk=board.target.pk).update(credential="sealed with a key that is gone")
+    board.driver.copies[("host-a", board.vm.uuid)] = Copy.ABSENT
+    board.driver.copies[("host-b", board.vm.uuid)] = Copy.RUNNING
+    reconciler = Reconciler()
+    reconciler.look()
+    until(lambda: state(row) == State.UNCERTAIN)
+    row.refresh_from_db()
+    assert row.failure_code == "credential_lost"
+    assert row.failure_sentence == "The stored credential of host-b cannot be opened with the keys at hand."
+    until(lambda: not any(thread.is_alive() for thread in reconciler._caring.values()))
+    records = AuditRecord.objects.count()
+    reconciler.look()
+    until(lambda: not any(thread.is_alive() for thread in reconciler._caring.values()))
+    assert AuditRecord.objects.count() == records, "what is known already is not told again"
+    Host.objects.filter(pk=board.target.pk).update(credential="")
+    until(lambda: (reconciler.look(), state(row) == State.DONE)[1])
 
 
 def test_a_disk_that_somebody_wants_gone_is_deleted_once(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:

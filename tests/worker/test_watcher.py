@@ -108,3 +108,20 @@ def test_a_watcher_that_has_died_is_replaced(board: Board, monkeypatch: pytest.M
         for watcher in watchers.values():
             watcher.join(5)
         connections.close_all()
+
+
+def test_a_host_whose_credential_cannot_be_opened_blinds_no_other(board: Board) -> None:
+    Host.objects.filter(pk=board.target.pk).update(credential="sealed with a key that is gone")
+    watchers: dict[Endpoint, HostWatcher] = {}
+    try:
+        _follow(watchers)
+        assert [watcher.endpoint.host for watcher in watchers.values()] == [board.source.pk]
+        blind = Host.objects.get(pk=board.target.pk)
+        assert blind.state == HostState.UNREACHABLE
+        assert blind.state_reason == "The stored credential of host-b cannot be opened with the keys at hand."
+    finally:
+        for watcher in watchers.values():
+            watcher.stop()
+        for watcher in watchers.values():
+            watcher.join(5)
+        connections.close_all()

@@ -26,12 +26,12 @@ def seal(credential: str) -> str:
     return _keys().encrypt(credential.encode()).decode() if credential else ""
 
 
-def opened(sealed: str) -> str:
-    """Decrypt a stored credential; raise CredentialLostError if no key fits."""
+def opened(sealed: str, host: str) -> str:
+    """Decrypt the stored credential of the host so named; raise CredentialLostError if no key fits."""
     if not sealed:
         return ""
     try:
         return _keys().decrypt(sealed.encode()).decode()
     except InvalidToken:
-        msg = "The stored credential of this host cannot be opened with the keys at hand."
+        msg = f"The stored credential of {host} cannot be opened with the keys at hand."
         raise CredentialLostError(msg) from None

@@ -13,7 +13,7 @@ from xenweb.core.quantities import Bytes
 from xenweb.drivers.contract import Capability, DriverUnavailableError, Endpoint
 from xenweb.drivers.registry import driver_for
 from xenweb.inventory import wiring
-from xenweb.inventory.credentials import opened
+from xenweb.inventory.credentials import CredentialLostError, opened
 from xenweb.inventory.errors import HostNotFoundError, RepositoryNotFoundError, VmNotFoundError
 from xenweb.inventory.models import Host, Pool, StorageRepository, VirtualMachine
 from xenweb.realtime.wire import HostWire, StorageRepositoryWire, VmWire
@@ -144,8 +144,8 @@ def repository_row(key: str) -> StorageRepository:
 
 
 def endpoint_of(host: Host) -> Endpoint:
-    """Answer how a driver reaches a host, its credential opened."""
-    return Endpoint(host.pk, host.name, host.uri, host.migration_address, opened(host.credential))
+    """Answer how a driver reaches a host, its credential opened; raise CredentialLostError if no key fits."""
+    return Endpoint(host.pk, host.name, host.uri, host.migration_address, opened(host.credential, host.name))
 
 
 def endpoints_reaching(host_id: int, path: str) -> list[Endpoint]:
@@ -157,10 +157,28 @@ def endpoints_reaching(host_id: int, path: str) -> list[Endpoint]:
     return [endpoint_of(host) for host in (*rows.filter(pk=host_id), *others)]
 
 
+@dataclass(frozen=True, slots=True)
+class WatchedHosts:
+    """The enabled hosts: those that can be reached with the kind of their driver, the others with what hinders it."""
+
+    endpoints: dict[Endpoint, str]
+    out_of_reach: dict[int, str]
+
+
+def watched_hosts() -> WatchedHosts:
+    """Answer every enabled host's endpoint; one whose credential cannot be opened hides no other."""
+    watched = WatchedHosts({}, {})
+    for host in Host.objects.filter(removed=False, enabled=True).select_related("pool"):
+        try:
+            watched.endpoints[endpoint_of(host)] = host.pool.driver
+        except CredentialLostError as error:
+            watched.out_of_reach[host.pk] = error.sentence
+    return watched
+
+
 def watched_endpoints() -> dict[Endpoint, str]:
-    """Answer every enabled host's endpoint and the kind of its driver."""
-    rows = Host.objects.filter(removed=False, enabled=True).select_related("pool")
-    return {endpoint_of(host): host.pool.driver for host in rows}
+    """Answer the endpoint of every enabled host that can be reached, and the kind of its driver."""
+    return watched_hosts().endpoints
 
 
 def pools() -> list[Pool]:

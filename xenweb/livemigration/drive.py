@@ -12,6 +12,7 @@ from xenweb.core.facts import Kind
 from xenweb.core.migration import State
 from xenweb.drivers.contract import MigrationPlan
 from xenweb.drivers.registry import driver_for
+from xenweb.inventory.credentials import CredentialLostError
 from xenweb.livemigration.checking import checked
 from xenweb.livemigration.doorbell import enqueue
 from xenweb.livemigration.foretelling import foretell, past_for, subject_of
@@ -24,6 +25,7 @@ from xenweb.livemigration.transitions import (
     Figure,
     Lease,
     LeaseLostError,
+    doubt_change,
     lease_release,
     lease_renew,
     lease_take,
@@ -62,7 +64,7 @@ def adopt(migration_id: str, owner: str) -> None:
     try:
         row = _row(migration_id)
         if row.call_intended_at is not None:
-            Watching(lease, row, driver_for(driver_kind(row)), plan_of(row)).follow(None)
+            _watch_on(lease, row)
         elif row.state == State.CHECKING:
             following = State.CANCELLED if row.cancel_requested_at else State.FAILED
             state_change(row.pk, State.CHECKING, following, lease=lease, failure=LOST)
@@ -70,6 +72,27 @@ def adopt(migration_id: str, owner: str) -> None:
         log.warning("move %s: the lease went to another process, this one stops", migration_id)
     finally:
         lease_release(lease)
+
+
+def _watch_on(lease: Lease, row: Migration) -> None:
+    try:
+        plan = plan_of(row)
+    except CredentialLostError as error:
+        # Without it a host cannot be asked. The next adoption tries again: the key may come back.
+        _doubt(lease, row, _failure_of(error))
+    else:
+        Watching(lease, row, driver_for(driver_kind(row)), plan).follow(None)
+
+
+def _failure_of(error: CredentialLostError) -> Failure:
+    return Failure(error.code, error.sentence, error.remedy)
+
+
+def _doubt(lease: Lease, row: Migration, why: Failure) -> None:
+    if row.state == State.UNCERTAIN:
+        doubt_change(row.pk, why, lease=lease)
+    else:
+        state_change(row.pk, State(row.state), State.UNCERTAIN, lease=lease, failure=why)
 
 
 def ring_for_due() -> None:
@@ -91,7 +114,11 @@ def _foretold(row: Migration, plan: MigrationPlan) -> dict[str, object] | None:
 
 
 def _from_the_queue(lease: Lease, row: Migration) -> None:
-    plan = plan_of(row)
+    try:
+        plan = plan_of(row)
+    except CredentialLostError as error:
+        state_change(row.pk, State.CHECKING, State.FAILED, lease=lease, failure=_failure_of(error))
+        return
     driver = driver_for(driver_kind(row))
     # The hosts may take their time to answer: long enough for others to think that this worker was lost.
     with kept(lease):

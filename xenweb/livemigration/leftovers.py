@@ -13,6 +13,7 @@ from xenweb.accounts.policy import Action, Actor, decide
 from xenweb.audit.services import record
 from xenweb.drivers.contract import CopyAction, DiskMissingError, DriverError, Endpoint, HostSnapshot, HypervisorDriver
 from xenweb.drivers.registry import driver_for
+from xenweb.inventory.credentials import CredentialLostError
 from xenweb.inventory.selectors import endpoint_of, endpoints_reaching
 from xenweb.livemigration.errors import LeftoverDiskRefusedError, MoveForbiddenError
 from xenweb.livemigration.models import LeftoverDisk
@@ -71,7 +72,7 @@ def leftover_disk_settle(leftover: int) -> None:
         driver.repair(endpoint_of(row.host), row.migration.vm_uuid, CopyAction.REMOVE_DISK, row.path)
     except DiskMissingError:
         _close(row, "")  # what is not there any more is deleted
-    except (UnprovenError, DriverError) as error:
+    except (UnprovenError, DriverError, CredentialLostError) as error:
         log.warning("disk %s on %s stays: %s", row.path, row.host.name, error)
         _close(row, str(error))
     else:

@@ -18,7 +18,7 @@ from django.utils import timezone
 from xenweb.core.load import Counter, load_between
 from xenweb.drivers.contract import DriverError, Endpoint, HostEvent, HostSnapshot, HypervisorDriver, Watch
 from xenweb.drivers.registry import driver_for
-from xenweb.inventory.selectors import watched_endpoints
+from xenweb.inventory.selectors import watched_hosts
 from xenweb.inventory.sync import HostReading, host_unreachable, reading_apply
 
 log = logging.getLogger(__name__)
@@ -141,7 +141,10 @@ def watch_all() -> NoReturn:
 
 
 def _follow(watchers: dict[Endpoint, HostWatcher]) -> None:
-    wanted = watched_endpoints()
+    hosts = watched_hosts()
+    wanted = hosts.endpoints
+    for host, reason in hosts.out_of_reach.items():
+        host_unreachable(host, reason)
     for endpoint, watcher in list(watchers.items()):
         if endpoint not in wanted or not watcher.is_alive():
             watchers.pop(endpoint).stop()
