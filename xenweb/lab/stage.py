@@ -24,6 +24,7 @@ from typing import Any
 from xenweb.lab.qemu.errors import LabError
 from xenweb.lab.qemu.guests import GUESTS, GuestSpec
 from xenweb.lab.qemu.lab import Lab
+from xenweb.processes import session_members
 
 MANAGE = Path(__file__).resolve().parents[2] / "manage.py"
 READY_WITHIN = 60.0
@@ -150,11 +151,22 @@ class Stage:
             self._up.send_signal(signal.SIGTERM)
             with suppress(subprocess.TimeoutExpired):
                 self._up.wait(END_WITHIN)
-            with suppress(ProcessLookupError):
-                os.killpg(self._up.pid, signal.SIGKILL)
+            # What it keeps up has sessions of its own, and would stay behind if only it were killed.
+            for pid in session_members([self._up.pid, *_children(self._up.pid)]):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            with suppress(subprocess.TimeoutExpired):
+                self._up.wait(1)
         if self._lab_is_ours:
             with suppress(LabError):
                 Lab(self.lab).down()
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []  # it has ended
 
 
 @contextmanager

@@ -10,8 +10,10 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TypeVar
 
+from django.conf import settings
 from django.db import DatabaseError, connection, connections
 from django.utils import timezone
 
@@ -330,11 +332,16 @@ class Watching:
             return CompletedStats()
 
     def _with_patience(self, write: Callable[[], Answer]) -> Answer:
-        """Write what the hosts proved, however long the database is away: it must not be lost."""
+        """Write what the hosts proved, however long the database is away: it must not be lost.
+
+        Raises DatabaseError once the installation's folder is gone: nothing will ever come back to write to.
+        """
         while True:
             try:
                 return write()
             except DatabaseError as error:
+                if not Path(settings.XENWEB_DATA).is_dir():
+                    raise
                 log.warning("move %s: the database does not take its outcome yet: %s", self.plan.migration, error)
                 connection.close()
                 time.sleep(PATIENCE)

@@ -1,7 +1,7 @@
 """Start the processes of one installation, keep them up, and end exactly those.
 
 Each child gets a session of its own: a Ctrl-C reaches only the supervisor, which
-ends them in order, and a child's own children end with it.
+ends them all at once, and what a child has started ends with it, in whatever process group.
 """
 
 import os
@@ -9,14 +9,16 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
+from xenweb.processes import session_members
+
 GRACE = 5.0
-"""Seconds that a child has to end by itself."""
+"""Seconds that the children have to end by themselves."""
 
 CALM_DOWN = 1.0
 """Seconds before a child that ended is started again."""
@@ -34,9 +36,13 @@ class Child:
     environment: Mapping[str, str] = field(default_factory=dict)
     process: "subprocess.Popen[bytes] | None" = None
     ended_at: float | None = None
+    former: "list[subprocess.Popen[bytes]]" = field(default_factory=list)
 
     def start(self) -> "subprocess.Popen[bytes]":
         """Start the process with its output going to its log."""
+        if self.process is not None:
+            # What the one before has started may outlive it, as a work horse does its worker.
+            self.former = [each for each in (*self.former, self.process) if _members([each])]
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
                 self.command,
@@ -51,9 +57,13 @@ class Child:
 
     def signal(self, number: int) -> None:
         """Send a signal to the process and all that it started."""
-        if self.process is not None:
+        for pid in self.members():
             with suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.process.pid, number)
+                os.kill(pid, number)
+
+    def members(self) -> list[int]:
+        """List what lives of the process, of the ones before it, and of all that they started."""
+        return _members(self.former if self.process is None else (*self.former, self.process))
 
     @property
     def is_up(self) -> bool:
@@ -99,19 +109,32 @@ class Supervisor:
                 child.start()
 
     def end(self) -> None:
-        """End the children, the last started first, and wait until they are gone."""
+        """Ask all children to end, give them GRACE seconds together, then kill what is left of any."""
         for child in reversed(self.children):
             child.signal(signal.SIGTERM)
-            _wait(child, GRACE)
-            # Even after a clean end something that it started may be left.
-            child.signal(signal.SIGKILL)
-            _wait(child, GRACE)
+        if self._wait_gone(GRACE):
+            return
+        deadline = time.monotonic() + GRACE
+        while time.monotonic() < deadline:
+            # Again and again: what was about to start something may have done so since.
+            for child in self.children:
+                child.signal(signal.SIGKILL)
+            if self._wait_gone(PACE):
+                return
+
+    def _wait_gone(self, seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        while any(child.is_up or child.members() for child in self.children):
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(PACE / 5)
+        return True
 
 
-def _wait(child: Child, seconds: float) -> None:
-    if child.process is not None:
-        with suppress(subprocess.TimeoutExpired):
-            child.process.wait(seconds)
+def _members(processes: "Iterable[subprocess.Popen[bytes]]") -> list[int]:
+    """List what lives in the sessions of these processes; a number that others have got since is not theirs."""
+    pids = [process.pid for process in processes if process.poll() is None or not Path(f"/proc/{process.pid}").exists()]
+    return session_members(pids) if pids else []
 
 
 def manage(*words: str) -> list[str]:
