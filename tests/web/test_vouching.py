@@ -64,7 +64,7 @@ def test_nobody_else_may_and_the_attempt_is_recorded(world: World, folder: int) 
 def test_an_unknown_repository_is_not_found_and_the_attempt_is_recorded(world: World) -> None:
     answer = world.program("admin").post("/api/v1/storage-repositories/99/vouch", content_type="application/json")
     assert (answer.status_code, answer.json()["code"]) == (404, "storage_repository_not_found")
-    assert told() == [("admin", "refused", "", True)]
+    assert told() == [("admin", "refused", "99", True)]
 
 
 @pytest.mark.parametrize(("who", "may"), [("admin", True), ("lead", False), ("auditor", False)])

@@ -1,6 +1,7 @@
 """Write the history: one function, inside the transaction of what it tells of."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from django.db import transaction
 from django.db.models import F
@@ -10,6 +11,7 @@ from xenweb.audit.chain import content_of
 from xenweb.audit.models import AuditHead, AuditRecord
 from xenweb.core.evidence import canonical, chained
 from xenweb.core.placement import Fact
+from xenweb.core.refusal import RefusalError
 
 LONGEST_FACT = 1000
 MOST_IN_A_FACT = 50
@@ -70,3 +72,29 @@ def record(
         row.save(force_insert=True)
         AuditHead.objects.filter(pk=1).update(hash=row.hash)
     return head.sequence
+
+
+@contextmanager
+def refusals_recorded(
+    actor: str, action: str, subject_kind: str, subject: str, request_id: str, **facts: Fact
+) -> Iterator[None]:
+    """Record every refusal that is raised inside, and let it go on.
+
+    For what is unknown, foreign or badly formed: ``subject`` is what was asked for in the words of who asked,
+    and the record is of no team. Put it around a transaction, never inside one, which would take the record back.
+    """
+    try:
+        yield
+    except RefusalError as refusal:
+        record(
+            actor=actor,
+            action=action,
+            outcome="refused",
+            subject_kind=subject_kind,
+            subject_id=subject,
+            subject_name=subject,
+            reason=refusal.sentence,
+            facts={"code": refusal.code, **facts},
+            request_id=request_id,
+        )
+        raise

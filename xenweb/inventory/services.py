@@ -7,7 +7,7 @@ from django.db import IntegrityError
 from django.utils import timezone
 
 from xenweb.accounts.policy import Action, Actor, decide
-from xenweb.audit.services import record
+from xenweb.audit.services import record, refusals_recorded
 from xenweb.core.facts import PowerState
 from xenweb.drivers.contract import DriverError
 from xenweb.drivers.registry import address_from_fields, check_address
@@ -18,7 +18,6 @@ from xenweb.inventory.errors import (
     HostBusyError,
     HostExistsError,
     HostForbiddenError,
-    RepositoryNotFoundError,
     VouchForbiddenError,
 )
 from xenweb.inventory.models import Host, Pool, StorageRepository, VirtualMachine, VmSighting
@@ -84,9 +83,17 @@ def host_add(
 ) -> HostWire:
     """Put a host on the board; the watcher finds it there and begins to look at it.
 
-    Raises HostForbiddenError, HostAddressRefusedError or HostExistsError.
+    Raises HostForbiddenError, HostAddressRefusedError or HostExistsError; each is recorded.
     """
-    _refuse_hosts_to(actor, "host_add", where.address or where.uri, request_id)
+    named = where.address or where.uri
+    _refuse_hosts_to(actor, "host_add", named, request_id)
+    with refusals_recorded(actor.username, "host_add", "host", named, request_id, pool=pool):
+        return _host_store(actor, pool, where, migration_address, credential, request_id)
+
+
+def _host_store(
+    actor: Actor, pool: str, where: HostAddress, migration_address: str, credential: str, request_id: str
+) -> HostWire:
     row = Pool.objects.filter(name=pool).first()
     if row is None:
         msg = f"There is no pool called {pool}."
@@ -126,7 +133,7 @@ def host_remove(actor: Actor, key: str, *, takes_part: Callable[[int], bool], re
     ``takes_part`` says whether a move that has not ended leads from a host or to it: then HostBusyError.
     """
     _refuse_hosts_to(actor, "host_remove", key, request_id)
-    with writing():
+    with refusals_recorded(actor.username, "host_remove", "host", key, request_id), writing():
         host = host_row(key)
         if takes_part(host.pk):
             msg = f"{host.name} takes part in a move."
@@ -211,11 +218,8 @@ def repository_vouch(actor: Actor, key: str, *, is_shared: bool, request_id: str
     if not verdict.allowed:
         _record_vouch(actor, "refused", key, "", is_shared=is_shared, reason=verdict.reason, request_id=request_id)
         raise VouchForbiddenError(verdict.reason)
-    try:
+    with refusals_recorded(actor.username, "storage_vouch", "storage_repository", key, request_id, is_shared=is_shared):
         row = repository_row(key)
-    except RepositoryNotFoundError as refusal:
-        _record_vouch(actor, "refused", key, "", is_shared=is_shared, reason=refusal.sentence, request_id=request_id)
-        raise
     with writing():
         changed = StorageRepository.objects.filter(pk=row.pk, vouched_shared=not is_shared)
         if changed.update(vouched_shared=is_shared):

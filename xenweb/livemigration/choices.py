@@ -3,7 +3,7 @@
 from django.utils import timezone
 
 from xenweb.accounts.policy import Action, Actor, Decision, decide
-from xenweb.audit.services import record
+from xenweb.audit.services import record, refusals_recorded
 from xenweb.core.migration import ACTIVE
 from xenweb.livemigration.errors import ChoiceRefusedError, MoveForbiddenError
 from xenweb.livemigration.models import Migration, MigrationChoice
@@ -22,7 +22,8 @@ def choice_request(
 
     Raises MigrationNotFoundError, MoveForbiddenError or ChoiceRefusedError.
     """
-    row = migration_row_for(actor, migration_id)
+    with refusals_recorded(actor.username, "migration_choice", "migration", migration_id, request_id):
+        row = migration_row_for(actor, migration_id)
     right = decide(actor, Action.MOVE_VM, row.vm.team_id)
     try:
         _check(row, right, kind, value)

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from django.utils import timezone
 
 from xenweb.accounts.policy import Action, Actor, decide
-from xenweb.audit.services import record
+from xenweb.audit.services import record, refusals_recorded
 from xenweb.drivers.contract import CopyAction, DiskMissingError, DriverError, Endpoint, HostSnapshot, HypervisorDriver
 from xenweb.drivers.registry import driver_for
 from xenweb.inventory.credentials import CredentialLostError
@@ -36,7 +36,8 @@ def leftover_disk_remove(actor: Actor, key: str, request_id: str = "") -> Leftov
 
     Raises LeftoverDiskNotFoundError, MoveForbiddenError or LeftoverDiskRefusedError.
     """
-    row = leftover_disk_row_for(actor, key)
+    with refusals_recorded(actor.username, "leftover_disk_remove", "leftover_disk", key, request_id):
+        row = leftover_disk_row_for(actor, key)
     right = decide(actor, Action.REMOVE_DISK, row.migration.vm.team_id)
     if not right.allowed:
         _record(row, actor.username, "refused", right.reason, request_id)

@@ -7,7 +7,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from xenweb.accounts.policy import Action, Actor, decide
-from xenweb.audit.services import record
+from xenweb.audit.services import record, refusals_recorded
 from xenweb.core.facts import DiskFacts, Kind, kind_for
 from xenweb.core.migration import ACTIVE, CANCELLABLE, State
 from xenweb.core.placement import Fact, Verdict
@@ -90,24 +90,27 @@ def migration_request(
     VmAlreadyMovingError, NotPlaceableError or IdempotencyConflictError; a
     refusal is recorded and changes nothing else.
     """
-    try:
+    with refusals_recorded(actor.username, "migration_request", "vm", vm, request_id, target=target):
         row, host = vm_row(actor, vm), host_row(target)
-    except RefusalError as refusal:
-        _record_unknown(actor, vm, target, refusal, request_id)
-        raise
     request = Request(actor, row, host, options, deadline_s, override, idempotency_key, request_id)
-    earlier = _same_request(request)
-    if earlier is not None:
-        return migration_wire(earlier)
     try:
-        return _store_request(request, _judge_request(request))
+        return _answered(request)
     except RefusalError as refusal:
-        # The same key may have been stored by another hand since we looked.
-        earlier = _same_request(request)
-        if earlier is not None:
-            return migration_wire(earlier)
         _record_request(request, "refused", "", refusal)
         raise
+
+
+def _answered(request: Request) -> MigrationWire:
+    earlier = _same_request(request)
+    if earlier is None:
+        try:
+            return _store_request(request, _judge_request(request))
+        except RefusalError:
+            # The same key may have been stored by another hand since we looked.
+            earlier = _same_request(request)
+            if earlier is None:
+                raise
+    return migration_wire(earlier)
 
 
 def _same_request(request: Request) -> Migration | None:
@@ -116,10 +119,22 @@ def _same_request(request: Request) -> Migration | None:
         return None
     same = {"requested_by_id": request.actor.user_id, "idempotency_key": request.idempotency_key}
     earlier = Migration.objects.with_all().filter(**same).first()
-    if earlier is not None and (earlier.vm_id, earlier.target_id) != (request.vm.pk, request.target.pk):
+    if earlier is not None and not _is_same(earlier, request):
         msg = "This Idempotency-Key was used for a different move."
         raise IdempotencyConflictError(msg, migration=earlier.pk)
     return earlier
+
+
+def _is_same(row: Migration, request: Request) -> bool:
+    """Say whether a move is what is asked for: the same VM and target, with the same options and override."""
+    options, override = request.options, request.override
+    deadline = None if row.deadline is None else round((row.deadline - row.requested_at).total_seconds())
+    return (
+        (row.vm_id, row.target_id, deadline) == (request.vm.pk, request.target.pk, request.deadline_s)
+        and (row.bandwidth_limit, row.downtime_limit) == (options.bandwidth_limit, options.downtime_limit)
+        and (row.auto_converge, row.post_copy) == (options.auto_converge, options.post_copy)
+        and (row.override_codes, row.override_reason) == (list(override.codes), override.reason.strip())
+    )
 
 
 def _judge_request(request: Request) -> Judged:
@@ -193,21 +208,6 @@ def _store_request(request: Request, judged: Judged) -> MigrationWire:
     return migration_wire(row)
 
 
-def _record_unknown(actor: Actor, vm: str, target: str, refusal: RefusalError, request_id: str) -> None:
-    """Record a request for what is not there, or not visible: no team may read more than its words."""
-    record(
-        actor=actor.username,
-        action="migration_request",
-        outcome="refused",
-        subject_kind="vm",
-        subject_id=vm,
-        subject_name=vm,
-        reason=refusal.sentence,
-        facts={"target": target, "code": refusal.code},
-        request_id=request_id,
-    )
-
-
 def _record_request(request: Request, outcome: str, migration: str, refusal: RefusalError | None) -> None:
     record(
         actor=request.actor.username,
@@ -239,7 +239,8 @@ def migration_cancel(actor: Actor, migration_id: str, request_id: str = "") -> M
     A move that has not reached the hypervisor ends at once; asking twice is asking
     once. Raises MigrationNotFoundError, MoveForbiddenError or NotCancellableError.
     """
-    row = migration_row_for(actor, migration_id)
+    with refusals_recorded(actor.username, "migration_cancel", "migration", migration_id, request_id):
+        row = migration_row_for(actor, migration_id)
     right = decide(actor, Action.MOVE_VM, row.vm.team_id)
     if not right.allowed:
         _record_cancel(actor.username, row, "refused", right.reason, request_id)
