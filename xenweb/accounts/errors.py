@@ -23,3 +23,25 @@ class SignInLimitedError(AccountsRefusalError):
     code = "sign_in_limited"
     kind = RefusalKind.FORBIDDEN
     remedy = "Wait five minutes, then try again."
+
+
+class AccountsForbiddenError(AccountsRefusalError):
+    """The person may not change people, roles and teams."""
+
+    code = "accounts_forbidden"
+    kind = RefusalKind.FORBIDDEN
+    remedy = "Ask an administrator."
+
+
+class AccountsInvalidError(AccountsRefusalError):
+    """A name, a password or a combination is not one that we take."""
+
+    code = "accounts_invalid"
+
+
+class TakenError(AccountsRefusalError):
+    """What was to be made is there already."""
+
+    code = "taken"
+    kind = RefusalKind.CONFLICT
+    remedy = "Use the one that is there, or choose another name."

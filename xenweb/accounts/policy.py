@@ -26,6 +26,7 @@ class Action(StrEnum):
     REMOVE_DISK = "remove_disk"
     CLOSE_MOVE = "close_move"
     MANAGE_HOSTS = "manage_hosts"
+    MANAGE_PEOPLE = "manage_people"
     VOUCH_STORAGE = "vouch_storage"
 
 
@@ -58,6 +59,7 @@ _EVERYWHERE: dict[Action, frozenset[Role]] = {
     Action.REMOVE_DISK: frozenset({Role.ADMINISTRATOR}),
     Action.CLOSE_MOVE: frozenset({Role.ADMINISTRATOR}),
     Action.MANAGE_HOSTS: frozenset({Role.ADMINISTRATOR}),
+    Action.MANAGE_PEOPLE: frozenset({Role.ADMINISTRATOR}),
     Action.VOUCH_STORAGE: frozenset({Role.ADMINISTRATOR}),
 }
 _IN_OWN_TEAM = frozenset({Action.VIEW_VM, Action.MOVE_VM, Action.READ_HISTORY, Action.REMOVE_DISK})
@@ -70,6 +72,7 @@ _REFUSALS: dict[Action, str] = {
     Action.REMOVE_DISK: "Only the lead of the VM's team and administrators may delete what its moves left behind.",
     Action.CLOSE_MOVE: "Only administrators may close a move without a proof of where the VM runs.",
     Action.MANAGE_HOSTS: "Only administrators may add or remove hosts.",
+    Action.MANAGE_PEOPLE: "Only administrators may change users, roles and teams.",
     Action.VOUCH_STORAGE: "Only administrators may vouch that storage is shared.",
 }
 

@@ -16,6 +16,11 @@ _DRIVERS = {
 }
 
 
+def kinds() -> list[str]:
+    """List the kinds of drivers, whether or not they work here."""
+    return sorted(_DRIVERS)
+
+
 @cache
 def driver_for(kind: str) -> HypervisorDriver:
     """Answer the driver of a pool's kind; raise DriverUnavailableError if it cannot work here.

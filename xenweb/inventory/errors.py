@@ -81,3 +81,17 @@ class VouchForbiddenError(InventoryError):
     code = "vouch_forbidden"
     kind = RefusalKind.FORBIDDEN
     remedy = "Ask an administrator."
+
+
+class PoolRefusedError(InventoryError):
+    """A name is taken, unknown, or not one that we take."""
+
+    code = "pool_refused"
+    remedy = "Correct the name that the sentence says."
+
+
+class AmbiguousNameError(InventoryError):
+    """A name fits none, or several."""
+
+    code = "ambiguous_name"
+    remedy = "Give the id or UUID instead of the name."

@@ -29,6 +29,14 @@ export const ACTIONS = [
   'host_add',
   'host_remove',
   'storage_vouch',
+  'user_add',
+  'user_disable',
+  'team_add',
+  'team_give',
+  'role_give',
+  'role_take',
+  'token_issue',
+  'pool_add',
 ] as const
 
 export const OUTCOMES = ['allowed', 'refused', 'done', 'failed', 'cancelled', 'uncertain', 'observed'] as const
