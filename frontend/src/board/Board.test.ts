@@ -5,6 +5,15 @@ import { answers, card, column, json, onStage, posts, requests, show } from './b
 
 onStage()
 
+describe('a VM that both hosts of its move run', () => {
+  it('is called so on its card', () => {
+    const doubt = aMigration('MOVE0001', { state: 'uncertain', failure_code: 'vm_runs_twice' })
+    show(aBoard({ migrations: [doubt] }))
+    expect(card('shop-db').textContent).toContain('Found running on more than one host')
+    expect(card('web-1').textContent).not.toContain('more than one host')
+  })
+})
+
 describe('the board by keyboard', () => {
   it('Space asks once for all verdicts, and every column says its own with all reasons', async () => {
     show()

@@ -64,6 +64,23 @@ describe('the card of a move', () => {
     expect(text()).not.toContain('Done')
   })
 
+  it('alarms, with what to do, when both hosts run the VM', () => {
+    const twice = {
+      failure_code: 'vm_runs_twice',
+      failure_sentence: 'Both hosts say that they run the VM.',
+      failure_remedy: 'Stop the other copy by hand at once.',
+    }
+    show('MOVE0001', { state: 'uncertain', ...twice })
+    expect(screen.getByTestId('outcome').dataset.accent).toBe('no')
+    expect(text()).toContain('Both hosts say that they run the VM. Stop the other copy by hand at once.')
+    expect(text()).not.toContain('both hosts are asked')
+  })
+
+  it('alarms no more once the doubt is over', () => {
+    show('MOVE0001', { state: 'done', active: false, failure_code: 'vm_runs_twice' })
+    expect(screen.getByTestId('outcome').dataset.accent).toBe('go')
+  })
+
   it('says whom a cancelled move waits for when its target hangs', () => {
     show('MOVE0001', { state: 'cancelling', cancellable: false, held_up: true })
     expect(text()).toContain('Cancelling, waiting for host-b: it neither receives nor lets go')

@@ -49,7 +49,8 @@ export function outcomeWords(migration: Migration): string {
     case 'failed':
       return migration.failure_sentence ?? t('outcome.failed')
     case 'uncertain':
-      return t('outcome.uncertain')
+      // What is wrong meanwhile is known only here: nothing else alarms while a move is being checked.
+      return migration.failure_sentence ?? t('outcome.uncertain')
     default:
       return ''
   }

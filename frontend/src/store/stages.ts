@@ -23,7 +23,12 @@ export const STATES = Object.keys(STATE_ACCENT) as State[]
 
 export const stateOf = (migration: Migration): State => migration.state as State
 
-export const accentOf = (migration: Migration): Accent => STATE_ACCENT[stateOf(migration)] ?? 'quiet'
+/** Whether both hosts say that they run the VM: the one doubt that harms its disks with every second. */
+export const runsTwice = (migration: Migration): boolean =>
+  stateOf(migration) === 'uncertain' && migration.failure_code === 'vm_runs_twice'
+
+export const accentOf = (migration: Migration): Accent =>
+  runsTwice(migration) ? 'no' : (STATE_ACCENT[stateOf(migration)] ?? 'quiet')
 
 /** An id as people read it aloud: 7F3K-2QXZ. */
 export const spoken = (id: string): string => (id.length === 8 ? `${id.slice(0, 4)}-${id.slice(4)}` : id)
