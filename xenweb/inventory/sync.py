@@ -26,7 +26,7 @@ from xenweb.realtime.events import HostChanged, StorageRepositoryChanged, VmChan
 from xenweb.realtime.publish import publish, writing
 
 SAY_AGAIN_AFTER = timedelta(seconds=5)
-"""A host with nothing new is told this often, so that its age on screen stays true."""
+"""A host with nothing new is told this often: a board that hears of no host for longer knows that it hears nothing."""
 
 
 @dataclass(frozen=True, slots=True)

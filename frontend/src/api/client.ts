@@ -1,5 +1,6 @@
 /** The typed door to REST: session cookie, CSRF header, and problems as thrown refusals. */
 import createClient from 'openapi-fetch'
+import { hearClock } from './clock'
 import { Refusal, refusalFrom } from './refusal'
 import type { paths } from './schema'
 
@@ -21,6 +22,9 @@ client.use({
   onRequest({ request }) {
     if (request.method !== 'GET') request.headers.set('X-CSRFToken', csrfToken())
     return request
+  },
+  onResponse({ response }) {
+    hearClock(response)
   },
 })
 

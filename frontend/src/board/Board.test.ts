@@ -5,6 +5,17 @@ import { answers, card, column, json, onStage, posts, requests, show } from './b
 
 onStage()
 
+describe('a host that is connected', () => {
+  it('is shown with its age, and its VMs dimmed, once nothing is heard of it', () => {
+    const silent = aHost(2, 'host-b', { as_of: '2026-11-23T11:59:20Z' })
+    show(aBoard({ hosts: [aHost(1, 'host-a'), silent] }))
+    expect(column('host-b').textContent).toContain('Nothing heard of it for 45 s')
+    expect(column('host-b').textContent).toContain('What is shown is as of')
+    expect(column('host-b').querySelectorAll('li.dimmed')).toHaveLength(1)
+    expect(column('host-a').textContent).not.toContain('Nothing heard')
+  })
+})
+
 describe('a VM that both hosts of its move run', () => {
   it('is called so on its card', () => {
     const doubt = aMigration('MOVE0001', { state: 'uncertain', failure_code: 'vm_runs_twice' })

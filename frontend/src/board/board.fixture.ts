@@ -44,6 +44,8 @@ export function onStage(): void {
       this.open = true
     }
     Element.prototype.scrollIntoView = () => undefined
+    // Five seconds after what the fixtures say was said.
+    vi.setSystemTime(new Date('2026-11-23T12:00:05Z'))
     requests.length = 0
     answers.refuse = null
     answers.verdicts = someVerdicts(1, 1)
@@ -51,6 +53,7 @@ export function onStage(): void {
   })
   afterEach(() => {
     cleanup()
+    vi.useRealTimers()
     vi.unstubAllGlobals()
   })
 }

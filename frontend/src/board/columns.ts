@@ -9,6 +9,9 @@ export interface Filter {
   readonly halted: boolean
 }
 
+/** Milliseconds: what a host said earlier than that is not taken for what is. The server judges a target by the same age. */
+export const STALE_AFTER_MS = 30_000
+
 export const NO_TEAM = '\0'
 
 /** A VM on its card, with its active move if there is one. */

@@ -24,8 +24,14 @@ function address(since: number): string {
 const SOONEST = 400
 const SPREAD = 1000
 
-/** Open the feed; `since` is asked anew at each connection. Returns how to close it. */
-export function openFeed(since: () => number, listener: FeedListener): () => void {
+export interface Feed {
+  close(): void
+  /** Give up a connection that may be dead without having closed, and open another. */
+  reconnect(): void
+}
+
+/** Open the feed; `since` is asked anew at each connection. */
+export function openFeed(since: () => number, listener: FeedListener): Feed {
   const socket = new ReconnectingWebSocket(() => address(since()), [], {
     minReconnectionDelay: SOONEST + Math.random() * SPREAD,
     maxReconnectionDelay: 5000,
@@ -40,5 +46,5 @@ export function openFeed(since: () => number, listener: FeedListener): () => voi
     socket.close()
     listener.ended(code === SIGNED_OUT ? 'signed_out' : 'not_allowed')
   })
-  return () => socket.close()
+  return { close: () => socket.close(), reconnect: () => socket.reconnect() }
 }

@@ -1,17 +1,21 @@
 /** The living board: one snapshot, then the feed over it, and the truth about the link. */
 import { Refusal } from '../api/refusal'
 import type { Board, Frame, Migration } from '../api/types'
-import type { Ending, FeedListener } from '../realtime/feed'
+import type { Ending, Feed, FeedListener } from '../realtime/feed'
 import { apply, fromSnapshot, withMigration, type BoardState } from './board'
 
 export type Link = 'joining' | 'live' | 'away' | 'not_allowed'
 
 export interface LiveSources {
   fetchBoard(): Promise<Board>
-  openFeed(since: () => number, listener: FeedListener): () => void
+  openFeed(since: () => number, listener: FeedListener): Feed
   signedOut(): void
   now(): Date
 }
+
+/** Milliseconds: of a host that answers something is told every 5 s or so, so a longer silence is no calm. */
+const SILENT_AFTER_MS = 15_000
+const LISTEN_EVERY_MS = 1000
 
 const RETRY_MS = [500, 1000, 2000, 4000, 8000]
 
@@ -24,7 +28,11 @@ export class Live {
   refusal = $state.raw<Refusal | null>(null)
 
   #sources: LiveSources
-  #closeFeed: (() => void) | null = null
+  #feed: Feed | null = null
+  #listening: ReturnType<typeof setInterval> | undefined
+  #heardAt: Date
+  /** Whether the feed was open and told nothing: then only news proves that it lives. */
+  #isDeaf = false
   #fetching = false
   #held: Frame[] = []
   #stopped = false
@@ -32,27 +40,35 @@ export class Live {
 
   constructor(sources: LiveSources) {
     this.#sources = sources
+    this.#heardAt = sources.now()
   }
 
   async start(): Promise<void> {
     await this.#refetch()
     if (this.#stopped) return
-    this.#closeFeed = this.#sources.openFeed(() => this.board?.sequence ?? 0, {
-      opened: () => this.#becomeLive(),
+    this.#feed = this.#sources.openFeed(() => this.board?.sequence ?? 0, {
+      opened: () => this.#opened(),
       frame: (frame) => this.receive(frame),
       closed: () => this.#becomeAway(),
       ended: (why) => this.#end(why),
     })
+    this.#listening = setInterval(() => this.#listen(), LISTEN_EVERY_MS)
   }
 
   stop(): void {
     this.#stopped = true
     clearTimeout(this.#wait)
-    this.#closeFeed?.()
+    clearInterval(this.#listening)
+    this.#feed?.close()
   }
 
   /** Take one frame of the feed; a gap sends for a fresh snapshot. */
   receive(frame: Frame): void {
+    this.#heardAt = this.#sources.now()
+    if (this.#isDeaf && frame.kind !== 'hello') {
+      this.#isDeaf = false
+      this.link = 'live'
+    }
     if (this.#fetching || !this.board) {
       this.#held.push(frame)
       return
@@ -68,8 +84,23 @@ export class Live {
     this.board = withMigration(this.board, migration)
   }
 
-  #becomeLive(): void {
-    this.link = 'live'
+  #opened(): void {
+    this.#heardAt = this.#sources.now()
+    if (!this.#isDeaf) this.link = 'live'
+  }
+
+  /** Look whether silence still means that nothing happens; a half-open connection never says that it is gone. */
+  #listen(): void {
+    const now = this.#sources.now()
+    const isExpected = [...(this.board?.hosts.values() ?? [])].some((host) => host.state === 'connected')
+    // A link that closed is being opened anew already.
+    const isOpen = this.link === 'live' || this.#isDeaf
+    if (this.link === 'not_allowed' || !isOpen || !isExpected || now.getTime() - this.#heardAt.getTime() < SILENT_AFTER_MS) return
+    if (!this.#isDeaf) this.asOf = this.#heardAt
+    this.#isDeaf = true
+    this.#heardAt = now
+    this.link = 'away'
+    this.#feed?.reconnect()
   }
 
   #becomeAway(): void {

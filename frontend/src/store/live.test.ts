@@ -3,7 +3,7 @@ import { Refusal } from '../api/refusal'
 import type { Board, Frame } from '../api/types'
 import type { FeedListener } from '../realtime/feed'
 import { Live } from './live.svelte'
-import { aBoard, aVm } from './world.fixture'
+import { aBoard, aHost, aVm } from './world.fixture'
 
 const renamed = (sequence: number, previous: number, name: string): Frame => ({
   kind: 'event',
@@ -16,23 +16,24 @@ function stage(boards: (() => Promise<Board>)[]) {
   const fetchBoard = vi.fn(() => (boards.length > 1 ? boards.shift() : boards[0])?.() ?? Promise.reject(new Refusal(null)))
   const signedOut = vi.fn()
   const feed: { listener?: FeedListener; since?: () => number; closed: boolean } = { closed: false }
+  const reconnect = vi.fn()
   const live = new Live({
     fetchBoard,
     signedOut,
-    now: () => new Date('2026-11-23T12:04:11Z'),
+    now: () => new Date(),
     openFeed: (since, listener) => {
       Object.assign(feed, { since, listener })
-      return () => (feed.closed = true)
+      return { reconnect, close: () => (feed.closed = true) }
     },
   })
-  return { live, fetchBoard, signedOut, feed }
+  return { live, fetchBoard, signedOut, feed, reconnect }
 }
 
 const answers = (board: Board) => () => Promise.resolve(board)
 const nameOfFirst = (live: Live) => live.board?.vms.get(1)?.name
 
 describe('the living board', () => {
-  beforeEach(() => void vi.useFakeTimers())
+  beforeEach(() => void vi.useFakeTimers({ now: new Date('2026-11-23T12:04:11Z') }))
   afterEach(() => void vi.useRealTimers())
 
   it('asks the feed for what came after its newest frame, each time anew', async () => {
@@ -76,6 +77,57 @@ describe('the living board', () => {
     expect(live.link).toBe('live')
   })
 
+  it('does not believe a feed that is open and says nothing while a host answers', async () => {
+    const { live, feed, reconnect } = stage([answers(aBoard())])
+    await live.start()
+    feed.listener?.opened()
+    await vi.advanceTimersByTimeAsync(10_000)
+    live.receive(renamed(11, 10, 'heard'))
+    await vi.advanceTimersByTimeAsync(14_000)
+    expect(live.link).toBe('live')
+    await vi.advanceTimersByTimeAsync(1000)
+    expect(live.link).toBe('away')
+    expect(live.asOf?.toISOString()).toBe('2026-11-23T12:04:21.000Z')
+    expect(reconnect).toHaveBeenCalledOnce()
+  })
+
+  it('believes it again once it tells something, not when it merely opens', async () => {
+    const { live, feed, reconnect } = stage([answers(aBoard())])
+    await live.start()
+    feed.listener?.opened()
+    await vi.advanceTimersByTimeAsync(15_000)
+    feed.listener?.closed()
+    feed.listener?.opened()
+    live.receive({ kind: 'hello', sequence: 10 })
+    expect(live.link).toBe('away')
+    expect(live.asOf?.toISOString()).toBe('2026-11-23T12:04:11.000Z')
+    await vi.advanceTimersByTimeAsync(15_000)
+    expect(reconnect).toHaveBeenCalledTimes(2)
+    live.receive(renamed(11, 10, 'heard'))
+    expect(live.link).toBe('live')
+  })
+
+  it('leaves a link that closed to whoever opens it anew', async () => {
+    const { live, feed, reconnect } = stage([answers(aBoard())])
+    await live.start()
+    feed.listener?.opened()
+    feed.listener?.closed()
+    await vi.advanceTimersByTimeAsync(60_000)
+    feed.listener?.opened()
+    await vi.advanceTimersByTimeAsync(10_000)
+    expect(live.link).toBe('live')
+    expect(reconnect).not.toHaveBeenCalled()
+  })
+
+  it('takes silence for calm where no host answers', async () => {
+    const { live, feed, reconnect } = stage([answers(aBoard({ hosts: [aHost(1, 'host-a', { state: 'unreachable' })] }))])
+    await live.start()
+    feed.listener?.opened()
+    await vi.advanceTimersByTimeAsync(600_000)
+    expect(live.link).toBe('live')
+    expect(reconnect).not.toHaveBeenCalled()
+  })
+
   it('keeps asking for the first snapshot, and says why there is none', async () => {
     const { live } = stage([() => Promise.reject(new Refusal(null)), answers(aBoard())])
     const started = live.start()
@@ -101,5 +153,6 @@ describe('the living board', () => {
     await live.start()
     live.stop()
     expect(feed.closed).toBe(true)
+    expect(vi.getTimerCount()).toBe(0)
   })
 })
