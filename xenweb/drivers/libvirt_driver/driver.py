@@ -1,6 +1,7 @@
 """The eight verbs, for QEMU/KVM and Xen through libvirt."""
 
 import threading
+import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from functools import partial
@@ -36,6 +37,9 @@ from xenweb.drivers.libvirt_driver.watching import HostWatch
 
 LOOKING, ASKING, MOVING, READING = "looking", "asking", "moving", "reading"
 """Purposes of connections: a call that blocks must not hold up the looks at it."""
+
+LISTENER_KEPT = 60.0
+"""Seconds after which a move that nobody looks at any more is no longer listened to."""
 
 ENDED_JOB_CODES = frozenset(
     {libvirt.VIR_ERR_OPERATION_INVALID, libvirt.VIR_ERR_NO_DOMAIN, libvirt.VIR_ERR_OPERATION_UNSUPPORTED}
@@ -135,6 +139,7 @@ class LibvirtDriver:
                 return Progress(Phase.NONE, passes=marks.marks() if marks else ())
 
     def _listener(self, plan: MigrationPlan, connection: libvirt.virConnect) -> moving.PassListener | None:
+        now, unheard = time.monotonic(), []
         with self._lock:
             listener = self._listeners.get(plan.migration)
             if listener is None or listener.connection is not connection:
@@ -143,8 +148,17 @@ class LibvirtDriver:
                     listener = moving.PassListener(connection, domain)
                 except libvirt.libvirtError:
                     return None
+                unheard = self._forget_unasked(now)
                 self._listeners[plan.migration] = listener
-            return listener
+            listener.asked_at = now
+        for each in unheard:
+            each.close()
+        return listener
+
+    def _forget_unasked(self, now: float) -> list[moving.PassListener]:
+        """Take out the listeners of moves that are over; a reconciler lives for months, and drives them all."""
+        over = [key for key, each in self._listeners.items() if now - each.asked_at > LISTENER_KEPT]
+        return [self._listeners.pop(key) for key in over]
 
     def change(self, plan: MigrationPlan, lever: Lever, value: int | None) -> None:
         """Change a running move from the source; nothing to give up is no error."""

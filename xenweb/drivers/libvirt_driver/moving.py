@@ -136,6 +136,7 @@ class PassListener:
 
     def __init__(self, connection: libvirt.virConnect, domain: libvirt.virDomain) -> None:
         self.connection = connection
+        self.asked_at = time.monotonic()
         self._lock = threading.Lock()
         self._marks: list[PassMark] = []
         self._callback = connection.domainEventRegisterAny(
@@ -145,6 +146,11 @@ class PassListener:
     def _on_pass(self, _connection: object, _domain: object, number: int, _context: object) -> None:
         with self._lock:
             self._marks.append(PassMark(number, time.monotonic()))
+
+    def close(self) -> None:
+        """Stop listening; a connection that is gone has stopped already."""
+        with suppress(libvirt.libvirtError):
+            self.connection.domainEventDeregisterAny(self._callback)
 
     def marks(self) -> tuple[PassMark, ...]:
         """Answer the starts of passes so far."""
