@@ -280,6 +280,29 @@ def test_a_host_address_of_no_allowed_form_is_refused(world: World, uri: str) ->
     assert Host.objects.count() == before
 
 
+@pytest.mark.parametrize(
+    ("field", "change"),
+    [
+        ("pool", {"pool": "nowhere"}),
+        ("hypervisor", {"hypervisor": "vbox"}),
+        ("transport", {"transport": "ext"}),
+        ("address", {"address": "-oProxyCommand=id"}),
+        ("address", {"address": "127.0.0.1"}),
+        ("user", {"user": "-x"}),
+        ("uri", {"uri": "qemu+ext:///system"}),
+        ("body.body.port", {"port": 70_000}),
+    ],
+)
+def test_a_host_that_is_refused_says_by_which_field(world: World, field: str, change: dict[str, object]) -> None:
+    Pool.objects.create(name="real", driver="libvirt")
+    form = {"pool": "real", "hypervisor": "qemu", "transport": "ssh", "address": "kvm-1", "user": "root", "port": 22}
+    answer = world.program("admin").post("/api/v1/hosts", form | change, content_type=JSON)
+    assert answer.status_code == 422, answer.content
+    (fault,) = answer.json()["errors"]
+    assert fault["field"] == field
+    assert fault["sentence"]
+
+
 def test_a_credential_is_never_read_back(world: World) -> None:
     assert HostBody.model_json_schema()["properties"]["credential"]["writeOnly"]
     assert "credential" not in world.program("admin").get("/api/v1/hosts").content.decode()

@@ -69,7 +69,7 @@ def _canonical(pool: Pool, where: HostAddress) -> str:
             pool.driver, where.hypervisor, where.transport, where.address, where.user, where.port
         )
     except DriverError as error:
-        raise HostAddressRefusedError(error.sentence) from error
+        raise HostAddressRefusedError(error.sentence, field=error.facts.get("field", "uri")) from error
 
 
 def host_add(
@@ -97,7 +97,7 @@ def _host_store(
     row = Pool.objects.filter(name=pool).first()
     if row is None:
         msg = f"There is no pool called {pool}."
-        raise HostAddressRefusedError(msg)
+        raise HostAddressRefusedError(msg, field="pool")
     uri = _canonical(row, where)
     try:
         with writing():

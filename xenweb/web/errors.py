@@ -98,7 +98,8 @@ def problem_bytes(status: HTTPStatus, *, code: str, detail: str, remedy: str) ->
 
 
 def of_refusal(request: HttpRequest, refusal: RefusalError) -> HttpResponse:
-    """Answer a refusal of ours, its findings and facts included."""
+    """Answer a refusal of ours, its findings and facts included; one that names its field stands beside it."""
+    field = refusal.facts.get("field")
     return problem(
         request,
         _STATUS[refusal.kind],
@@ -107,6 +108,7 @@ def of_refusal(request: HttpRequest, refusal: RefusalError) -> HttpResponse:
         remedy=refusal.remedy,
         facts=refusal.facts,
         findings=[finding_wire(finding) for finding in refusal.findings],
+        errors=[FieldFault(field=field, sentence=refusal.sentence)] if isinstance(field, str) else [],
     )
 
 

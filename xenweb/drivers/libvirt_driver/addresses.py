@@ -21,8 +21,8 @@ _NAME = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9-]{1,63}(?<!
 _USER = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
 
 
-def _refused(why: str) -> AddressRefusedError:
-    return AddressRefusedError(f"{why} The forms we take: {FORMS}.")
+def _refused(why: str, field: str = "uri") -> AddressRefusedError:
+    return AddressRefusedError(f"{why} The forms we take: {FORMS}.", field=field)
 
 
 def checked(uri: str) -> str:
@@ -75,30 +75,30 @@ def _host(address: str) -> str:
         literal = ipaddress.ip_address(address.strip("[]"))
     except ValueError:
         if not _NAME.fullmatch(address) or len(address) > 253 or address.replace(".", "").isdigit():  # noqa: PLR2004
-            raise _refused("The host is neither a name nor an address.") from None
+            raise _refused("The host is neither a name nor an address.", "address") from None
         return address.lower()
     if literal.is_loopback or literal.is_link_local or literal.is_unspecified or literal.is_multicast:
-        raise _refused("The host is an address that only means this machine, or no machine.")
+        raise _refused("The host is an address that only means this machine, or no machine.", "address")
     return f"[{literal}]" if literal.version == 6 else str(literal)  # noqa: PLR2004
 
 
 def from_fields(hypervisor: str, transport: str, address: str, user: str = "", port: int | None = None) -> str:
     """Build an address from the fields of a form; raise AddressRefusedError for a bad field."""
     if hypervisor not in HYPERVISORS:
-        raise _refused(f"The hypervisor is none of {', '.join(HYPERVISORS)}.")
+        raise _refused(f"The hypervisor is none of {', '.join(HYPERVISORS)}.", "hypervisor")
     if transport not in TRANSPORTS:
-        raise _refused(f"The transport is none of {', '.join(TRANSPORTS)}.")
+        raise _refused(f"The transport is none of {', '.join(TRANSPORTS)}.", "transport")
     if transport == "unix":
         if address:
-            raise _refused("A host on this machine takes no address.")
+            raise _refused("A host on this machine takes no address.", "address")
         return f"{hypervisor}:///system"
     if user and (transport != "ssh" or not _USER.fullmatch(user)):
-        raise _refused("The user is not a plain user name, or the transport takes none.")
+        raise _refused("The user is not a plain user name, or the transport takes none.", "user")
     if port is not None and not 0 < port < 65536:  # noqa: PLR2004
-        raise _refused("The port is not a number from 1 to 65535.")
+        raise _refused("The port is not a number from 1 to 65535.", "port")
     host = _host(address)
     if host == "localhost" or host.endswith(".localhost"):
-        raise _refused("The host is a name that only means this machine.")
+        raise _refused("The host is a name that only means this machine.", "address")
     scheme = hypervisor if transport == "tls" else f"{hypervisor}+{transport}"
     login = f"{user}@" if user else ""
     return f"{scheme}://{login}{host}{f':{port}' if port else ''}/system"
