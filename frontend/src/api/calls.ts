@@ -1,6 +1,6 @@
 /** Every request the front end makes, by what it is for. */
-import { bodyOf, client } from './client'
-import type { AuditQuery, MigrationQuery, MoveOptions, Override } from './types'
+import { bodyOf, client, done } from './client'
+import type { AuditQuery, HostBody, MigrationQuery, MoveOptions, Override } from './types'
 
 export const fetchBoard = () => bodyOf(client.GET('/api/v1/board'))
 
@@ -41,3 +41,9 @@ export const closeMove = (migration: string, reason: string) =>
 
 export const cancelMove = (migration: string) =>
   bodyOf(client.POST('/api/v1/migrations/{migration}/cancel', { params: { path: { migration } } }))
+
+/** Put a host on the board; its facts come by the feed once it was looked at. */
+export const addHost = (body: HostBody) => bodyOf(client.POST('/api/v1/hosts', { body }))
+
+export const removeHost = (host: number) =>
+  done(client.DELETE('/api/v1/hosts/{host}', { params: { path: { host: String(host) } } }))

@@ -34,14 +34,23 @@ interface Answered<T> {
   response: Response
 }
 
-/** Give back the body of an answer, or throw the refusal in it. */
-export async function bodyOf<T>(answer: Promise<Answered<T>>): Promise<T> {
-  let answered: Answered<T>
+async function heard<T>(answer: Promise<Answered<T>>): Promise<Answered<T>> {
   try {
-    answered = await answer
+    return await answer
   } catch {
     throw new Refusal(null)
   }
-  if (answered.data === undefined) throw refusalFrom(answered.response, answered.error)
-  return answered.data
+}
+
+/** Give back the body of an answer, or throw the refusal in it. */
+export async function bodyOf<T>(answer: Promise<Answered<T>>): Promise<T> {
+  const { data, error, response } = await heard(answer)
+  if (data === undefined) throw refusalFrom(response, error)
+  return data
+}
+
+/** Wait for an answer that has no body, or throw the refusal in it. */
+export async function done(answer: Promise<Answered<unknown>>): Promise<void> {
+  const { error, response } = await heard(answer)
+  if (!response.ok) throw refusalFrom(response, error)
 }

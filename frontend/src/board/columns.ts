@@ -100,3 +100,7 @@ export function boardView(board: BoardState, filter: Filter): BoardView {
 /** The teams that the visible VMs belong to, in alphabetical order. */
 export const teamsOf = (board: BoardState): string[] =>
   [...new Set([...board.vms.values()].flatMap((vm) => (vm.team === null ? [] : [vm.team])))].sort()
+
+/** The pools that hold hosts or storage, in alphabetical order. */
+export const poolsOf = (board: BoardState): string[] =>
+  [...new Set([...board.hosts.values(), ...board.storage.values()].map(({ pool }) => pool))].sort()

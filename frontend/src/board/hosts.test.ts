@@ -1,0 +1,156 @@
+import { cleanup, fireEvent, render, screen, waitFor, within } from '@testing-library/svelte'
+import { describe, expect, it } from 'vitest'
+import type { Problem } from '../api/types'
+import { fromSnapshot } from '../store/board'
+import { aBoard, aHost } from '../store/world.fixture'
+import { emptyHost, faultsOf, fieldsOf, hostBody } from './addressing'
+import { answers, column, json, onStage, posts, requests, show } from './board.fixture'
+import BoardBar from './BoardBar.svelte'
+
+onStage()
+
+const aProblem = (more: Partial<Problem>): Problem => ({
+  type: 'urn:xenweb:problem:address_refused',
+  title: 'Unprocessable Entity',
+  status: 422,
+  detail: 'The user is not a plain user name.',
+  code: 'address_refused',
+  remedy: 'Give another.',
+  ...more,
+})
+const refused = (field: string, sentence: string) => json(aProblem({ errors: [{ field, sentence }] }), 422)
+const ADA = aBoard().actor
+const BOB = { ...ADA, may_manage_hosts: false }
+
+function bar(actor = ADA, board = aBoard()) {
+  const rest = { link: 'live' as const, find: '', clear: () => undefined, team: '', halted: true }
+  render(BoardBar, { board: fromSnapshot({ ...board, actor }), ...rest })
+}
+
+async function form(): Promise<HTMLElement> {
+  await fireEvent.click(screen.getByTestId('add-host'))
+  return screen.findByTestId('add-host-dialog')
+}
+const type = (dialog: HTMLElement, label: string, value: string) =>
+  fireEvent.input(within(dialog).getByLabelText(label), { target: { value } })
+const submit = (dialog: HTMLElement) => fireEvent.submit(dialog.querySelector('form') ?? dialog)
+
+describe('adding a host', () => {
+  it('is offered to administrators only', () => {
+    bar(BOB)
+    expect(screen.queryByTestId('add-host')).toBeNull()
+    cleanup()
+    bar()
+    expect(screen.getByTestId('add-host')).toBeTruthy()
+  })
+
+  it('sends what the fields hold, and closes', async () => {
+    answers.refuse = () => json(aHost(4, 'kvm-04'), 201)
+    bar()
+    const dialog = await form()
+    await type(dialog, 'Address', ' kvm-04 ')
+    await type(dialog, 'User', 'root')
+    await type(dialog, 'Port', '2222')
+    await submit(dialog)
+    await waitFor(() => expect(screen.queryByTestId('add-host-dialog')).toBeNull())
+    expect(await posts()[0]?.json()).toEqual({
+      pool: 'rack-2',
+      hypervisor: 'qemu',
+      transport: 'ssh',
+      address: 'kvm-04',
+      user: 'root',
+      port: 2222,
+      uri: '',
+      migration_address: '',
+      credential: '',
+    })
+  })
+
+  it('takes a URI instead', async () => {
+    answers.refuse = () => json(aHost(4, 'kvm-04'), 201)
+    bar()
+    const dialog = await form()
+    await fireEvent.click(within(dialog).getByLabelText('By a libvirt URI'))
+    await type(dialog, 'libvirt URI', 'qemu+ssh://root@kvm-04/system')
+    await submit(dialog)
+    await waitFor(() => expect(posts()).toHaveLength(1))
+    expect(await posts()[0]?.json()).toMatchObject({ uri: 'qemu+ssh://root@kvm-04/system', hypervisor: '', transport: '' })
+  })
+
+  it('shows what was refused beside its field, which takes the focus', async () => {
+    answers.refuse = () => refused('user', 'The user is not a plain user name.')
+    bar()
+    const dialog = await form()
+    await type(dialog, 'Address', 'kvm-04')
+    await type(dialog, 'User', '-x')
+    await submit(dialog)
+    const user = within(dialog).getByLabelText('User')
+    await waitFor(() => expect(user.getAttribute('aria-invalid')).toBe('true'))
+    const fault = within(dialog).getByTestId('field-fault')
+    expect(fault.textContent).toBe('The user is not a plain user name.')
+    expect(user.getAttribute('aria-describedby')).toBe(fault.id)
+    expect(document.activeElement).toBe(user)
+    expect(within(dialog).getByRole('alert').textContent).toContain('correct the fields')
+  })
+
+  it('says in full what no field is to blame for', async () => {
+    answers.refuse = () => json(aProblem({ status: 409, code: 'host_exists', detail: 'It is on the board already.' }), 409)
+    bar()
+    const dialog = await form()
+    await type(dialog, 'Address', 'host-a')
+    await submit(dialog)
+    expect((await within(dialog).findByTestId('refusal')).textContent).toContain('It is on the board already.')
+  })
+})
+
+describe('the fields of a host', () => {
+  const typed = { ...emptyHost('rack-2'), address: 'kvm-04', user: 'root', port: 22, uri: 'qemu:///system' }
+
+  it.each([
+    ['ssh', ['address', 'user', 'port']],
+    ['tls', ['address', 'port']],
+    ['unix', []],
+  ] as const)('are those that %s takes, and no others are sent', (transport, wanted) => {
+    const form = { ...typed, transport }
+    expect(fieldsOf(form).filter((field) => ['address', 'user', 'port'].includes(field))).toEqual(wanted)
+    expect(hostBody(form)).toMatchObject({
+      address: transport === 'unix' ? '' : 'kvm-04',
+      user: transport === 'ssh' ? 'root' : '',
+      port: transport === 'unix' ? null : 22,
+      uri: '',
+    })
+  })
+
+  it('bear the faults that the server finds in parts of a URI, and those of validation', () => {
+    const problem = aProblem({ errors: [{ field: 'port', sentence: 'One.' }, { field: 'body.body.pool', sentence: 'Two.' }] })
+    expect(faultsOf(problem, { ...typed, way: 'uri' })).toEqual({ uri: 'One.', pool: 'Two.' })
+    expect(faultsOf(problem, { ...typed, transport: 'unix' })).toEqual({ pool: 'Two.' })
+    expect(faultsOf(null, typed)).toEqual({})
+  })
+})
+
+describe('removing a host', () => {
+  it('is offered to administrators only', () => {
+    show(aBoard({ actor: BOB }))
+    expect(screen.queryByTestId('remove-host')).toBeNull()
+  })
+
+  it('asks first, then says why it is refused', async () => {
+    answers.refuse = () => json(aProblem({ status: 409, code: 'host_busy', detail: 'host-b takes part in a move.' }), 409)
+    show()
+    await fireEvent.click(within(column('host-b')).getByRole('button', { name: 'Remove host-b…' }))
+    const dialog = await screen.findByTestId('remove-host-dialog')
+    expect(requests).toHaveLength(0)
+    await fireEvent.click(within(dialog).getByTestId('remove-host-confirm'))
+    expect((await within(dialog).findByTestId('refusal')).textContent).toContain('host-b takes part in a move.')
+    expect(requests.map(({ method, url }) => [method, new URL(url).pathname])).toEqual([['DELETE', '/api/v1/hosts/2']])
+  })
+
+  it('takes an answer without a body for done', async () => {
+    answers.refuse = () => new Response(null, { status: 204 })
+    show()
+    await fireEvent.click(within(column('host-b')).getByTestId('remove-host'))
+    await fireEvent.click(await screen.findByTestId('remove-host-confirm'))
+    await waitFor(() => expect(screen.queryByTestId('remove-host-dialog')).toBeNull())
+  })
+})
