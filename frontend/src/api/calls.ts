@@ -47,3 +47,10 @@ export const addHost = (body: HostBody) => bodyOf(client.POST('/api/v1/hosts', {
 
 export const removeHost = (host: number) =>
   done(client.DELETE('/api/v1/hosts/{host}', { params: { path: { host: String(host) } } }))
+
+/** Say that a repository is the same storage on all its hosts. */
+export const vouchForStorage = (repository: number) =>
+  bodyOf(client.POST('/api/v1/storage-repositories/{repository}/vouch', { params: { path: { repository: String(repository) } } }))
+
+export const withdrawVouch = (repository: number) =>
+  bodyOf(client.DELETE('/api/v1/storage-repositories/{repository}/vouch', { params: { path: { repository: String(repository) } } }))
