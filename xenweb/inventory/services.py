@@ -1,5 +1,6 @@
 """What people and moves change in the inventory. Each write judges, stores, records and tells."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -72,6 +73,11 @@ def _canonical(pool: Pool, where: HostAddress) -> str:
         raise HostAddressRefusedError(error.sentence, field=error.facts.get("field", "uri")) from error
 
 
+def _without_password(address: str) -> str:
+    """Leave out what somebody typed as a password where none belongs: the history keeps it for ever."""
+    return re.sub(r"//([^:@/]*):.*@", r"//\1:…@", address)
+
+
 def host_add(
     actor: Actor,
     *,
@@ -85,7 +91,7 @@ def host_add(
 
     Raises HostForbiddenError, HostAddressRefusedError or HostExistsError; each is recorded.
     """
-    named = where.address or where.uri
+    named = _without_password(where.address or where.uri)
     _refuse_hosts_to(actor, "host_add", named, request_id)
     with refusals_recorded(actor.username, "host_add", "host", named, request_id, pool=pool):
         return _host_store(actor, pool, where, migration_address, credential, request_id)

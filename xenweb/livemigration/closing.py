@@ -4,7 +4,7 @@ Nothing is claimed of where the VM runs: the next look at each host says what is
 """
 
 from xenweb.accounts.policy import Action, Actor, Decision, decide
-from xenweb.audit.services import record
+from xenweb.audit.services import record, refusals_recorded
 from xenweb.core.migration import CLOSABLE, State
 from xenweb.livemigration.errors import CloseRefusedError, MoveForbiddenError
 from xenweb.livemigration.models import Migration
@@ -21,7 +21,9 @@ def migration_close(actor: Actor, migration_id: str, reason: str, request_id: st
 
     Raises MigrationNotFoundError, MoveForbiddenError or CloseRefusedError; a refusal is recorded.
     """
-    row, said = migration_row_for(actor, migration_id), reason.strip()
+    with refusals_recorded(actor.username, "migration_close", "migration", migration_id, request_id):
+        row = migration_row_for(actor, migration_id)
+    said = reason.strip()
     try:
         _check(row, decide(actor, Action.CLOSE_MOVE, row.vm.team_id), said)
         return migration_wire(_closed(actor, row, said, request_id))
