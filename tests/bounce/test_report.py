@@ -8,7 +8,8 @@ from tests.bounce.__main__ import INTACT, NOTHING, is_clean
 
 
 def good(**changes: Any) -> dict[str, Any]:
-    return {"moves": 50, "audit_chain": INTACT, **{key: [] for key in NOTHING}, **changes}
+    shown = {"moves": 50, "states": {"done": 40, "failed": 10}, "fault_count": 20, "audit_chain": INTACT}
+    return {**shown, **{key: [] for key in NOTHING}, **changes}
 
 
 def test_a_run_in_which_nothing_was_lost_is_clean() -> None:
@@ -23,3 +24,8 @@ def test_a_run_in_which_something_was_lost_is_not(key: str) -> None:
 def test_a_broken_history_or_too_few_moves_is_not_clean() -> None:
     assert not is_clean(good(audit_chain="Record 7 was changed."), 50)
     assert not is_clean(good(moves=49), 50)
+
+
+@pytest.mark.parametrize("hardly", [{"states": {"failed": 40, "done": 10}}, {"fault_count": 4}])
+def test_a_run_in_which_hardly_anything_moved_or_broke_shows_nothing(hardly: dict[str, Any]) -> None:
+    assert not is_clean(good(**hardly), 50)

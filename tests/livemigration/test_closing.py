@@ -64,7 +64,7 @@ def test_only_administrators_are_offered_it_and_may(board: Board, doubted: Migra
             migration_close(who, doubted.pk, "It takes too long.")
     with pytest.raises(MigrationNotFoundError):
         migration_close(board.stranger, doubted.pk, "It takes too long.")
-    assert closings() == [("lead-shop", "refused"), ("auditor", "refused")]
+    assert closings() == [("lead-shop", "refused"), ("auditor", "refused"), (board.stranger.username, "refused")]
     doubted.refresh_from_db()
     assert doubted.state == State.UNCERTAIN
 

@@ -59,6 +59,7 @@ def test_a_host_that_is_not_removed(world: World) -> None:
     [
         ("migrations/{migration}/cancel", None, "migration_cancel", "migration_not_found"),
         ("migrations/{migration}/choices", {"kind": "pause"}, "migration_choice", "migration_not_found"),
+        ("migrations/{migration}/close", {"reason": "gone"}, "migration_close", "migration_not_found"),
         ("leftover-disks/{disk}/remove", None, "leftover_disk_remove", "leftover_disk_not_found"),
     ],
 )
