@@ -3,11 +3,12 @@
 from django.utils import timezone
 
 from xenweb.accounts.policy import Action, Actor, Decision, decide
-from xenweb.audit.services import record, refusals_recorded
+from xenweb.audit.services import refusals_recorded
 from xenweb.core.migration import ACTIVE
 from xenweb.livemigration.errors import ChoiceRefusedError, MoveForbiddenError
 from xenweb.livemigration.models import Migration, MigrationChoice
 from xenweb.livemigration.offers import offers_for
+from xenweb.livemigration.recording import move_record
 from xenweb.livemigration.selectors import migration_row_for
 from xenweb.livemigration.transitions import HAD_ENDED, migration_row, tell
 from xenweb.livemigration.wiring import migration_wire
@@ -65,15 +66,11 @@ def _check(row: Migration, right: Decision, kind: str, value: int | None) -> Non
 def _record(
     actor: Actor, row: Migration, kind: str, value: int | None, outcome: str, reason: str, request_id: str
 ) -> None:
-    record(
+    move_record(
+        row,
         actor=actor.username,
         action="migration_choice",
         outcome=outcome,
-        subject_kind="migration",
-        subject_id=row.pk,
-        subject_name=row.vm_name,
-        team=row.vm.team_id,
-        team_name=row.vm.team.name if row.vm.team else "",
         reason=reason,
         facts={"kind": kind, "value": value},
         request_id=request_id,

@@ -4,11 +4,12 @@ Nothing is claimed of where the VM runs: the next look at each host says what is
 """
 
 from xenweb.accounts.policy import Action, Actor, Decision, decide
-from xenweb.audit.services import record, refusals_recorded
+from xenweb.audit.services import refusals_recorded
 from xenweb.core.migration import CLOSABLE, State
 from xenweb.livemigration.errors import CloseRefusedError, MoveForbiddenError
 from xenweb.livemigration.models import Migration
 from xenweb.livemigration.overriding import LONGEST_REASON
+from xenweb.livemigration.recording import move_record
 from xenweb.livemigration.selectors import migration_row_for
 from xenweb.livemigration.transitions import Failure, LeaseLostError, state_change
 from xenweb.livemigration.wiring import migration_wire
@@ -64,15 +65,11 @@ def _not_closable(row: Migration) -> CloseRefusedError:
 
 
 def _record(actor: Actor, row: Migration, outcome: str, refusal: str, said: str, request_id: str) -> None:
-    record(
+    move_record(
+        row,
         actor=actor.username,
         action="migration_close",
         outcome=outcome,
-        subject_kind="migration",
-        subject_id=row.pk,
-        subject_name=row.vm_name,
-        team=row.vm.team_id,
-        team_name=row.vm.team.name if row.vm.team else "",
         reason=refusal or said,
         facts={"said": said, "doubt": row.failure_sentence},
         request_id=request_id,

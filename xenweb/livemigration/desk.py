@@ -8,10 +8,10 @@ from dataclasses import replace
 from django.utils import timezone
 
 from xenweb.audit.selectors import AuditFilters, audit_page_for
-from xenweb.audit.services import record
 from xenweb.core.migration import BY_ITSELF, Copy, Proof, Repair, repairs_for
 from xenweb.drivers.contract import CopyAction, DriverError, Endpoint, HypervisorDriver, Lever, MigrationPlan
 from xenweb.livemigration.models import Migration, MigrationChoice
+from xenweb.livemigration.recording import move_record
 from xenweb.livemigration.transitions import Lease, LeaseLostError, lease_renew, migration_row, tell
 
 log = logging.getLogger(__name__)
@@ -160,15 +160,11 @@ class Desk:
 
     def _record(self, repair: Repair, by: str, outcome: str, reason: str) -> None:
         row = migration_row(self.plan.migration)
-        record(
+        move_record(
+            row,
             actor=by,
             action="migration_repair",
             outcome=outcome,
-            subject_kind="migration",
-            subject_id=row.pk,
-            subject_name=row.vm_name,
-            team=row.vm.team_id,
-            team_name=row.vm.team.name if row.vm.team else "",
             reason=reason,
             facts={"repair": repair.value},
         )

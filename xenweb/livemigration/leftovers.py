@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from django.utils import timezone
 
 from xenweb.accounts.policy import Action, Actor, decide
-from xenweb.audit.services import record, refusals_recorded
+from xenweb.audit.services import refusals_recorded
 from xenweb.drivers.contract import CopyAction, DiskMissingError, DriverError, Endpoint, HostSnapshot, HypervisorDriver
 from xenweb.drivers.registry import driver_for
 from xenweb.inventory.credentials import CredentialLostError
@@ -18,6 +18,7 @@ from xenweb.inventory.selectors import endpoint_of, endpoints_reaching
 from xenweb.livemigration.errors import LeftoverDiskRefusedError, MoveForbiddenError
 from xenweb.livemigration.models import LeftoverDisk
 from xenweb.livemigration.plan import driver_kind
+from xenweb.livemigration.recording import move_record
 from xenweb.livemigration.selectors import leftover_disk_row_for
 from xenweb.livemigration.transitions import migration_row, tell
 from xenweb.livemigration.wiring import leftover_disk_wire
@@ -135,16 +136,11 @@ def _close(row: LeftoverDisk, refusal: str) -> None:
 
 
 def _record(row: LeftoverDisk, by: str, outcome: str, reason: str, request_id: str) -> None:
-    move = row.migration
-    record(
+    move_record(
+        row.migration,
         actor=by,
         action="leftover_disk_remove",
         outcome=outcome,
-        subject_kind="migration",
-        subject_id=move.pk,
-        subject_name=move.vm_name,
-        team=move.vm.team_id,
-        team_name=move.vm.team.name if move.vm.team else "",
         reason=reason,
         facts={"host": row.host.name, "path": row.path, "bytes": row.size, "partial": row.partial},
         request_id=request_id,

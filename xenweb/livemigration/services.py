@@ -30,6 +30,7 @@ from xenweb.livemigration.models import Migration
 from xenweb.livemigration.options import options_check
 from xenweb.livemigration.overriding import NO_OVERRIDE, Override, override_right_check, verdict_check
 from xenweb.livemigration.queueing import tell_places
+from xenweb.livemigration.recording import move_record
 from xenweb.livemigration.remembering import remembered
 from xenweb.livemigration.selectors import facts_for_move, judged, migration_row_for
 from xenweb.livemigration.transitions import LeaseLostError, is_before_call, migration_row, state_change, tell
@@ -290,15 +291,11 @@ def _cancelled_before_call(row: Migration, by: str) -> Migration:
 
 
 def _record_cancel(by: str, row: Migration, outcome: str, reason: str, request_id: str) -> None:
-    record(
+    move_record(
+        row,
         actor=by,
         action="migration_cancel",
         outcome=outcome,
-        subject_kind="migration",
-        subject_id=row.pk,
-        subject_name=row.vm_name,
-        team=row.vm.team_id,
-        team_name=row.vm.team.name if row.vm.team else "",
         reason=reason,
         request_id=request_id,
     )

@@ -13,12 +13,12 @@ from datetime import datetime, timedelta
 from django.db.models import F, Q
 from django.utils import timezone
 
-from xenweb.audit.services import record
 from xenweb.core.facts import PowerState
 from xenweb.core.migration import ACTIVE, ENDED, NOT_CALLED, State, advance
 from xenweb.core.placement import Fact
 from xenweb.inventory.services import vm_settle
 from xenweb.livemigration.models import LeftoverDisk, Migration, MigrationChoice
+from xenweb.livemigration.recording import move_record
 from xenweb.livemigration.wiring import migration_wire
 from xenweb.realtime.events import MigrationChanged
 from xenweb.realtime.publish import publish, writing
@@ -231,15 +231,11 @@ def _record(row: Migration, following: State, by: str, more: Mapping[str, Fact])
     }
     if following is State.PREPARING or row.call_intended_at is None:
         facts |= _preflight_facts(row)
-    record(
+    move_record(
+        row,
         actor=by,
         action=action,
         outcome="allowed" if following is State.PREPARING else following.value,
-        subject_kind="migration",
-        subject_id=row.pk,
-        subject_name=row.vm_name,
-        team=row.vm.team_id,
-        team_name=row.vm.team.name if row.vm.team else "",
         reason=row.failure_sentence,
         facts=facts,
     )
