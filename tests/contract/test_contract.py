@@ -31,8 +31,6 @@ from xenweb.drivers.contract import (
 )
 
 pytestmark = pytest.mark.contract
-TOLD_WITHIN = 10.0
-"""Seconds; how fast it really is, the benchmark says: a loaded machine proves nothing about it."""
 
 
 def heavy(rig: Rig, plan: MigrationPlan) -> list[str]:
@@ -131,7 +129,7 @@ def test_a_slow_move_gets_faster_by_choice(rig: Rig) -> None:
     with calling(rig, plan) as call:
         until_copying(rig, plan)
         rig.driver.change(plan, Lever.BANDWIDTH, 256 * MIB)
-        call.join(60)
+        call.join(30)
     assert call.error is None
     assert conclude(proof(rig, plan)) is Conclusion.ON_TARGET
 
@@ -267,13 +265,13 @@ def test_a_silent_host_proves_nothing_and_is_heard_again_later(rig: Rig) -> None
     until(lambda: rig.driver.locate(endpoint, uuid).copy is Copy.RUNNING, 15)
 
 
-def test_a_change_from_outside_is_told_at_once(rig: Rig) -> None:
+def test_a_change_from_outside_is_told_within_two_seconds(rig: Rig) -> None:
     heard: list[HostEvent] = []
     endpoint = rig.endpoints[rig.where("dns-2")]
     watch = rig.driver.watch(endpoint, heard.append)
     try:
         rig.change_outside("dns-2")
-        until(lambda: bool(heard), TOLD_WITHIN)
+        until(lambda: bool(heard), 2)
     finally:
         watch.close()
 
@@ -300,12 +298,12 @@ def test_whoever_keeps_looking_learns_how_fast_vms_change(rig: Rig) -> None:
     endpoint = rig.endpoints[rig.where("hot-db")]
     deadline = time.monotonic() + 30
     rate = at = None
-    while not rate and time.monotonic() < deadline:  # a sample that draws no changed page says 0
+    while (rate or 0) < 2 * MIB and time.monotonic() < deadline:  # a sample that draws no changed page says 0
         time.sleep(0.2)
         vm = next(each for each in rig.driver.inventory(endpoint).vms if each.name == "hot-db")
         rate, at = vm.dirty_rate, vm.dirty_rate_at
     # It changes 15.6 MiB a second; samples find at least some of it.
     assert rate is not None
     assert at is not None
-    assert 0 < rate <= 64 * MIB
+    assert 2 * MIB <= rate <= 64 * MIB
     assert abs(time.time() - at.timestamp()) < 90

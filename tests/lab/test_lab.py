@@ -182,8 +182,11 @@ def seconds_for_two_moves(lab: Lab) -> float:
 
 
 def test_a_limited_link_slows_moves_in_both_directions(slow_host_b: Lab) -> None:
-    # 36 MiB at 80 Mbit/s take 3.8 s, each way, on however quick a machine.
-    assert seconds_for_two_moves(slow_host_b) > 7
+    slow = seconds_for_two_moves(slow_host_b)
+    slow_host_b.rate("host-b", "off")
+    fast = seconds_for_two_moves(slow_host_b)
+    # 36 MiB at 80 Mbit/s take 3.8 s, each way.
+    assert slow > fast + 4
 
 
 def test_the_hot_guest_never_converges_on_a_limited_link(slow_host_b: Lab) -> None:
@@ -266,7 +269,7 @@ def test_a_lab_whose_process_was_forgotten_is_neither_doubled_nor_wiped(second_l
 def test_a_lab_whose_folder_is_gone_ends_itself(second_lab: Lab) -> None:
     folder = second_lab.layout.folder
     shutil.rmtree(folder, ignore_errors=True)  # its hosts may still be writing into it
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 5
     while processes_with(str(folder)) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert processes_with(str(folder)) == []
@@ -289,14 +292,18 @@ def test_a_power_cut_halts_every_guest_and_up_brings_them_back(lab: Lab) -> None
 
 
 def test_a_host_whose_power_came_back_is_reached_at_once_by_those_who_knew_it(lab: Lab) -> None:
+    def there_and_back() -> float:
+        start = time.monotonic()
+        move(lab, "ldap-1", "host-c")
+        move(lab, "ldap-1", "host-a")
+        return time.monotonic() - start
+
+    usual = there_and_back()
     lab.power("host-c", "off")
     lab.power("host-c", "on")
     lab.up()
     # Others know a network card for up to a minute: with another one they would call into the void.
-    start = time.monotonic()
-    move(lab, "ldap-1", "host-c")
-    move(lab, "ldap-1", "host-a")
-    assert time.monotonic() - start < 30
+    assert there_and_back() < usual + 5
 
 
 @pytest.mark.parametrize("order", [("rate", "host-a", "40mbit; id"), ("power", "host-z", "off"), ("fly", "host-a", "")])
