@@ -40,7 +40,7 @@ def console_actor() -> Actor:
 
 def user_add(by: Actor, username: str, password: str, name: str = "") -> None:
     """Make a user who may sign in and has no role yet. Raises TakenError or AccountsInvalidError."""
-    with _administering(by, "user_add", "user", username, name=name):
+    with administering(by, Action.MANAGE_PEOPLE, "user_add", "user", username, name=name):
         if User.objects.filter(username__iexact=username).exists():
             msg = f"There is a user {username} already."
             raise TakenError(msg)
@@ -60,13 +60,13 @@ def _check(user: User, password: str) -> None:
 
 def user_close(by: Actor, username: str) -> None:
     """Close the door to a user; open sockets end within seconds. Raises NobodyNamedError."""
-    with _administering(by, "user_disable", "user", username):
+    with administering(by, Action.MANAGE_PEOPLE, "user_disable", "user", username):
         user_disable(username)
 
 
 def team_add(by: Actor, name: str) -> None:
     """Make a team. Raises TakenError or AccountsInvalidError."""
-    with _administering(by, "team_add", "team", name):
+    with administering(by, Action.MANAGE_PEOPLE, "team_add", "team", name):
         if not name.strip() or len(name) > LONGEST_NAME:
             msg = f"A team's name has between 1 and {LONGEST_NAME} characters."
             raise AccountsInvalidError(msg)
@@ -78,7 +78,7 @@ def team_add(by: Actor, name: str) -> None:
 
 def role_give(by: Actor, username: str, role: Role, team: str | None = None) -> None:
     """Give a user a role. Raises NobodyNamedError, AccountsInvalidError or TakenError."""
-    with _administering(by, "role_give", "user", username, role=role.value, team=team):
+    with administering(by, Action.MANAGE_PEOPLE, "role_give", "user", username, role=role.value, team=team):
         _check_team(role, team)
         if _bindings(username, role, team).exists():
             msg = f"{username} has that role already."
@@ -88,7 +88,7 @@ def role_give(by: Actor, username: str, role: Role, team: str | None = None) -> 
 
 def role_take(by: Actor, username: str, role: Role, team: str | None = None) -> None:
     """Take a role from a user; what is open ends within seconds. Raises NobodyNamedError or AccountsInvalidError."""
-    with _administering(by, "role_take", "user", username, role=role.value, team=team):
+    with administering(by, Action.MANAGE_PEOPLE, "role_take", "user", username, role=role.value, team=team):
         _check_team(role, team)
         if not _bindings(username, role, team).delete()[0]:
             msg = f"There is no user {username} with that role."
@@ -100,7 +100,7 @@ def token_issue(by: Actor, username: str, name: str, days: int) -> str:
 
     Raises NobodyNamedError or AccountsInvalidError.
     """
-    with _administering(by, "token_issue", "user", username, token=name, days=days):
+    with administering(by, Action.MANAGE_PEOPLE, "token_issue", "user", username, token=name, days=days):
         if not name or len(name) > LONGEST_NAME or not 1 <= days <= LONGEST_TOKEN_LIFE:
             msg = f"A token has a name of 1 to {LONGEST_NAME} characters and lives 1 to {LONGEST_TOKEN_LIFE} days."
             raise AccountsInvalidError(msg)
@@ -124,10 +124,13 @@ def _bindings(username: str, role: Role, team: str | None) -> "models.QuerySet[R
 
 
 @contextmanager
-def _administering(by: Actor, action: str, kind: str, subject: str, **facts: Fact) -> Iterator[None]:
-    """Judge, then keep what is done inside together with its record; a refusal is recorded and changes nothing."""
+def administering(by: Actor, right: Action, action: str, kind: str, subject: str, **facts: Fact) -> Iterator[None]:
+    """Judge, then keep what is done inside together with its record; a refusal is recorded and changes nothing.
+
+    Raises AccountsForbiddenError.
+    """
     with refusals_recorded(by.username, action, kind, subject, "", **facts):
-        verdict = decide(by, Action.MANAGE_PEOPLE)
+        verdict = decide(by, right)
         if not verdict.allowed:
             raise AccountsForbiddenError(verdict.reason)
         with transaction.atomic():

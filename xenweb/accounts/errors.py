@@ -26,7 +26,7 @@ class SignInLimitedError(AccountsRefusalError):
 
 
 class AccountsForbiddenError(AccountsRefusalError):
-    """The person may not change people, roles and teams."""
+    """The person may not set up what only an administrator may: people, roles, teams, pools."""
 
     code = "accounts_forbidden"
     kind = RefusalKind.FORBIDDEN

@@ -1,12 +1,11 @@
 """What an administrator sets up at the console: pools, whose VMs are whose, and the word for storage."""
 
-from django.db import transaction
-
-from xenweb.accounts.policy import Action, Actor, decide
+from xenweb.accounts.administering import administering
+from xenweb.accounts.policy import Action, Actor
 from xenweb.accounts.selectors import team_names
-from xenweb.audit.services import record, refusals_recorded
+from xenweb.audit.services import refusals_recorded
 from xenweb.drivers.registry import kinds
-from xenweb.inventory.errors import AmbiguousNameError, HostForbiddenError, PoolRefusedError, RepositoryNotFoundError
+from xenweb.inventory.errors import AmbiguousNameError, PoolRefusedError, RepositoryNotFoundError
 from xenweb.inventory.models import Pool
 from xenweb.inventory.selectors import storage_repositories_for, visible_vms
 from xenweb.inventory.services import pool_ensure, repository_vouch, vm_assign_team
@@ -15,36 +14,29 @@ LONGEST_NAME = 100
 
 
 def pool_add(by: Actor, name: str, driver: str) -> None:
-    """Make a pool for hosts that one driver speaks with. Raises HostForbiddenError or PoolRefusedError."""
-    with refusals_recorded(by.username, "pool_add", "pool", name, "", driver=driver):
-        verdict = decide(by, Action.MANAGE_HOSTS)
-        if not verdict.allowed:
-            raise HostForbiddenError(verdict.reason)
+    """Make a pool for hosts that one driver speaks with. Raises AccountsForbiddenError or PoolRefusedError."""
+    with administering(by, Action.MANAGE_HOSTS, "pool_add", "pool", name, driver=driver):
         if driver not in kinds():
             msg = f"There is no driver called {driver}; there are {', '.join(kinds())}."
             raise PoolRefusedError(msg)
         if not name.strip() or len(name) > LONGEST_NAME or Pool.objects.filter(name=name).exists():
             msg = f"There is a pool {name} already, or that is no name: 1 to {LONGEST_NAME} characters."
             raise PoolRefusedError(msg)
-        with transaction.atomic():
-            pool_ensure(name, driver)
-            _record(by, "pool_add", "pool", name, driver=driver)
+        pool_ensure(name, driver)
 
 
 def vm_give(by: Actor, vm: str, team: str | None) -> None:
-    """Give a VM, by its UUID or its name, to a team or to none. Raises PoolRefusedError or AmbiguousNameError."""
-    with refusals_recorded(by.username, "team_give", "vm", vm, "", team=team):
-        verdict = decide(by, Action.MANAGE_PEOPLE)
-        if not verdict.allowed:
-            raise HostForbiddenError(verdict.reason)
+    """Give a VM, by its UUID or its name, to a team or to none.
+
+    Raises AccountsForbiddenError, PoolRefusedError or AmbiguousNameError.
+    """
+    with administering(by, Action.MANAGE_PEOPLE, "team_give", "vm", vm, team=team):
         ids = {name: number for number, name in team_names().items()}
         if team is not None and team not in ids:
             msg = f"There is no team {team}."
             raise PoolRefusedError(msg)
         uuid = _only([row.uuid for row in visible_vms(by) if vm in {row.uuid, row.name}], f"VM {vm}")
-        with transaction.atomic():
-            vm_assign_team(uuid, None if team is None else ids[team])
-            _record(by, "team_give", "vm", vm, team=team)
+        vm_assign_team(uuid, None if team is None else ids[team])
 
 
 def storage_vouch(by: Actor, storage: str, *, is_shared: bool) -> None:
@@ -66,15 +58,3 @@ def _only(found: list[str], called: str) -> str:
         msg = f"One {called} is needed, there are {choice}."
         raise AmbiguousNameError(msg)
     return found[0]
-
-
-def _record(by: Actor, action: str, kind: str, subject: str, **facts: str | None) -> None:
-    record(
-        actor=by.username,
-        action=action,
-        outcome="allowed",
-        subject_kind=kind,
-        subject_id=subject,
-        subject_name=subject,
-        facts=facts,
-    )

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { ANYTHING, auditQuery, isAnything } from './filters'
+import en from '../ui/words/en.json'
+import pt from '../ui/words/pt-BR.json'
+import { ACTIONS, ANYTHING, auditQuery, isAnything } from './filters'
 
 describe('looking through the history', () => {
   it('only what is filled in travels', () => {
@@ -14,6 +16,11 @@ describe('looking through the history', () => {
 
   it('a day that is no day is left out', () => {
     expect(auditQuery({ ...ANYTHING, since: '2026-13-99' }, null)).toEqual({})
+  })
+
+  it('has words for everything it filters by, in every language', () => {
+    const silent = [en, pt].flatMap((words) => ACTIONS.filter((action) => !(`action_of.${action}` in words)))
+    expect(silent).toEqual([])
   })
 
   it('knows when nothing is looked for', () => {
