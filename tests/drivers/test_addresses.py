@@ -138,3 +138,29 @@ def test_other_simulated_addresses_are_refused(uri: str, monkeypatch: pytest.Mon
     monkeypatch.setenv("XENWEB_SIMULATED", "1")
     with pytest.raises(AddressRefusedError):
         simulated_addresses.checked(uri)
+
+
+@pytest.mark.parametrize("uri", ["xen+tcp://10.77.0.1/system", "xen+tcp://127.0.0.1:16511/system"])
+def test_plain_tcp_is_taken_only_for_hosts_that_the_operator_has_named(
+    uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(AddressRefusedError):
+        libvirt_addresses.checked(uri)
+    monkeypatch.setenv("XENWEB_LIBVIRT_TCP_HOSTS", "10.77.0.1, 127.0.0.1:16511")
+    assert libvirt_addresses.checked(uri) == uri
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "xen+tcp://10.77.0.2/system",
+        "xen+tcp://10.77.0.1:16509/system",
+        "xen+tcp://root@10.77.0.1/system",
+        "xen+tcp://10.77.0.1/system?command=/bin/sh",
+        "xen+tcp:///system",
+    ],
+)
+def test_a_named_host_opens_no_door_for_another(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XENWEB_LIBVIRT_TCP_HOSTS", "10.77.0.1")
+    with pytest.raises(AddressRefusedError):
+        libvirt_addresses.checked(uri)

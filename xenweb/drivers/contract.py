@@ -82,6 +82,8 @@ class VmSnapshot:
     networks: tuple[str, ...]
     dirty_rate: BytesPerSecond | None = None
     dirty_rate_at: datetime | None = None
+    guest_type: str = ""
+    """How Xen runs it: PV, PVH or HVM; empty on other hypervisors, and where the host does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,10 @@ class RepositorySnapshot:
 
 @dataclass(frozen=True, slots=True)
 class HostSnapshot:
-    """Everything one bulk look at a host gives. ``cpu_busy`` and ``cpu_total`` are counters in ns."""
+    """Everything one bulk look at a host gives. ``cpu_busy`` and ``cpu_total`` are counters in ns.
+
+    ``capabilities`` are what this host can at this moment; None where it is all that its driver can.
+    """
 
     uuid: str
     name: str
@@ -117,6 +122,7 @@ class HostSnapshot:
     repositories: tuple[RepositorySnapshot, ...]
     networks: tuple[str, ...]
     vms: tuple[VmSnapshot, ...]
+    capabilities: frozenset[Capability] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ class Host(models.Model):
 
     ``memory_free`` is the smaller of what the host says and of what its VMs may
     still claim: hypervisors let themselves be overbooked, we do not.
+    ``capabilities`` are what it could when it was last looked at; None is all that its driver can.
     """
 
     pool = models.ForeignKey(Pool, on_delete=models.PROTECT, related_name="hosts")
@@ -42,6 +43,7 @@ class Host(models.Model):
     cpu_load = models.FloatField(null=True)
     memory_total = models.BigIntegerField(default=0)
     memory_free = models.BigIntegerField(null=True)
+    capabilities = models.JSONField(null=True)
     as_of = models.DateTimeField(null=True)
 
     class Meta:

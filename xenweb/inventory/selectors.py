@@ -58,7 +58,7 @@ def _hosts() -> QuerySet[Host]:
 def _vms() -> QuerySet[VirtualMachine]:
     return (
         VirtualMachine.objects.filter(gone=False)
-        .select_related("team", "resident_on")
+        .select_related("team", "pool", "resident_on__pool")
         .prefetch_related("disks__repository__attachments")
     )
 
@@ -222,12 +222,22 @@ def _repositories(host: Host) -> Iterable[RepositoryFacts]:
         yield RepositoryFacts(row.pk, row.name, row.kind, row.vouched_shared, attachment.path, available)
 
 
-def _abilities(driver: str) -> frozenset[Ability]:
-    """Say what moves a pool's driver can make; a driver that is not installed makes none."""
+def capabilities_of(host: Host) -> frozenset[Capability]:
+    """Say what can be done on a host: what its driver can, as far as the host itself can; its pool must be loaded.
+
+    A driver that is not installed can do nothing.
+    """
     try:
-        able = driver_for(driver).capabilities
+        able = driver_for(host.pool.driver).capabilities
     except DriverUnavailableError:
         return frozenset()
+    said = host.capabilities
+    return able if said is None else frozenset(each for each in able if each.value in said)
+
+
+def _abilities(host: Host) -> frozenset[Ability]:
+    """Say what moves can be made on a host."""
+    able = capabilities_of(host)
     return frozenset(ability for ability in Ability if Capability(ability.value) in able)
 
 
@@ -254,6 +264,6 @@ def hosts_facts(now: datetime, promises: Mapping[int, Promise], allowed: int | N
             moves=promise.moves,
             moves_allowed=allowed,
             disk_promised=promise.disk,
-            abilities=_abilities(host.pool.driver),
+            abilities=_abilities(host),
         )
     return facts

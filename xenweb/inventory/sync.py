@@ -77,6 +77,7 @@ def _host_apply(host: Host, reading: HostReading) -> None:
     host.architecture, host.cpu_model, host.cpu_count = said.architecture, said.cpu_model, said.cpu_count
     host.memory_total, host.memory_free = said.memory_total, _memory_free(said)
     host.cpu_load = None if reading.cpu_load is None else round(reading.cpu_load, 2)
+    host.capabilities = None if said.capabilities is None else sorted(each.value for each in said.capabilities)
     host.state, host.state_reason = HostState.CONNECTED, ""
     host.as_of = reading.taken_at
     host.save()

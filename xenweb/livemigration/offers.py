@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 
 from xenweb.core.facts import Kind
-from xenweb.core.migration import Repair, State
-from xenweb.drivers.contract import LEVERS, HypervisorDriver, Lever
-from xenweb.drivers.registry import driver_for
+from xenweb.core.migration import NOT_CALLED, Repair, State
+from xenweb.drivers.contract import LEVERS, Capability, Lever
+from xenweb.inventory.selectors import capabilities_of
 from xenweb.livemigration.models import Migration
 from xenweb.livemigration.options import BANDWIDTH, DOWNTIME_MS
-from xenweb.livemigration.plan import driver_kind
 from xenweb.realtime.wire import ChoiceOfferWire
 
 
@@ -76,9 +75,15 @@ _TEXTS: dict[Lever | Repair, _Text] = {
 _LEVERS_WORK_IN = frozenset({State.PRE_COPY, State.STOP_AND_COPY})
 
 
-def _kinds(row: Migration, driver: HypervisorDriver) -> list[Lever | Repair]:
+def can_be_given_up(row: Migration) -> bool:
+    """Say whether a move can be given up where it stands: once called, only its source's hypervisor can do so."""
+    return row.state in NOT_CALLED or Capability.CANCEL in capabilities_of(row.source)
+
+
+def _kinds(row: Migration) -> list[Lever | Repair]:
     if row.state in _LEVERS_WORK_IN and row.cancel_requested_at is None:
-        able = [lever for lever, capability in LEVERS.items() if capability in driver.capabilities]
+        capabilities = capabilities_of(row.source)
+        able = [lever for lever, capability in LEVERS.items() if capability in capabilities]
         levers = [lever for lever in able if lever in _TEXTS]  # giving up is no offer: it has a button of its own
         if row.kind != Kind.LIVE:
             levers = [lever for lever in levers if lever is Lever.BANDWIDTH]
@@ -99,6 +104,6 @@ def offers_for(row: Migration) -> list[ChoiceOfferWire]:
             minimum=text.bounds[0] if text.bounds else None,
             maximum=text.bounds[1] if text.bounds else None,
         )
-        for kind in _kinds(row, driver_for(driver_kind(row)))
+        for kind in _kinds(row)
         for text in (_TEXTS[kind],)
     ]

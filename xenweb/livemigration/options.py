@@ -2,7 +2,7 @@
 
 from xenweb.core.facts import Kind
 from xenweb.core.quantities import MIB
-from xenweb.drivers.contract import Capability, HypervisorDriver, MoveOptions
+from xenweb.drivers.contract import Capability, MoveOptions
 from xenweb.livemigration.errors import OptionRefusedError
 from xenweb.realtime.wire import OptionWire
 
@@ -63,9 +63,9 @@ _NOT_FOR: dict[Kind, frozenset[Capability]] = {
 }
 
 
-def offered(driver: HypervisorDriver, kind: Kind) -> list[OptionWire]:
-    """List the options that a driver offers for a kind of move."""
-    able = driver.capabilities - _NOT_FOR[kind]
+def offered(capabilities: frozenset[Capability], kind: Kind) -> list[OptionWire]:
+    """List the options that a host with these capabilities offers for a kind of move."""
+    able = capabilities - _NOT_FOR[kind]
     return [offer for capability, offer in _OFFERS.items() if capability in able]
 
 
@@ -75,8 +75,10 @@ def _within(name: str, value: float | None, bounds: tuple[int, int]) -> None:
         raise OptionRefusedError(msg, option=name, minimum=bounds[0], maximum=bounds[1])
 
 
-def options_check(driver: HypervisorDriver, kind: Kind, options: MoveOptions, deadline_s: int | None) -> None:
-    """Raise OptionRefusedError for an option out of bounds, or one the driver does not offer for this kind."""
+def options_check(
+    capabilities: frozenset[Capability], kind: Kind, options: MoveOptions, deadline_s: int | None
+) -> None:
+    """Raise OptionRefusedError for an option out of bounds, or one that is not offered for this kind."""
     asked = {
         "bandwidth_limit": options.bandwidth_limit is not None,
         "downtime_limit_ms": options.downtime_limit is not None,
@@ -84,7 +86,7 @@ def options_check(driver: HypervisorDriver, kind: Kind, options: MoveOptions, de
         "post_copy": options.post_copy,
         "deadline_s": deadline_s is not None,
     }
-    names = {offer.name for offer in offered(driver, kind)}
+    names = {offer.name for offer in offered(capabilities, kind)}
     for name, is_asked in asked.items():
         if is_asked and name not in names:
             msg = f"This hypervisor does not offer {name} for a move of this kind."

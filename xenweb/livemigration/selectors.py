@@ -13,10 +13,18 @@ from xenweb.core.migration import ACTIVE, State
 from xenweb.core.placement import Finding, Verdict, judge
 from xenweb.core.quantities import Bytes
 from xenweb.core.storage import copied_bytes
-from xenweb.drivers.contract import MoveOptions
+from xenweb.drivers.contract import Capability, MoveOptions
 from xenweb.drivers.registry import driver_for
 from xenweb.inventory.models import VirtualMachine
-from xenweb.inventory.selectors import LARGEST_ID, NO_PROMISE, Promise, hosts_facts, vm_facts, vm_row
+from xenweb.inventory.selectors import (
+    LARGEST_ID,
+    NO_PROMISE,
+    Promise,
+    capabilities_of,
+    hosts_facts,
+    vm_facts,
+    vm_row,
+)
 from xenweb.livemigration.errors import LeftoverDiskNotFoundError, MigrationNotFoundError
 from xenweb.livemigration.foretelling import Past, Subject, foretell, past_for, published_error, rule_of
 from xenweb.livemigration.models import LeftoverDisk, Migration
@@ -176,6 +184,11 @@ def _verdict_wire(verdict: Verdict, forecast: ForecastWire | None) -> VerdictWir
     )
 
 
+def capabilities_for(vm: VirtualMachine) -> frozenset[Capability]:
+    """Say what can be done about a move of a VM: its source is who works on it."""
+    return driver_for(vm.pool.driver).capabilities if vm.resident_on is None else capabilities_of(vm.resident_on)
+
+
 def verdicts_for(actor: Actor, vm_key: str) -> VerdictsWire:
     """Judge every host for one VM at once; raise VmNotFoundError."""
     vm = vm_row(actor, vm_key)
@@ -191,7 +204,7 @@ def verdicts_for(actor: Actor, vm_key: str) -> VerdictsWire:
         vm=vm.pk,
         source=facts.resident_on,
         verdicts=[_verdict_wire(verdict, foretold(verdict)) for verdict in verdicts],
-        options=offered(driver_for(vm.pool.driver), kind_for(facts.state) or Kind.LIVE),
+        options=offered(capabilities_for(vm), kind_for(facts.state) or Kind.LIVE),
         forecast_error=published_error(),
         may_override=decide(actor, Action.OVERRIDE_FINDING, vm.team_id).allowed,
     )

@@ -14,7 +14,6 @@ from xenweb.core.placement import Fact, Verdict
 from xenweb.core.refusal import RefusalError
 from xenweb.core.storage import copied_disks
 from xenweb.drivers.contract import MoveOptions
-from xenweb.drivers.registry import driver_for
 from xenweb.inventory.models import Host, VirtualMachine
 from xenweb.inventory.selectors import host_row, vm_row
 from xenweb.inventory.services import vm_mark_moving
@@ -27,12 +26,13 @@ from xenweb.livemigration.errors import (
     VmAlreadyMovingError,
 )
 from xenweb.livemigration.models import Migration
+from xenweb.livemigration.offers import can_be_given_up
 from xenweb.livemigration.options import options_check
 from xenweb.livemigration.overriding import NO_OVERRIDE, Override, override_right_check, verdict_check
 from xenweb.livemigration.queueing import tell_places
 from xenweb.livemigration.recording import move_record
 from xenweb.livemigration.remembering import remembered
-from xenweb.livemigration.selectors import facts_for_move, judged, migration_row_for
+from xenweb.livemigration.selectors import capabilities_for, facts_for_move, judged, migration_row_for
 from xenweb.livemigration.transitions import LeaseLostError, is_before_call, migration_row, state_change, tell
 from xenweb.livemigration.wiring import migration_wire
 from xenweb.realtime.publish import writing
@@ -146,7 +146,7 @@ def _judge_request(request: Request) -> Judged:
     _refuse_second_move(request.vm)
     facts, hosts = facts_for_move(request.vm)
     kind = kind_for(facts.state) or Kind.LIVE
-    options_check(driver_for(request.vm.pool.driver), kind, request.options, request.deadline_s)
+    options_check(capabilities_for(request.vm), kind, request.options, request.deadline_s)
     known = remembered(request.vm.pk, timezone.now()).get(request.target.pk, ())
     verdict = judged(facts, hosts, request.target.pk, known)
     verdict_check(verdict, request.override)
@@ -246,6 +246,10 @@ def migration_cancel(actor: Actor, migration_id: str, request_id: str = "") -> M
     if not right.allowed:
         _record_cancel(actor.username, row, "refused", right.reason, request_id)
         raise MoveForbiddenError(right.reason)
+    if row.state in CANCELLABLE and not can_be_given_up(row):
+        msg = f"{row.source_name} knows no way to give up a move that is under way: on Xen that takes a probe."
+        _record_cancel(actor.username, row, "refused", msg, request_id)
+        raise NotCancellableError(msg, state=row.state)
     with writing():
         asked = Migration.objects.filter(pk=row.pk, state__in=sorted(CANCELLABLE), cancel_requested_at=None).update(
             cancel_requested_at=timezone.now(), cancel_requested_by=actor.username

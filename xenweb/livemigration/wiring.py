@@ -5,7 +5,7 @@ from xenweb.core.migration import ACTIVE, CALLED, CANCELLABLE, CLOSABLE, Repair,
 from xenweb.core.precopy.storage import memory_share_in
 from xenweb.core.quantities import Bytes
 from xenweb.livemigration.models import LeftoverDisk, Migration, MigrationChoice, MigrationPass
-from xenweb.livemigration.offers import offers_for
+from xenweb.livemigration.offers import can_be_given_up, offers_for
 from xenweb.realtime.wire import (
     ChoiceWire,
     Figure,
@@ -92,7 +92,7 @@ def _progress(row: Migration) -> ProgressWire:
 
 
 def _is_cancellable(row: Migration) -> bool:
-    return row.state in CANCELLABLE and row.cancel_requested_at is None
+    return row.state in CANCELLABLE and row.cancel_requested_at is None and can_be_given_up(row)
 
 
 def _is_held_up(row: Migration) -> bool:

@@ -15,6 +15,9 @@ from xenweb.drivers.contract import AddressRefusedError
 HYPERVISORS = ("qemu", "xen")
 TRANSPORTS = ("tls", "ssh", "unix")
 FORMS = "qemu://HOST/system, qemu+ssh://[USER@]HOST[:PORT]/system or qemu:///system, and the same with xen"
+PLAIN = "tcp"
+"""Neither sealed nor signed for: taken only for the very hosts that the operator has named, as a lab's."""
+
 LONGEST = 400
 
 _NAME = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*\.?")
@@ -31,7 +34,7 @@ def checked(uri: str) -> str:
         raise _refused("The address holds characters that no address needs.")
     parts = urlsplit(uri)
     hypervisor, _, transport = parts.scheme.partition("+")
-    if hypervisor not in HYPERVISORS or transport not in {"", *TRANSPORTS}:
+    if hypervisor not in HYPERVISORS or transport not in {"", PLAIN, *TRANSPORTS}:
         raise _refused("The address is not one of a hypervisor and a transport that we take.")
     if parts.fragment or parts.password is not None:
         raise _refused("The address holds a fragment or a password.")
@@ -45,7 +48,20 @@ def checked(uri: str) -> str:
         if transport:
             raise _refused("The address names no host.")
         return f"{hypervisor}:///system"
+    if transport == PLAIN:
+        return _plain(hypervisor, uri)
     return from_fields(hypervisor, transport or "tls", parts.hostname or "", parts.username or "", _port(uri))
+
+
+def _plain(hypervisor: str, uri: str) -> str:
+    """Take an address without any protection, if it is one of those that the operator has named."""
+    parts = urlsplit(uri)
+    named = {each.strip() for each in os.environ.get("XENWEB_LIBVIRT_TCP_HOSTS", "").split(",") if each.strip()}
+    port = _port(uri)
+    place = f"{parts.hostname or ''}{f':{port}' if port else ''}"
+    if parts.username or place not in named:
+        raise _refused("Plain TCP is taken only for hosts that the operator has named.")
+    return f"{hypervisor}+{PLAIN}://{place}/system"
 
 
 def _port(uri: str) -> int | None:

@@ -30,6 +30,7 @@ from xenweb.drivers.contract import (
 )
 from xenweb.drivers.libvirt_driver import disks, levers, moving, preflight
 from xenweb.drivers.libvirt_driver.connections import Connections
+from xenweb.drivers.libvirt_driver.dialects import Dialect, dialect_of
 from xenweb.drivers.libvirt_driver.dirty_rates import DirtyRates
 from xenweb.drivers.libvirt_driver.errors import NO_JOB_CODES
 from xenweb.drivers.libvirt_driver.inventory import Inventory, is_incoming, operation_of, power_state
@@ -66,7 +67,8 @@ class LibvirtDriver:
         """Describe a host and all that is on it in one bulk look."""
         with self._connections.use(endpoint, READING) as connection:
             snapshot = self._inventory.look(connection, endpoint.uri, self._dirty_rates.of(endpoint.uri))
-        self._dirty_rates.next_turn(endpoint, snapshot.vms)
+        if dialect_of(endpoint.uri) is Dialect.QEMU:
+            self._dirty_rates.next_turn(endpoint, snapshot.vms)
         return snapshot
 
     def watch(self, endpoint: Endpoint, sink: Callable[[HostEvent], None]) -> HostWatch:

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import PurePosixPath
@@ -11,10 +11,12 @@ import libvirt
 
 from xenweb.core.facts import PowerState
 from xenweb.core.quantities import Bytes
-from xenweb.drivers.contract import DiskSnapshot, HostSnapshot, RepositorySnapshot, VmSnapshot
+from xenweb.drivers.contract import Capability, DiskSnapshot, HostSnapshot, RepositorySnapshot, VmSnapshot
 from xenweb.drivers.libvirt_driver import description
 from xenweb.drivers.libvirt_driver.description import DiskDescription, DomainDescription, PoolDescription
+from xenweb.drivers.libvirt_driver.dialects import Dialect, capabilities_at, dialect_of
 from xenweb.drivers.libvirt_driver.dirty_rates import DirtyRate
+from xenweb.drivers.libvirt_driver.xen import looks
 
 STATS = libvirt.VIR_DOMAIN_STATS_STATE | libvirt.VIR_DOMAIN_STATS_CPU_TOTAL
 AT_ONCE = libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT
@@ -74,12 +76,21 @@ class Inventory:
         self._kept: dict[tuple[str, str], tuple[object, float, DomainDescription, Sizes]] = {}
         self._hosts: dict[str, tuple[str, str, str]] = {}
 
-    def look(self, connection: libvirt.virConnect, uri: str, rates: Mapping[str, DirtyRate]) -> HostSnapshot:
-        """Describe a host, with what was measured of its VMs' changes; raises libvirtError."""
+    def look(
+        self,
+        connection: libvirt.virConnect,
+        uri: str,
+        rates: Mapping[str, DirtyRate],
+        capabilities: frozenset[Capability] | None = None,
+    ) -> HostSnapshot:
+        """Describe a host, with what was measured of its VMs' changes; raises libvirtError.
+
+        ``capabilities`` are what it can at this moment, where that is more than its hypervisor alone can.
+        """
         repositories = _repositories(connection)
         uuid, architecture, model = self._host(connection, uri)
         busy, total = _cpu(connection)
-        memory = connection.getMemoryStats(libvirt.VIR_NODE_MEMORY_STATS_ALL_CELLS)
+        total_memory, free_memory = memory_of(connection, uri)
         return HostSnapshot(
             uuid=uuid,
             name=connection.getHostname().split(".")[0],
@@ -90,11 +101,12 @@ class Inventory:
             cpu_count=int(connection.getInfo()[2]),
             cpu_busy=busy,
             cpu_total=total,
-            memory_total=Bytes(memory.get("total", 0) * 1024),
-            memory_free=_free(memory),
+            memory_total=total_memory,
+            memory_free=free_memory,
             repositories=tuple(repositories.values()),
             networks=networks_of(connection),
             vms=tuple(self._vms(connection, uri, repositories, rates)),
+            capabilities=capabilities_at(uri) if capabilities is None else capabilities,
         )
 
     def forget(self, uri: str, vm_uuid: str) -> None:
@@ -111,11 +123,9 @@ class Inventory:
         self, connection: libvirt.virConnect, uri: str, repositories: Repositories, rates: Mapping[str, DirtyRate]
     ) -> list[VmSnapshot]:
         found = []
-        for domain, stats in connection.getAllDomainStats(STATS, AT_ONCE):
-            if domain.ID() == 0:
-                continue  # Xen's own domain is the host
+        for domain, stats in _statistics(connection, uri):
             try:
-                vm = self._vm(uri, domain, stats, repositories)
+                vm = self._vm(connection, uri, domain, stats, repositories)
                 rate = rates.get(vm.uuid)
                 found.append(vm if rate is None else replace(vm, dirty_rate=rate.rate, dirty_rate_at=rate.at))
             except libvirt.libvirtError as error:
@@ -123,24 +133,34 @@ class Inventory:
                     raise  # a domain that vanished meanwhile is simply not there
         return found
 
-    def _vm(self, uri: str, domain: libvirt.virDomain, stats: dict[str, int], repositories: Repositories) -> VmSnapshot:
+    def _vm(
+        self,
+        connection: libvirt.virConnect,
+        uri: str,
+        domain: libvirt.virDomain,
+        stats: dict[str, int],
+        repositories: Repositories,
+    ) -> VmSnapshot:
         state, reason = stats.get("state.state", 0), stats.get("state.reason", 0)
-        described, sizes = self._described(uri, domain, (state, reason, domain.ID()))
+        is_xen = dialect_of(uri) is Dialect.XEN
+        incoming = looks.is_incoming(domain, state) if is_xen else is_incoming(domain, state, reason)
+        described, sizes = self._described(connection, uri, domain, (state, reason, domain.ID(), incoming))
         return VmSnapshot(
             uuid=domain.UUIDString(),
             name=domain.name(),
             state=power_state(state),
             active=domain.ID() > 0,
-            incoming=is_incoming(domain, state, reason),
+            incoming=incoming,
             memory=described.memory,
             vcpus=described.vcpus,
             cpu_time=stats.get("cpu.time"),
             disks=tuple(_disk(disk, sizes.get(disk.device), repositories) for disk in described.disks),
             networks=described.networks,
+            guest_type=looks.guest_type(described) if is_xen else "",
         )
 
     def _described(
-        self, uri: str, domain: libvirt.virDomain, mark: tuple[int, int, int]
+        self, connection: libvirt.virConnect, uri: str, domain: libvirt.virDomain, mark: tuple[int, int, int, bool]
     ) -> tuple[DomainDescription, Sizes]:
         key = (uri, domain.UUIDString())
         with self._lock:
@@ -150,11 +170,33 @@ class Inventory:
             return kept[2:]
         described = description.domain(domain.XMLDesc(0))
         # A copy that is being received does not answer about its disks before it is whole.
-        sizes = {} if is_incoming(domain, *mark[:2]) else _sizes(domain, described)
+        sizes = {} if mark[3] else _sizes_of(connection, uri, domain, described)
         if len(sizes) == len(described.disks):
             with self._lock:
                 self._kept[key] = (mark, now, described, sizes)
         return described, sizes
+
+
+def _statistics(connection: libvirt.virConnect, uri: str) -> Iterable[tuple[libvirt.virDomain, dict[str, int]]]:
+    if dialect_of(uri) is Dialect.XEN:
+        return looks.statistics(connection)
+    return connection.getAllDomainStats(STATS, AT_ONCE)
+
+
+def memory_of(connection: libvirt.virConnect, uri: str) -> tuple[Bytes, Bytes | None]:
+    """Ask how much memory a host has, and how much of it is free at this moment."""
+    if dialect_of(uri) is Dialect.XEN:
+        return looks.memory_of(connection)
+    memory = connection.getMemoryStats(libvirt.VIR_NODE_MEMORY_STATS_ALL_CELLS)
+    return Bytes(memory.get("total", 0) * 1024), _free(memory)
+
+
+def _sizes_of(
+    connection: libvirt.virConnect, uri: str, domain: libvirt.virDomain, described: DomainDescription
+) -> Sizes:
+    if dialect_of(uri) is Dialect.XEN:
+        return looks.sizes(connection, described)
+    return _sizes(domain, described)
 
 
 def _sizes(domain: libvirt.virDomain, described: DomainDescription) -> Sizes:
@@ -219,11 +261,6 @@ def _cpu(connection: libvirt.virConnect) -> tuple[int | None, int | None]:
         return None, None
     busy = sum(stats.get(name, 0) for name in BUSY_COUNTERS)
     return busy, busy + stats.get("idle", 0) + stats.get("iowait", 0)
-
-
-def memory_free_of(connection: libvirt.virConnect) -> Bytes | None:
-    """Ask how much memory a host has free at this moment, caches that it could give up included."""
-    return _free(connection.getMemoryStats(libvirt.VIR_NODE_MEMORY_STATS_ALL_CELLS))
 
 
 def _free(memory: dict[str, int]) -> Bytes | None:

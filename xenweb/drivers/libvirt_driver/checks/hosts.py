@@ -10,7 +10,7 @@ from xenweb.core.placement import Finding, blocker, hypervisor_older, note, warn
 from xenweb.core.quantities import Bytes, human_size
 from xenweb.drivers.libvirt_driver import description
 from xenweb.drivers.libvirt_driver.checks.asked import Asked
-from xenweb.drivers.libvirt_driver.inventory import dotted, memory_free_of, version_of
+from xenweb.drivers.libvirt_driver.inventory import dotted, memory_of, version_of
 
 SAME_TIME_BASE = frozenset({"kvm", "xen"})
 """Kinds of domains that take the time of their host at the hand-over."""
@@ -112,7 +112,7 @@ def memory_now(asked: Asked) -> Iterator[Finding]:
     """Compare what the target has free at this moment with what the VM may claim, and holds."""
     if asked.plan.kind is Kind.COLD:
         return  # takes nothing until somebody starts it
-    free = memory_free_of(asked.target)
+    _, free = memory_of(asked.target, asked.plan.target.uri)
     needed = asked.described.memory
     if free is None or free >= needed:
         return
