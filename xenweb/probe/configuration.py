@@ -1,0 +1,71 @@
+"""How a host's probe is set up: one small file of JSON, and sane defaults for all that it leaves out."""
+
+import json
+import os
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Final
+
+PLACE: Final = Path("/etc/xenweb-probe/config.json")
+XEN: Final = "4.17"
+"""The Xen whose save helper this probe understands."""
+
+PORT: Final = 16515
+HELPERS: Final = (
+    f"/usr/lib/xen-{XEN}/bin/libxl-save-helper",
+    "/usr/lib/xen/bin/libxl-save-helper",
+    "/usr/libexec/xen/bin/libxl-save-helper",
+    "/usr/local/lib/xen/bin/libxl-save-helper",
+)
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """All that can be set."""
+
+    run: Path = Path("/run/xenweb-probe")
+    key_file: Path = Path("/etc/xenweb-probe/key")
+    address: str = ""
+    port: int = PORT
+    helper: str = ""
+    xen: str = XEN
+    version_folder: Path = Path("/sys/hypervisor/version")
+    xl: str = "xl"
+    restart: tuple[str, ...] = ("systemctl", "restart", "libvirtd.service")
+    """What starts libvirt's daemon anew; its guests run on meanwhile."""
+
+    @classmethod
+    def read(cls) -> "Configuration":
+        """Read the file; what is missing, unknown or unreadable is as if it were not written."""
+        try:
+            said = json.loads(Path(os.environ.get("XENWEB_PROBE_CONFIG", PLACE)).read_text(encoding="utf-8"))
+            defaults = cls()
+            values = {
+                each.name: type(getattr(defaults, each.name))(said[each.name])
+                for each in fields(cls)
+                if each.name in said
+            }
+            return cls(**values)
+        except (OSError, ValueError, TypeError):
+            return cls()
+
+    @property
+    def reports(self) -> Path:
+        """Answer where relays tell what they see."""
+        return self.run / "reports.sock"
+
+    def real_helper(self) -> str:
+        """Answer the path of Xen's own helper."""
+        known = (self.helper, *HELPERS) if self.helper else HELPERS
+        return next((each for each in known if os.access(each, os.X_OK)), known[0])
+
+    def xen_version(self) -> str:
+        """Answer the Xen that runs here, such as ``4.17``; empty if it does not say."""
+        try:
+            return ".".join((self.version_folder / part).read_text().strip() for part in ("major", "minor"))
+        except OSError:
+            return ""
+
+    def is_made_for_this_xen(self) -> bool:
+        """Say whether the helper of the Xen that runs here speaks as this probe expects."""
+        return self.xen_version() == self.xen == XEN

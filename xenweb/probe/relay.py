@@ -1,0 +1,288 @@
+"""Stand between libxl and its save helper, and let every byte through.
+
+libxl starts what LIBXL_SAVE_HELPER names instead of the helper. That process becomes the real helper: its
+number, its signals, its exit status and its streams are the helper's own. A child of it passes on what the
+helper says and what libxl answers, and tells a daemon what it saw, by datagrams that never wait and may be
+lost. Whatever is not as expected is passed on unread, or the real helper runs alone.
+
+The one thing it ever keeps back is the request to suspend the guest, and only of a move that it has been
+asked to give up: it answers "failed" itself, so that a move that is given up never stops its guest.
+"""
+
+import contextlib
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+from typing import Final, NoReturn
+
+from . import frames
+from .configuration import Configuration
+from .record import Record
+
+TELL_EVERY: Final = 0.05
+"""Seconds between two reports of the same pass."""
+
+HELD_AT_MOST: Final = 0.5
+"""Seconds after which a frame that does not become whole is passed on, and nothing is read any more."""
+
+CHUNK: Final = 65536
+ERROR: Final = 8
+"""From this level on a log of Xen's tells of something that went wrong."""
+
+MODES: Final = {"--save-domain": "save", "--restore-domain": "restore"}
+LEAST_WORDS: Final = 4
+REFUSED: Final = "refused: the guest has been asked to suspend"
+
+
+class StepAsideError(Exception):
+    """There is a reason to let the real helper run alone."""
+
+
+def main(words: list[str]) -> NoReturn:
+    """Run the real helper with these words, watched if it can be."""
+    configuration = Configuration.read()
+    helper = configuration.real_helper()
+    try:
+        _split(words, configuration)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the move must not suffer from it
+        with contextlib.suppress(OSError):
+            sys.stderr.write(f"xenweb probe: the helper runs alone: {error}\n")
+    try:
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        os.execv(helper, [helper, *words])  # noqa: S606 - the words are libxl's own, and no shell reads them
+    except OSError as error:
+        sys.stderr.write(f"xenweb probe: {helper} cannot be run: {error}\n")
+        os._exit(127)
+
+
+def _split(words: list[str], configuration: Configuration) -> None:
+    """Put the child between this process and libxl; in the child this does not return."""
+    mode = MODES.get(words[0] if words else "")
+    if mode is None or len(words) < LEAST_WORDS or not words[3].isdigit():
+        raise StepAsideError("these are not a save helper's words")
+    if not configuration.is_made_for_this_xen():
+        raise StepAsideError(f"made for Xen {configuration.xen}, and this is another")
+    out_read, out_write = os.pipe()
+    in_read, in_write = os.pipe()
+    record = Record(pid=os.getpid(), mode=mode, number=int(words[3]), began=time.monotonic())
+    if os.fork() == 0:
+        try:
+            _be_child(record, configuration, (out_read, in_write))
+        finally:
+            os._exit(0)
+    os.dup2(in_read, 0)
+    os.dup2(out_write, 1)
+    for each in (out_read, out_write, in_read, in_write):
+        os.close(each)
+
+
+def _be_child(record: Record, configuration: Configuration, ends: tuple[int, int]) -> None:
+    for each in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(each, signal.SIG_IGN)
+    _close_all_but({0, 1, 2, *ends})
+    Shuttle(record, Reports(configuration, record.pid), from_helper=ends[0], to_helper=ends[1]).run()
+
+
+def _close_all_but(kept: set[int]) -> None:
+    """Let go of the streams of the move: held here, they would never end for the other host."""
+    for each in [int(path.name) for path in Path("/proc/self/fd").iterdir()]:
+        if each not in kept:
+            with contextlib.suppress(OSError):
+                os.close(each)
+
+
+class Reports:
+    """Datagrams to the daemon and from it. Nothing here waits, and nothing that fails is more than silence."""
+
+    def __init__(self, configuration: Configuration, pid: int) -> None:
+        self._to = str(configuration.reports)
+        self._own = configuration.run / f"relay-{pid}.sock"
+        self.socket: socket.socket | None = None
+        with contextlib.suppress(OSError):
+            opened = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            opened.setblocking(False)
+            opened.bind(str(self._own))
+            self._own.chmod(0o600)
+            self.socket = opened
+
+    def tell(self, record: Record) -> None:
+        """Tell the daemon all that is known, if it takes it at once."""
+        if self.socket is not None:
+            with contextlib.suppress(OSError, ValueError):
+                self.socket.sendto(json.dumps(record.as_json()).encode(), self._to)
+
+    def asked(self) -> str:
+        """Read one wish of the daemon's; empty if there is none."""
+        if self.socket is not None:
+            with contextlib.suppress(OSError):
+                return self.socket.recv(64).decode("ascii", "replace")
+        return ""
+
+    def close(self) -> None:
+        """Take the socket's name away again."""
+        with contextlib.suppress(OSError):
+            Path(self._own).unlink()
+
+
+class Shuttle:
+    """Carries whole frames one way and answers the other, and remembers what they said."""
+
+    def __init__(self, record: Record, reports: Reports, *, from_helper: int, to_helper: int) -> None:
+        self.record, self.reports = record, reports
+        self._from_helper, self._to_helper, self._helper_listens = from_helper, to_helper, True
+        self._cutter = frames.Cutter()
+        self._held_since = 0.0
+        self._told = 0.0
+        self._known: tuple[bytes, int | None] = (b"", None)
+        self._is_news = True
+
+    def run(self) -> None:
+        """Carry until the helper has said its last."""
+        poll = select.poll()
+        poll.register(self._from_helper, select.POLLIN)
+        poll.register(0, select.POLLIN)
+        if self.reports.socket is not None:
+            poll.register(self.reports.socket, select.POLLIN)
+        try:
+            while True:
+                ready = {fd for fd, _ in poll.poll(200)}
+                if self.reports.socket is not None and self.reports.socket.fileno() in ready:
+                    self._be_asked()
+                if 0 in ready and not self._carry_answer():
+                    poll.unregister(0)
+                if self._from_helper in ready and not self._carry_words():
+                    break
+                self._give_up_holding()
+                self._tell()
+        except BrokenPipeError:
+            pass  # libxl listens no more: the helper notices as it would without us
+        finally:
+            os.close(self._from_helper)
+            self.record.ended = time.monotonic()
+            self.record.pass_end(self.record.ended)
+            self.reports.tell(self.record)
+            self.reports.close()
+
+    def _carry_answer(self) -> bool:
+        data = os.read(0, CHUNK)
+        if not data:
+            os.close(self._to_helper)
+            self._helper_listens = False
+            return False
+        with contextlib.suppress(BrokenPipeError):
+            _write(self._to_helper, data)
+        return True
+
+    def _carry_words(self) -> bool:
+        data = os.read(self._from_helper, CHUNK)
+        if not data:
+            _write(1, self._cutter.kept)
+            return False
+        if not self.record.understood:
+            _write(1, data)
+            return True
+        try:
+            whole = self._cutter.feed(data)
+        except frames.NotUnderstoodError as error:
+            _write(1, b"".join(each.raw for each in error.args[0]))
+            self._go_blind()
+            return True
+        if self.record.cancel == "accepted":
+            whole = [each for each in whole if not self._is_kept_back(each)]
+        _write(1, b"".join(each.raw for each in whole))
+        self._held_since = time.monotonic() if self._cutter.kept else 0.0
+        self._read(whole)
+        return True
+
+    def _is_kept_back(self, frame: frames.Frame) -> bool:
+        if frame.kind != frames.SUSPEND:
+            return False
+        with contextlib.suppress(BrokenPipeError):
+            _write(self._to_helper, frames.reply(0))
+        return True
+
+    def _go_blind(self) -> None:
+        """Pass on what is held, and from now on everything as it comes."""
+        self.record.understood, self._is_news = False, True
+        kept, self._cutter.kept = self._cutter.kept, b""
+        _write(1, kept)
+
+    def _give_up_holding(self) -> None:
+        if self._held_since and time.monotonic() - self._held_since > HELD_AT_MOST:
+            self._held_since = 0.0
+            self._go_blind()
+
+    def _read(self, whole: list[frames.Frame]) -> None:
+        """Remember what the frames said; they are on their way already."""
+        now = time.monotonic()
+        try:
+            for each in whole:
+                self._read_one(each, now)
+        except Exception:  # noqa: BLE001 - the move goes on, whatever is wrong with what we read of it
+            self._go_blind()
+
+    def _read_one(self, frame: frames.Frame, now: float) -> None:
+        record = self.record
+        if frame.kind == frames.PROGRESS:
+            self._read_progress(frame.body, now)
+            return
+        if frame.kind == frames.SUSPEND:
+            record.pass_end(now)
+            record.suspend_asked = now
+            self._known = (b"", None)
+        elif frame.kind == frames.LOG:
+            level, said = frames.log(frame.body)
+            if level < ERROR:
+                return
+            record.error_seen(said)
+        elif frame.kind == frames.RESULTS:
+            record.results = now
+        elif frame.kind == frames.COMPLETE:
+            record.completed, record.value = now, frames.completed(frame.body)
+            record.pass_end(now)
+        self._is_news = True
+
+    def _read_progress(self, body: bytes, now: float) -> None:
+        texts, label = self._known
+        if not texts or body[:-16] != texts:
+            what, done, total = frames.progress(body)
+            label = frames.pass_label(what)
+            self._known = (body[:-16], label)
+            if what == "Domain now suspended" and self.record.suspended is None:
+                self.record.suspended, self._is_news = now, True
+        else:
+            done, total = frames.counts(body)
+        if label is not None:
+            self._is_news |= self.record.pass_seen(label, done, total, now)
+
+    def _be_asked(self) -> None:
+        if self.reports.asked() != "cancel" or self.record.cancel == "accepted":
+            return
+        record = self.record
+        if record.mode != "save" or not record.understood or record.completed is not None:
+            record.cancel = "refused: there is nothing here that could be given up"
+        elif record.suspend_asked is not None:
+            record.cancel = REFUSED
+        elif os.getppid() != record.pid:
+            record.cancel = "refused: the helper has ended"
+        else:
+            record.cancel = "accepted"
+            os.kill(record.pid, signal.SIGTERM)
+        self._is_news = True
+
+    def _tell(self) -> None:
+        now = time.monotonic()
+        if self._is_news or now - self._told >= TELL_EVERY:
+            self._is_news, self._told = False, now
+            self.reports.tell(self.record)
+
+
+def _write(fd: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
