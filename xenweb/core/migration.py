@@ -79,7 +79,8 @@ class Copy(StrEnum):
     """What one host, asked directly, says of its copy of the VM.
 
     INCOMING is a copy that stands still because of a move: at a target it is still
-    being received, at a source it was stopped for the hand-over. SET_ASIDE is a copy
+    being received, at a source it was stopped for the hand-over. NEVER_RAN is one that
+    the hypervisor itself proves to have stood still ever since it was made. SET_ASIDE is a copy
     that a person chose to pause because the other one ran as well: no host can say
     so, whoever knows of the choice reads it into the answer.
     """
@@ -87,6 +88,7 @@ class Copy(StrEnum):
     RUNNING = "running"
     PAUSED = "paused"
     INCOMING = "incoming"
+    NEVER_RAN = "never_ran"
     SET_ASIDE = "set_aside"
     INACTIVE = "inactive"
     ABSENT = "absent"
@@ -98,13 +100,15 @@ class Proof:
     """What both hosts answered when they were asked, after the call or a crash.
 
     ``busy`` says that the source still works on the migration. ``kind`` is how the
-    VM moves: it says in which copy it may rest where it has arrived.
+    VM moves: it says in which copy it may rest where it has arrived. ``misread`` says
+    that the source's daemon takes a VM that runs for a paused one.
     """
 
     source: Copy
     target: Copy
     busy: bool = False
     kind: Kind = Kind.LIVE
+    misread: bool = False
 
 
 class Conclusion(StrEnum):
@@ -119,6 +123,7 @@ class Conclusion(StrEnum):
     INTERRUPTED = "interrupted"
     LEFT_BEHIND = "left_behind"
     HALF_RECEIVED = "half_received"
+    HALF_BUILT = "half_built"
     STOPPED = "stopped"
     DEFINED_TWICE = "defined_twice"
     GONE = "gone"
@@ -135,6 +140,8 @@ _STANDING = {
     (Copy.INCOMING, Copy.INACTIVE): Conclusion.INTERRUPTED,
     (Copy.INCOMING, Copy.RUNNING): Conclusion.LEFT_BEHIND,
     (Copy.RUNNING, Copy.INCOMING): Conclusion.HALF_RECEIVED,
+    (Copy.RUNNING, Copy.NEVER_RAN): Conclusion.HALF_RECEIVED,
+    (Copy.INCOMING, Copy.NEVER_RAN): Conclusion.HALF_BUILT,
     (Copy.SET_ASIDE, Copy.RUNNING): Conclusion.SOURCE_SET_ASIDE,
     (Copy.RUNNING, Copy.SET_ASIDE): Conclusion.TARGET_SET_ASIDE,
 }
@@ -199,20 +206,24 @@ class Repair(StrEnum):
     PAUSE_TARGET = "pause_target"
     REMOVE_PAUSED_SOURCE = "remove_paused_source"
     REMOVE_PAUSED_TARGET = "remove_paused_target"
+    CORRECT_SOURCE = "correct_source"
 
 
 REPAIRS: dict[Conclusion, tuple[Repair, ...]] = {
     Conclusion.INTERRUPTED: (Repair.RESUME_SOURCE,),
     Conclusion.LEFT_BEHIND: (Repair.REMOVE_SOURCE_COPY,),
     Conclusion.HALF_RECEIVED: (Repair.REMOVE_TARGET_COPY,),
+    # Once nothing is left at the target that could run, the copy at the source goes on by itself.
+    Conclusion.HALF_BUILT: (Repair.REMOVE_TARGET_COPY,),
     # Which copy is right only a person can know: the other one is paused, never removed.
     Conclusion.BOTH_RUNNING: (Repair.PAUSE_SOURCE, Repair.PAUSE_TARGET),
     # It has been chosen, and the other one still runs: what was paused may go, if that is chosen too.
     Conclusion.SOURCE_SET_ASIDE: (Repair.REMOVE_PAUSED_SOURCE,),
     Conclusion.TARGET_SET_ASIDE: (Repair.REMOVE_PAUSED_TARGET,),
 }
-BY_ITSELF = frozenset({Repair.RESUME_SOURCE})
-"""Repairs that nobody need be asked for: the only copy there is stands still, and is let go on."""
+BY_ITSELF = frozenset({Repair.RESUME_SOURCE, Repair.CORRECT_SOURCE})
+"""Repairs that nobody need be asked for: the only copy there is stands still, and is let go on; or it runs, and
+its daemon is told so."""
 
 
 def repairs_for(proof: Proof, *, cancelling: bool) -> tuple[Repair, ...]:
@@ -222,11 +233,13 @@ def repairs_for(proof: Proof, *, cancelling: bool) -> tuple[Repair, ...]:
     then, and only then, its incomplete copy may be removed while the source is busy.
     """
     if proof.busy:
-        held_up = cancelling and proof.source is Copy.RUNNING and proof.target is Copy.INCOMING
+        held_up = cancelling and proof.source is Copy.RUNNING and proof.target in {Copy.INCOMING, Copy.NEVER_RAN}
         return (Repair.REMOVE_TARGET_COPY,) if held_up else ()
     conclusion = conclude(proof)
     if conclusion is Conclusion.INTERRUPTED and proof.kind is not Kind.LIVE:
         return ()  # somebody had paused it: that it goes on is not ours to choose
+    if conclusion is Conclusion.ON_SOURCE and proof.misread:
+        return (Repair.CORRECT_SOURCE,)
     return REPAIRS.get(conclusion, ())
 
 

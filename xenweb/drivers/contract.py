@@ -37,13 +37,18 @@ class Capability(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """How to reach one host; ``secret`` never appears in a repr."""
+    """How to reach one host; ``secret`` and ``probe_key`` never appear in a repr.
+
+    ``probe`` is HOST:PORT of the host's own probe; empty where it has none.
+    """
 
     host: int
     name: str
     uri: str
     migration_address: str = ""
     secret: str = ""
+    probe: str = ""
+    probe_key: str = ""
 
     def __repr__(self) -> str:
         return f"Endpoint(host={self.host}, name={self.name!r})"
@@ -163,6 +168,7 @@ class CopyAction(StrEnum):
     """What can be done to one host's copy of a VM that a move has left standing or doubled.
 
     REMOVE takes only a copy that stands still because of a move, REMOVE_PAUSED only a paused one.
+    CORRECT lets the host's daemon see that a VM runs which it believes to be paused.
     """
 
     RESUME = "resume"
@@ -170,6 +176,7 @@ class CopyAction(StrEnum):
     REMOVE = "remove"
     REMOVE_PAUSED = "remove_paused"
     REMOVE_DISK = "remove_disk"
+    CORRECT = "correct"
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,10 +222,14 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PassMark:
-    """The start of one pass, ``at`` seconds on the caller's monotonic clock."""
+    """The start of one pass, ``at`` seconds on the caller's monotonic clock.
+
+    ``left`` is what it began with, where the hypervisor counts that by itself.
+    """
 
     pass_number: int
     at: float
+    left: Bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,25 +258,33 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class CompletedStats:
-    """What the hypervisor measured of a finished move. None means not available."""
+    """What the hypervisor measured of a finished move. None means not available.
+
+    ``downtime`` is how long the VM stood still; ``memory_hand_over`` is the part of it until the memory was
+    whole on the target. ``marks`` are the starts of passes, where they are known only now.
+    """
 
     total: Milliseconds | None = None
     downtime: Milliseconds | None = None
     transferred: Bytes | None = None
     passes: int | None = None
+    memory_hand_over: Milliseconds | None = None
+    marks: tuple[PassMark, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class VmSighting:
     """What one host says of one VM when asked directly, by UUID.
 
-    ``completed`` is what this host still knows of the move that brought the VM here.
+    ``completed`` is what this host still knows of the move that brought the VM here. ``misread`` says that the
+    VM runs although the host's daemon believes that it is paused, and that this can be put right.
     """
 
     copy: Copy
     busy: bool = False
     cpu_time: int | None = None
     completed: CompletedStats = CompletedStats()
+    misread: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ class Host(models.Model):
     ``memory_free`` is the smaller of what the host says and of what its VMs may
     still claim: hypervisors let themselves be overbooked, we do not.
     ``capabilities`` are what it could when it was last looked at; None is all that its driver can.
+    ``probe`` is HOST:PORT of its own probe, ``probe_key`` the sealed key that both hold.
     """
 
     pool = models.ForeignKey(Pool, on_delete=models.PROTECT, related_name="hosts")
@@ -31,6 +32,8 @@ class Host(models.Model):
     uri = models.CharField(max_length=500)
     migration_address = models.CharField(max_length=255, blank=True)
     credential = models.TextField(blank=True)
+    probe = models.CharField(max_length=300, blank=True)
+    probe_key = models.TextField(blank=True)
     enabled = models.BooleanField(default=True)
     removed = models.BooleanField(default=False)
     state = models.CharField(max_length=20, default=HostState.UNREACHABLE)

@@ -145,7 +145,8 @@ def repository_row(key: str) -> StorageRepository:
 
 def endpoint_of(host: Host) -> Endpoint:
     """Answer how a driver reaches a host, its credential opened; raise CredentialLostError if no key fits."""
-    return Endpoint(host.pk, host.name, host.uri, host.migration_address, opened(host.credential, host.name))
+    secret, probe_key = (opened(each, host.name) for each in (host.credential, host.probe_key))
+    return Endpoint(host.pk, host.name, host.uri, host.migration_address, secret, host.probe, probe_key)
 
 
 def endpoints_reaching(host_id: int, path: str) -> list[Endpoint]:

@@ -137,6 +137,8 @@ class Desk:
                 return self.plan.source, CopyAction.REMOVE_PAUSED
             case Repair.REMOVE_PAUSED_TARGET:
                 return self.plan.target, CopyAction.REMOVE_PAUSED
+            case Repair.CORRECT_SOURCE:
+                return self.plan.source, CopyAction.CORRECT
 
     def offer(self, proof: Proof, *, cancelling: bool) -> None:
         """Store which repairs the hosts' answers allow, so that people can choose them."""

@@ -71,6 +71,10 @@ _TEXTS: dict[Lever | Repair, _Text] = {
         "Remove the paused copy at the target",
         "The VM runs at the source. What the paused copy alone holds in memory is lost; its disks stay as they are.",
     ),
+    Repair.CORRECT_SOURCE: _Text(
+        "Let the source's daemon see that the VM runs",
+        "The VM runs, and the daemon takes it for paused. It is held for a moment so that the daemon can let it go on.",
+    ),
 }
 _LEVERS_WORK_IN = frozenset({State.PRE_COPY, State.STOP_AND_COPY})
 

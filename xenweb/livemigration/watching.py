@@ -225,7 +225,9 @@ class Watching:
         self._observe(progress)
         if self.state in {State.PREPARING, State.UNCERTAIN} and progress.phase is Phase.COPYING_STORAGE:
             self._change(State.COPYING_STORAGE)
-        elif self.state in {State.PREPARING, State.COPYING_STORAGE, State.UNCERTAIN} and self.track.passes:
+        elif self.state in {State.PREPARING, State.COPYING_STORAGE, State.UNCERTAIN} and (
+            self.track.passes or _tells_only_that_it_copies(progress)
+        ):
             self._change(State.PRE_COPY)
         elif progress.phase is Phase.SWITCHING and self.state is State.PRE_COPY:
             self._change(State.STOP_AND_COPY)
@@ -243,9 +245,9 @@ class Watching:
             seen = observe_disks(self.disks.track, DiskLook(self._since_call(now), progress.disk_total, done, left))
             self.disks = replace(self.disks, track=seen)
         for mark in progress.passes:
-            self.track = mark_pass(self.track, mark.pass_number, self._since_call(mark.at))
+            self.track = mark_pass(self.track, mark.pass_number, self._since_call(mark.at), mark.left)
         # While the VM stands still memory is copied too, and that may take long if somebody paused it.
-        if progress.total:
+        if progress.total or _tells_only_that_it_copies(progress):
             look = Look(
                 at=self._since_call(now),
                 pass_number=progress.pass_number,
@@ -284,6 +286,8 @@ class Watching:
 
     def _prove(self, call: Call | None) -> None:
         """Ask both hosts until they prove a place, or the time for it is over."""
+        for mark in call.stats.marks if call is not None else ():
+            self.track = mark_pass(self.track, mark.pass_number, self._since_call(mark.at), mark.left)
         self.track = finish(self.track, self._since_call(time.monotonic()))
         self._with_patience(self._verifying if self.state in RUNNING else self._tell)
         proof = self._with_patience(lambda: self._settled(call))
@@ -345,6 +349,11 @@ class Watching:
                 log.warning("move %s: the database does not take its outcome yet: %s", self.plan.migration, error)
                 connection.close()
                 time.sleep(PATIENCE)
+
+
+def _tells_only_that_it_copies(progress: Progress) -> bool:
+    """Say whether a hypervisor copies memory and counts nothing of it: then the time is all there is to see."""
+    return progress.phase is Phase.COPYING and progress.total is None
 
 
 def _track_of(row: Migration) -> Track:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from . import remedies, wire
+from . import places, remedies, wire
 from .configuration import Configuration
 from .guests import Xen, XenError
 
@@ -97,6 +97,8 @@ class Daemon:
             "moves": lambda asked: self.moves.all(str(asked.get("vm", ""))),
             "where": lambda asked: [each.as_json() for each in self.xen.of(str(asked["vm"]))],
             "guests": lambda _asked: [each.as_json() for each in self.xen.guests()],
+            "paths": lambda asked: {str(path): places.path_seen(str(path)) for path in asked["paths"]},
+            "bridges": lambda _asked: places.bridges(),
             "cancel": self._cancel,
             "resume": self._resume,
             "remove_half_built": self._remove_half_built,

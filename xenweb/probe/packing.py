@@ -13,6 +13,7 @@ MODULES: Final = (
     "entry",
     "frames",
     "guests",
+    "places",
     "record",
     "relay",
     "remedies",

@@ -68,6 +68,10 @@ class Line:
             raise WireError("The message is no object.")
         return message
 
+    def within(self, seconds: float) -> None:
+        """Set how long the other side may take from now on."""
+        self._connection.settimeout(seconds)
+
     def close(self) -> None:
         """End it."""
         self._connection.close()

@@ -80,12 +80,26 @@ def observe(track: Track, look: Look) -> Track:
     return Track(passes, look, recent, rate, max(track.total, _share(passes, look)))
 
 
-def mark_pass(track: Track, pass_number: int, at: Milliseconds) -> Track:
-    """Note a pass that an event told of, although no look fell into it."""
+def mark_pass(track: Track, pass_number: int, at: Milliseconds, left: Bytes | None = None) -> Track:
+    """Note a pass that an event told of, although no look fell into it; ``left`` is what it begins with, if known."""
     if track.passes and track.passes[-1].pass_number >= pass_number:
         return track
-    begun = PassStats(pass_number, at, None, None, None, None, None, None)
-    return replace(track, passes=(*_closed(track.passes, at), begun))
+    begun = PassStats(pass_number, at, None, left, None, None, None, None)
+    passes = _closed(track.passes, at)
+    if left is not None and passes:
+        passes = (*passes[:-1], _counted(passes[-1], left))
+    return replace(track, passes=(*passes, begun))
+
+
+def _counted(before: PassStats, left: Bytes) -> PassStats:
+    """Give a pass that is over the rates that the hypervisor's own counts prove: all it had was sent meanwhile."""
+    took = (before.ended or before.started) - before.started
+    if took <= 0:
+        return before
+    sent = before.transfer_rate
+    if before.remaining_at_start is not None:
+        sent = BytesPerSecond(before.remaining_at_start * 1000 / took)
+    return replace(before, remaining_at_end=Bytes(0), transfer_rate=sent, dirty_rate=BytesPerSecond(left * 1000 / took))
 
 
 def finish(track: Track, at: Milliseconds) -> Track:

@@ -31,6 +31,7 @@ class DiskDescription:
     format: str
     cache: str
     read_only: bool
+    is_block: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class DomainDescription:
     has_host_cpu: bool
     leases: tuple[str, ...]
     vcpus: int
+    has_virtual_numa: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,7 @@ def domain(xml: str) -> DomainDescription:
         has_host_cpu=cpu is not None and cpu.get("mode") == "host-passthrough",
         leases=tuple(each.findtext("key", "") for each in root.findall("devices/lease")),
         vcpus=_vcpus(root.find("vcpu")),
+        has_virtual_numa=root.find("cpu/numa") is not None,
     )
 
 
@@ -181,6 +184,7 @@ def _disk(disk: ET.Element) -> DiskDescription:
         format=how.get("type", "raw"),
         cache=how.get("cache", "default"),
         read_only=disk.find("readonly") is not None,
+        is_block=disk.get("type") == "block",
     )
 
 

@@ -35,6 +35,7 @@ from xenweb.drivers.libvirt_driver.dirty_rates import DirtyRates
 from xenweb.drivers.libvirt_driver.errors import NO_JOB_CODES
 from xenweb.drivers.libvirt_driver.inventory import Inventory, is_incoming, operation_of, power_state
 from xenweb.drivers.libvirt_driver.watching import HostWatch
+from xenweb.drivers.libvirt_driver.xen.hosts import XenHosts
 
 LOOKING, ASKING, MOVING, READING = "looking", "asking", "moving", "reading"
 """Purposes of connections: a call that blocks must not hold up the looks at it."""
@@ -60,6 +61,7 @@ class LibvirtDriver:
         self._connections = Connections()
         self._inventory = Inventory()
         self._dirty_rates = DirtyRates(self._connections)
+        self._xen = XenHosts(self._connections)
         self._lock = threading.Lock()
         self._listeners: dict[str, moving.PassListener] = {}
 
@@ -67,8 +69,9 @@ class LibvirtDriver:
         """Describe a host and all that is on it in one bulk look."""
         with self._connections.use(endpoint, READING) as connection:
             snapshot = self._inventory.look(connection, endpoint.uri, self._dirty_rates.of(endpoint.uri))
-        if dialect_of(endpoint.uri) is Dialect.QEMU:
-            self._dirty_rates.next_turn(endpoint, snapshot.vms)
+        if _is_xen(endpoint):
+            return self._xen.corrected(endpoint, snapshot)
+        self._dirty_rates.next_turn(endpoint, snapshot.vms)
         return snapshot
 
     def watch(self, endpoint: Endpoint, sink: Callable[[HostEvent], None]) -> HostWatch:
@@ -84,13 +87,15 @@ class LibvirtDriver:
     def preflight(self, plan: MigrationPlan) -> Preflight:
         """Ask both hosts what only they can say about this move."""
         with ExitStack() as held:
-            return preflight.preflight_of(plan, partial(self._hold, held))
+            return preflight.preflight_of(plan, partial(self._hold, held), self._xen.probes)
 
     def _hold(self, held: ExitStack, endpoint: Endpoint) -> libvirt.virConnect:
         return held.enter_context(self._connections.use(endpoint, ASKING))
 
     def migrate(self, plan: MigrationPlan, permit: Permit = freely) -> CompletedStats:
         """Make the call and block until libvirt answers."""
+        if _is_xen(plan.source):
+            return self._xen.migrate(plan, permit)
         over = threading.Event()
         if plan.copied_disks:
             with self._connections.use(plan.target, ASKING) as target:
@@ -129,6 +134,8 @@ class LibvirtDriver:
 
     def progress(self, plan: MigrationPlan) -> Progress:
         """Look at the move from the source."""
+        if _is_xen(plan.source):
+            return self._xen.progress(plan)
         with self._connections.use(plan.source, LOOKING) as connection:
             marks = self._listener(plan, connection)
             try:
@@ -164,6 +171,9 @@ class LibvirtDriver:
 
     def change(self, plan: MigrationPlan, lever: Lever, value: int | None) -> None:
         """Change a running move from the source; nothing to give up is no error."""
+        if _is_xen(plan.source):
+            self._xen.change(plan, lever)
+            return
         with self._connections.use(plan.source, LOOKING) as connection:
             if lever is Lever.CANCEL:
                 _give_up(connection, plan.vm_uuid)
@@ -172,6 +182,9 @@ class LibvirtDriver:
 
     def repair(self, endpoint: Endpoint, vm_uuid: str, action: CopyAction, path: str = "") -> None:
         """Resume, pause or remove one host's copy, or remove a disk that was left behind."""
+        if _is_xen(endpoint) and action is not CopyAction.REMOVE_DISK:
+            self._xen.repair(endpoint, vm_uuid, action)
+            return
         with self._connections.use(endpoint, ASKING) as connection:
             if action is CopyAction.REMOVE_DISK:
                 disks.remove(connection, path, endpoint.name)
@@ -180,6 +193,8 @@ class LibvirtDriver:
 
     def locate(self, endpoint: Endpoint, vm_uuid: str) -> VmSighting:
         """Ask one host what it knows of a VM; NO_ANSWER if the host is silent, or cannot tell."""
+        if _is_xen(endpoint):
+            return self._xen.locate(endpoint, vm_uuid)
         try:
             with self._connections.use(endpoint, ASKING) as connection:
                 return _sighting(connection.lookupByUUIDString(vm_uuid))
@@ -187,6 +202,10 @@ class LibvirtDriver:
             return VmSighting(Copy.ABSENT)
         except DriverError:
             return VmSighting(Copy.NO_ANSWER)
+
+
+def _is_xen(endpoint: Endpoint) -> bool:
+    return dialect_of(endpoint.uri) is Dialect.XEN
 
 
 def _give_up(connection: libvirt.virConnect, vm_uuid: str) -> None:

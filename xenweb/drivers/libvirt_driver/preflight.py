@@ -18,10 +18,13 @@ from xenweb.drivers.contract import (
     VmMissingError,
 )
 from xenweb.drivers.libvirt_driver import description, levers
-from xenweb.drivers.libvirt_driver.checks import hosts, processor, storage, vm
+from xenweb.drivers.libvirt_driver.checks import hosts, processor, storage, vm, xen, xen_disks
 from xenweb.drivers.libvirt_driver.checks.asked import Asked, Check, Need, guarded
 from xenweb.drivers.libvirt_driver.connections import is_alive
+from xenweb.drivers.libvirt_driver.dialects import Dialect, dialect_of
 from xenweb.drivers.libvirt_driver.errors import translated
+from xenweb.drivers.libvirt_driver.xen import moving
+from xenweb.drivers.libvirt_driver.xen.probing import Probes
 
 HOSTS = Need.SOURCE | Need.TARGET
 ALL = HOSTS | Need.VM
@@ -48,14 +51,40 @@ CHECKS = (
 )
 
 
-def preflight_of(plan: MigrationPlan, reach: Callable[[Endpoint], libvirt.virConnect]) -> Preflight:
+XEN_CHECKS = (
+    Check("the versions", HOSTS, xen.versions),
+    Check("the hosts' own UUIDs", HOSTS, hosts.identity),
+    Check("the way between the hosts", Need.TARGET, xen.connection),
+    Check("the CPU", HOSTS, xen.processor),
+    Check("the memory at this moment", Need.TARGET | Need.VM, xen.memory_now),
+    Check("the VM's state", Need.VM, xen.state),
+    Check("other work on the VM", Need.VM, vm.work),
+    Check("the host's devices", Need.VM, vm.devices),
+    Check("its own NUMA nodes", Need.VM, xen.virtual_numa),
+    Check("names and UUIDs", Need.TARGET, vm.clashes),
+    Check("what an earlier move left", Need.TARGET, xen.leftover),
+    Check("the networks", Need.TARGET | Need.VM, xen.networks),
+    Check("the disks", Need.TARGET | Need.VM, xen_disks.disks),
+    Check("what the probes can tell", HOSTS, xen.probed),
+    Check("the fencing", Need.VM, xen.fencing),
+)
+"""libvirt's Xen driver checks next to nothing by itself before it copies: these are all there are."""
+
+
+def preflight_of(
+    plan: MigrationPlan, reach: Callable[[Endpoint], libvirt.virConnect], probes: Probes | None = None
+) -> Preflight:
     """Make every check that can be made, and write the same call for a person."""
     asked, findings = _reached(plan, reach)
-    for check in CHECKS:
+    is_xen = dialect_of(plan.source.uri) is Dialect.XEN
+    if probes is not None:
+        asked = replace(asked, probes=probes)
+    for check in XEN_CHECKS if is_xen else CHECKS:
         if check.needs in asked.has:
             findings += guarded(check.subject, partial(check.look, asked))
     findings += _lost_meanwhile(asked)
-    return Preflight(tuple(findings), levers.command(plan, is_persistent=_is_persistent(asked)))
+    write = moving.command if is_xen else levers.command
+    return Preflight(tuple(findings), write(plan, is_persistent=_is_persistent(asked)))
 
 
 def _reached(plan: MigrationPlan, reach: Callable[[Endpoint], libvirt.virConnect]) -> tuple[Asked, list[Finding]]:

@@ -1,7 +1,7 @@
 """What a check may ask, and how one that fails is told without hiding the others."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Flag, auto
 
 import libvirt
@@ -11,6 +11,7 @@ from xenweb.drivers.contract import DriverError, MigrationPlan
 from xenweb.drivers.libvirt_driver import description
 from xenweb.drivers.libvirt_driver.description import DomainDescription
 from xenweb.drivers.libvirt_driver.errors import sentence_of
+from xenweb.drivers.libvirt_driver.xen.probing import Probes
 
 NO_DOMAIN = description.domain("<domain/>")
 
@@ -35,6 +36,7 @@ class Asked:
     target: libvirt.virConnect = None
     domain: libvirt.virDomain = None
     described: DomainDescription = NO_DOMAIN
+    probes: Probes = field(default_factory=Probes)
 
     @property
     def has(self) -> Need:

@@ -44,7 +44,7 @@ def disks(asked: Asked) -> Iterator[Finding]:
     for disk in asked.described.disks:
         if disk.path in copied:
             continue
-        yield from guarded(f"disk {disk.device}", partial(_disk, asked, disk))
+        yield from guarded(f"disk {disk.device}", partial(one_disk, asked, disk))
 
 
 def copies(asked: Asked) -> Iterator[Finding]:
@@ -52,7 +52,8 @@ def copies(asked: Asked) -> Iterator[Finding]:
     yield from copy_findings(asked.plan, asked.target)
 
 
-def _disk(asked: Asked, disk: DiskDescription) -> Iterator[Finding]:
+def one_disk(asked: Asked, disk: DiskDescription) -> Iterator[Finding]:
+    """Look for one disk on the target, and compare it with what the source has."""
     target = asked.plan.target.name
     if not disk.pool and not disk.path.startswith("/"):
         yield note(

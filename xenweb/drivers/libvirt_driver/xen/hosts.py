@@ -1,0 +1,189 @@
+"""The verbs of the driver, for hosts that speak Xen."""
+
+import time
+from dataclasses import replace
+from typing import Final
+
+import libvirt
+
+from xenweb.core.facts import Kind, PowerState
+from xenweb.core.migration import Copy
+from xenweb.core.quantities import Milliseconds
+from xenweb.drivers.contract import (
+    Capability,
+    CompletedStats,
+    CopyAction,
+    DriverError,
+    Endpoint,
+    HostSnapshot,
+    HostUnreachableError,
+    Lever,
+    MigrationPlan,
+    MoveCancelledError,
+    NotSupportedError,
+    Permit,
+    Phase,
+    Progress,
+    VmMissingError,
+    VmSighting,
+    VmSnapshot,
+)
+from xenweb.drivers.libvirt_driver.connections import Connections
+from xenweb.drivers.libvirt_driver.dialects import capabilities_at
+from xenweb.drivers.libvirt_driver.errors import translated
+from xenweb.drivers.libvirt_driver.xen import mending, moving, sightings
+from xenweb.drivers.libvirt_driver.xen.looks import is_worked_on
+from xenweb.drivers.libvirt_driver.xen.probing import Probes, XenCopy
+
+LOOKING, ASKING, MOVING = "looking", "asking", "moving"
+"""Purposes of connections: a call that blocks must not hold up the looks at it."""
+
+CLOCKS_AGREE_WITHIN: Final = 2.0
+"""Seconds by which a moment of a host's may be off as we read it: the time that a question took."""
+
+RUNS_WITHIN: Final = 1.5
+"""Seconds to wait, after the call, for the target's probe to see that the guest was let go."""
+
+LOOK_EVERY: Final = 0.05
+ENDED_CODES: Final = frozenset({libvirt.VIR_ERR_OPERATION_INVALID, libvirt.VIR_ERR_NO_DOMAIN})
+
+
+class XenHosts:
+    """All Xen hosts of this process: libvirt's connections to them, and the lines to their probes."""
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+        self.probes = Probes()
+
+    def capabilities(self, endpoint: Endpoint) -> frozenset[Capability]:
+        """Say what a host can at this moment: more, while its probe answers."""
+        return capabilities_at(endpoint.uri, has_probe=self.probes.answers(endpoint))
+
+    def corrected(self, endpoint: Endpoint, said: HostSnapshot) -> HostSnapshot:
+        """Lay what Xen says over what libvirt says, which is wrong after a move that failed; add what a probe knows."""
+        said = replace(said, capabilities=self.capabilities(endpoint))
+        copies = self.probes.guests(endpoint)
+        if copies is None:
+            return said
+        by_uuid = {each.uuid: each for each in copies if not each.dying}
+        bridges = [each for each in self.probes.bridges(endpoint) or () if each not in said.networks]
+        return replace(
+            said,
+            vms=tuple(_corrected(vm, by_uuid.get(vm.uuid)) for vm in said.vms),
+            networks=(*said.networks, *bridges),
+        )
+
+    def migrate(self, plan: MigrationPlan, permit: Permit) -> CompletedStats:
+        """Make the call and block until libvirt answers."""
+        if plan.kind is not Kind.LIVE or plan.copied_disks:
+            msg = "Xen moves only VMs that run, and none of their disks."
+            raise NotSupportedError(msg)
+        with self._connections.use(plan.source, MOVING) as connection:
+            domain = connection.lookupByUUIDString(plan.vm_uuid)
+            flags = moving.flags_for(is_persistent=bool(domain.isPersistent()))
+            where, parameters = moving.address_for_source(plan), moving.parameters_for(plan)
+            permit()
+            began = time.monotonic()
+            try:
+                domain.migrateToURI3(where, parameters, flags)
+            except libvirt.libvirtError as error:
+                raise self._explained(plan, error, began) from error
+        return self._completed(plan, began)
+
+    def _explained(self, plan: MigrationPlan, error: libvirt.libvirtError, began: float) -> DriverError:
+        """Add what the helper said itself: libvirt's sentence names no cause."""
+        found = translated(error, plan.source.name)
+        if isinstance(found, HostUnreachableError):
+            return found
+        moves = self.probes.moves(plan.source, plan.vm_uuid)
+        seen = moving.newest(moves, saves=True, since=began - CLOCKS_AGREE_WITHIN)
+        if seen is not None and seen.cancel == "accepted":
+            return MoveCancelledError("The move was given up before the VM was stopped, as it was asked to be.")
+        if seen is None or not seen.errors:
+            return found
+        return type(found)(f"{found.sentence} Xen's helper says: {seen.errors[0]}", **found.facts)
+
+    def _completed(self, plan: MigrationPlan, began: float) -> CompletedStats:
+        ended = time.monotonic()
+        since, total = began - CLOCKS_AGREE_WITHIN, Milliseconds(round((ended - began) * 1000))
+        source = moving.newest(self.probes.moves(plan.source, plan.vm_uuid), saves=True, since=since)
+        while True:
+            target = moving.newest(self.probes.moves(plan.target, plan.vm_uuid), saves=False, since=since)
+            is_told = target is None or target.ran is not None
+            if source is None or is_told or time.monotonic() - ended > RUNS_WITHIN:
+                return moving.completed_of(source, target, total)
+            time.sleep(LOOK_EVERY)
+
+    def progress(self, plan: MigrationPlan) -> Progress:
+        """Look at the move from the source."""
+        with self._connections.use(plan.source, LOOKING) as connection:
+            try:
+                stats = connection.lookupByUUIDString(plan.vm_uuid).jobStats()
+            except libvirt.libvirtError as error:
+                if error.get_error_code() not in ENDED_CODES:
+                    raise
+                return Progress(Phase.NONE)
+        moves = self.probes.moves(plan.source, plan.vm_uuid)
+        seen = moves[-1] if moves and moves[-1].saves and moves[-1].alive else None
+        return moving.progress_of(stats, seen)
+
+    def change(self, plan: MigrationPlan, lever: Lever) -> None:
+        """Give the move up, if the source's probe can; libxl knows no other change, and nothing to give up is none."""
+        if lever is not Lever.CANCEL:
+            msg = f"Xen cannot change the {lever} of a move that runs."
+            raise NotSupportedError(msg, host=plan.source.name)
+        with self._connections.use(plan.source, LOOKING) as connection:
+            try:
+                if not is_worked_on(connection.lookupByUUIDString(plan.vm_uuid)):
+                    return
+            except libvirt.libvirtError as error:
+                if error.get_error_code() in ENDED_CODES:
+                    return
+                raise
+        if not self.probes.answers(plan.source):
+            msg = f"libvirt cannot give up a move on Xen, and the probe of {plan.source.name} does not answer."
+            raise NotSupportedError(msg, host=plan.source.name)
+        self.probes.do(plan.source, "cancel", plan.vm_uuid)
+
+    def repair(self, endpoint: Endpoint, vm_uuid: str, action: CopyAction) -> None:
+        """Mend one copy, as far as Xen itself proves that it may be."""
+
+        def reach() -> libvirt.virDomain:
+            with self._connections.use(endpoint, ASKING) as connection:
+                return connection.lookupByUUIDString(vm_uuid)
+
+        try:
+            mending.repair(self.probes, endpoint, vm_uuid, action, reach)
+        except libvirt.libvirtError as error:
+            raise translated(error, endpoint.name) from error
+
+    def locate(self, endpoint: Endpoint, vm_uuid: str) -> VmSighting:
+        """Ask libvirt and Xen what a host has of a VM; NO_ANSWER where they do not prove it."""
+        told: sightings.Told | None = None
+        try:
+            with self._connections.use(endpoint, ASKING) as connection:
+                domain = connection.lookupByUUIDString(vm_uuid)
+                told = sightings.told_by(domain)
+                if not self._has_probe(endpoint):
+                    return sightings.by_libvirt(told, lambda: sightings.cpu_time_of(domain))
+        except VmMissingError:
+            told = sightings.Told(known=False)
+        except DriverError:
+            told = None
+        copies = self.probes.copies(endpoint, vm_uuid)
+        if copies is not None:
+            return sightings.by_xen(told, copies, self.probes.moves(endpoint, vm_uuid))
+        return VmSighting(Copy.ABSENT if told is not None and not told.known else Copy.NO_ANSWER)
+
+    def _has_probe(self, endpoint: Endpoint) -> bool:
+        return bool(endpoint.probe) and self.probes.answers(endpoint)
+
+
+def _corrected(vm: VmSnapshot, one: XenCopy | None) -> VmSnapshot:
+    if one is None or vm.incoming:
+        return vm
+    if one.runs:
+        return replace(vm, state=PowerState.RUNNING, active=True, cpu_time=one.cpu_time)
+    if one.is_suspended or one.paused:
+        return replace(vm, state=PowerState.PAUSED, active=True, cpu_time=one.cpu_time)
+    return vm
