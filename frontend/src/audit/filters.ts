@@ -37,6 +37,9 @@ export const ACTIONS = [
   'role_take',
   'token_issue',
   'pool_add',
+  'probe_set',
+  'probe_unset',
+  'probe_mend',
 ] as const
 
 export const OUTCOMES = ['allowed', 'refused', 'done', 'failed', 'cancelled', 'uncertain', 'observed'] as const
