@@ -95,6 +95,7 @@ class Migration(models.Model):
     forecast = models.JSONField(null=True)
     forecast_now = models.JSONField(null=True)
     downtime = models.PositiveBigIntegerField(null=True)
+    memory_hand_over = models.PositiveBigIntegerField(null=True)
     total = models.PositiveBigIntegerField(null=True)
     total_is_measured = models.BooleanField(default=False)
     command = models.TextField(blank=True)

@@ -84,6 +84,11 @@ def can_be_given_up(row: Migration) -> bool:
     return row.state in NOT_CALLED or Capability.CANCEL in capabilities_of(row.source)
 
 
+def tells_passes(row: Migration) -> bool:
+    """Say whether passes of a move can be seen: they were, or its source can tell them."""
+    return bool(row.passes.all()) or Capability.PASSES in capabilities_of(row.source)
+
+
 def _kinds(row: Migration) -> list[Lever | Repair]:
     if row.state in _LEVERS_WORK_IN and row.cancel_requested_at is None:
         capabilities = capabilities_of(row.source)
