@@ -13,8 +13,8 @@ from pathlib import Path
 import libvirt
 import pytest
 
+from xenweb.lab.errors import LabError
 from xenweb.lab.qemu import control
-from xenweb.lab.qemu.errors import LabError
 from xenweb.lab.qemu.heartbeat import (
     Arrival,
     disk_counters,

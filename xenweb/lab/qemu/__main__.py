@@ -3,8 +3,8 @@
 import argparse
 import sys
 
+from xenweb.lab.errors import LabError
 from xenweb.lab.qemu.cli import add_arguments, run
-from xenweb.lab.qemu.errors import LabError
 
 
 def main() -> None:

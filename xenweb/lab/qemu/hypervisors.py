@@ -11,9 +11,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from xenweb.lab.errors import LabError, LabUnavailableError
 from xenweb.lab.qemu.acceleration import Acceleration
 from xenweb.lab.qemu.descriptions import disk_file, guest_xml, lease_file, repositories
-from xenweb.lab.qemu.errors import LabError, LabUnavailableError
 from xenweb.lab.qemu.guests import DISK_MIB, GuestSpec
 from xenweb.lab.qemu.layout import HOSTS, MIB, HostSpec, LabLayout
 

@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from xenweb.lab.errors import LabError
 from xenweb.lab.qemu import acceleration, control, descriptions, foundation, hypervisors, requirements
-from xenweb.lab.qemu.errors import LabError
 from xenweb.lab.qemu.guest_build import build
 from xenweb.lab.qemu.guests import BEAT_MS, GUESTS, GuestSpec
 from xenweb.lab.qemu.heartbeat import beats

@@ -5,8 +5,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from xenweb.lab.errors import LabError
 from xenweb.lab.qemu import cli
-from xenweb.lab.qemu.errors import LabError
 
 
 class Command(BaseCommand):
