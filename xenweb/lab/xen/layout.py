@@ -121,9 +121,9 @@ class LabLayout:
         return self.folder / "known_hosts"
 
     @property
-    def ports(self) -> Path:
-        """Which ports of this machine lead into the lab."""
-        return self.folder / "ports.json"
+    def description(self) -> Path:
+        """The image the lab was started from, and the ports of this machine that lead into it."""
+        return self.folder / "lab.json"
 
     @property
     def links(self) -> Path:
