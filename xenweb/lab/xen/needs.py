@@ -40,9 +40,7 @@ def check_for_lab(folder: Path, meminfo: Path = Path("/proc/meminfo")) -> None:
     """Raise LabUnavailableError with the first thing this machine lacks to run a lab in ``folder``."""
     available = available_memory(meminfo.read_text())
     if available < MEMORY_FOR_LAB:
-        msg = (
-            f"The Xen lab needs {MEMORY_FOR_LAB / GIB:.0f} GiB of free memory, and {available / GIB:.1f} are free here."
-        )
+        msg = f"The Xen lab needs {MEMORY_FOR_LAB / GIB:.0f} GiB of memory, and {available / GIB:.1f} are free here."
         raise LabUnavailableError(msg)
     check_space(folder, SPACE_FOR_LAB, "its machines' disks")
     install_missing(LAB_PROGRAMS)
