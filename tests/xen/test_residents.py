@@ -26,5 +26,5 @@ def test_a_guest_that_cannot_run_on_is_told_from_one_that_waits() -> None:
 
 
 def test_a_table_of_another_form_is_an_error_and_not_an_empty_host() -> None:
-    with pytest.raises(ValueError, match="unpack|literal"):
+    with pytest.raises(ValueError, match=r"unpack|literal"):
         residents("Name ID\nsan-1 running\n")
