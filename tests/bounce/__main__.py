@@ -17,11 +17,12 @@ from typing import Any
 from tests.bounce.chronicle import around, told_by
 from tests.bounce.faults import Faults
 from tests.bounce.witness import Witness, running_on
+from xenweb.lab.ports import free_port
 from xenweb.lab.qemu.guests import GUESTS
 from xenweb.lab.qemu.heartbeat import disk_counters
 from xenweb.lab.qemu.lab import Lab
 from xenweb.lab.smoke import rest
-from xenweb.lab.stage import Stage, StageError, free_port
+from xenweb.lab.stage import Stage, StageError
 
 ROOT = Path(__file__).resolve().parents[2]
 AT_ONCE = 4
