@@ -17,7 +17,12 @@ from xenweb.lab.xen.shell import ssh_words
 
 IMAGE = Image(Path("/image"))
 LAYOUT = LabLayout(Path("/lab"))
-PORTS = Ports(network=7801, shell={"xen-1": 1, "xen-2": 2, "store": 3}, libvirt={"xen-1": 4, "xen-2": 5})
+PORTS = Ports(
+    network=7801,
+    shell={"xen-1": 1, "xen-2": 2, "store": 3},
+    libvirt={"xen-1": 4, "xen-2": 5},
+    probe={"xen-1": 6, "xen-2": 7},
+)
 
 
 def test_the_kernel_line_names_the_role_and_who_may_give_commands() -> None:

@@ -22,12 +22,16 @@ LOOK_EVERY: Final = 0.05
 
 @dataclass(frozen=True, slots=True)
 class LabHost:
-    """A host of a lab as the product meets it; ``migration_address`` is on the lab's own network."""
+    """A host of a lab as the product meets it; ``migration_address`` is on the lab's own network.
+
+    ``probe`` is HOST:PORT where a probe of a Xen host would be reached.
+    """
 
     name: str
     uri: str
     migration_address: str
     uuid: str
+    probe: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,8 +25,8 @@ POOL = "lab"
 SHARED = "shared"
 
 TEAMS = {
-    "Shop": ("shop-db", "web-1", "web-2", "cache-1", "mail-2"),
-    "Data": ("hot-db", "big-etl", "ledger"),
+    "Shop": ("shop-db", "web-1", "web-2", "cache-1", "mail-2", "san-1"),
+    "Data": ("hot-db", "big-etl", "ledger", "busy-1"),
     "Platform": ("ldap-1", "dns-1", "dns-2", "git-1", "wiki", "build-7", "old-wiki"),
 }
 

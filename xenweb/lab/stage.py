@@ -18,12 +18,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from xenweb.lab.errors import LabError
 from xenweb.lab.ports import free_port
 from xenweb.lab.qemu.guests import GUESTS, GuestSpec
 from xenweb.lab.qemu.lab import Lab
+from xenweb.lab.xen.lab import Lab as XenLab
 from xenweb.processes import session_members
 
 MANAGE = Path(__file__).resolve().parents[2] / "manage.py"
@@ -39,7 +41,7 @@ class StageError(RuntimeError):
 class Stage:
     """One installation in one folder. ``lab`` is the lab's folder; its path must be short.
 
-    Without a ``database_url`` its database is a file in its folder.
+    ``kind`` is the lab's. Without a ``database_url`` its database is a file in its folder.
     """
 
     data: Path
@@ -47,6 +49,7 @@ class Stage:
     port: int
     workers: int = 3
     guests: tuple[GuestSpec, ...] = GUESTS
+    kind: Literal["qemu", "xen"] = "qemu"
     say: Callable[[str], None] = lambda line: print(line, file=sys.stderr)
     simulated_because: str = ""
     database_url: str = ""
@@ -54,6 +57,7 @@ class Stage:
     token: str = ""
     _up: "subprocess.Popen[bytes] | None" = None
     _lab_is_ours: bool = False
+    _plain: tuple[str, ...] = ()
 
     @property
     def address(self) -> str:
@@ -69,6 +73,7 @@ class Stage:
             "XENWEB_DATA": str(self.data),
             "XENWEB_LAB": str(self.lab),
             "XENWEB_LIBVIRT_SOCKET_FOLDERS": str(self.lab),
+            "XENWEB_LIBVIRT_TCP_HOSTS": ",".join(self._plain),
             "XENWEB_SIMULATED": "1" if self.simulated_because else "0",
             "XENWEB_ORIGINS": self.address,
             "DATABASE_URL": self.database_url or f"sqlite:///{self.data / 'db.sqlite3'}",
@@ -76,9 +81,13 @@ class Stage:
         }
 
     def start(self) -> None:
-        """Bring up the installation and the lab side by side, then seed the one with the other."""
+        """Bring up the installation and the lab side by side, then seed the one with the other.
+
+        A Xen lab comes first: only then is it known at which ports its hosts may be spoken to without protection.
+        """
         self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.manage("migrate", "-v0", "--no-input")
+        hosts = self._hosts() if self.kind == "xen" else None
         self._up = subprocess.Popen(
             [sys.executable, str(MANAGE), "up", "--no-migrate", f"--port={self.port}", f"--workers={self.workers}"],
             env=self.environment,
@@ -86,23 +95,29 @@ class Stage:
             stdout=subprocess.DEVNULL,
             start_new_session=True,
         )
-        hosts = self._hosts()
+        hosts = hosts or self._hosts()
         described = self.data / "hosts.json"
         described.write_text(json.dumps(hosts))
         said = json.loads(self.manage("seed", f"--hosts={described}", "--token"))
         self.sign_ins, self.token = said["sign_ins"], said["token"]
+        for host, key in said["probe_keys"].items():
+            XenLab(self.lab).probe(host, key)
         self._wait_ready()
 
     def _hosts(self) -> dict[str, Any]:
         if self.simulated_because:
             return self._simulated_hosts()
-        lab = Lab(self.lab, self.guests)
+        lab = XenLab(self.lab) if self.kind == "xen" else Lab(self.lab, self.guests)
         self._lab_is_ours = not lab.is_up
         try:
             lab.up(self.say)
         except LabError as error:
             raise StageError(str(error)) from error
-        hosts = [{"uri": host.uri, "address": host.migration_address} for host in lab.hosts]
+        hosts = [
+            {"uri": host.uri, "address": host.migration_address, "name": host.name, "probe": host.probe}
+            for host in lab.hosts
+        ]
+        self._plain = tuple(urlsplit(host.uri).netloc for host in lab.hosts if self.kind == "xen")
         return {"driver": "libvirt", "hosts": hosts}
 
     def _simulated_hosts(self) -> dict[str, Any]:
@@ -152,7 +167,7 @@ class Stage:
                 self._up.wait(1)
         if self._lab_is_ours:
             with suppress(LabError):
-                Lab(self.lab).down()
+                (XenLab(self.lab) if self.kind == "xen" else Lab(self.lab)).down()
 
 
 def _children(pid: int) -> list[int]:

@@ -34,6 +34,7 @@ class Cabinet:
             network=free_port(),
             shell={machine.name: free_port() for machine in MACHINES},
             libvirt={host.name: free_port() for host in HOSTS},
+            probe={host.name: free_port() for host in HOSTS},
         )
         layout.description.write_text(json.dumps({"image": str(image.folder), "ports": asdict(ports)}))
         with layout.block_unit.open("wb") as unit:

@@ -13,12 +13,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from xenweb.lab import connections, folders
 from xenweb.lab.connections import FoundGuest, LabHost
 from xenweb.lab.errors import LabError
-from xenweb.lab.xen import heartbeat, hypervisors, image, machines, needs, shell, storage
+from xenweb.lab.xen import heartbeat, hypervisors, image, machines, needs, probes, shell, storage
 from xenweb.lab.xen.cabinet import Cabinet
 from xenweb.lab.xen.descriptions import disk_path
 from xenweb.lab.xen.guests import GUESTS, GuestSpec
@@ -72,7 +72,11 @@ class Lab:
     @property
     def hosts(self) -> tuple[LabHost, ...]:
         """The Xen hosts of a lab that has been up."""
-        return tuple(LabHost(host.name, self.uri(host.name), host.address, host.uuid) for host in HOSTS)
+        ports = self.cabinet.ports.probe
+        return tuple(
+            LabHost(host.name, self.uri(host.name), host.address, host.uuid, f"127.0.0.1:{ports[host.name]}")
+            for host in HOSTS
+        )
 
     @property
     def is_up(self) -> bool:
@@ -191,6 +195,13 @@ class Lab:
         """Write a file on a machine, making its folder."""
         target = shlex.quote(path)
         self.run(name, f'mkdir -p "$(dirname {target})" && cat >{target} && chmod {mode:o} {target}', content)
+
+    def probe(self, name: str, key: str, **more: Any) -> None:
+        """Put a probe that holds ``key`` on a host, and have its libvirt use it; guests run on."""
+        host = host_spec(name).name
+        probes.install(self.put, self.run, host, key, **more)
+        self.daemon(host, "kill")
+        self.daemon(host, "start")
 
     def activate(self, guest: GuestSpec, host: str) -> None:
         """Make a guest's disk usable on a host: what must be done there before the guest comes."""

@@ -18,6 +18,7 @@ from xenweb.lab.errors import LabError
 from xenweb.lab.processes import SYSTEM_PATH, remember, remembered
 from xenweb.lab.xen.image import Image
 from xenweb.lab.xen.layout import NETWORK, LabLayout, MachineSpec
+from xenweb.probe.configuration import PORT as PROBE_PORT
 
 QEMU: Final = "qemu-system-x86_64"
 CPU: Final = "Nehalem"
@@ -26,6 +27,7 @@ XEN_WORDS: Final = (
 )
 LINUX_WORDS: Final = "root=/dev/vda net.ifnames=0 mitigations=off quiet"
 CABLE: Final = "cable"
+LIBVIRT_PORT: Final = 16509
 READY: Final = "lab: ready"
 FAILED: Final = "lab: failed "
 END_PATIENCE: Final = 5.0
@@ -39,6 +41,7 @@ class Ports:
     network: int
     shell: dict[str, int]
     libvirt: dict[str, int]
+    probe: dict[str, int]
 
 
 def kernel_line(machine: MachineSpec, key: str) -> str:
@@ -71,7 +74,7 @@ def network_words(machine: MachineSpec, ports: Ports) -> tuple[str, ...]:
     """
     doors = [(ports.shell[machine.name], 22)]
     if machine.is_host:
-        doors.append((ports.libvirt[machine.name], 16509))
+        doors += [(ports.libvirt[machine.name], LIBVIRT_PORT), (ports.probe[machine.name], PROBE_PORT)]
     forwards = "".join(f",hostfwd=tcp:127.0.0.1:{port}-:{inside}" for port, inside in doors)
     return (
         "-netdev", f"user,id=outside,restrict=on{forwards}",

@@ -7,17 +7,20 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
 from xenweb.accounts.services import token_create
+from xenweb.inventory.probing import probe_set
 from xenweb.lab.seed import SeedHost, administrator, hosts_seed, people_seed
 
 
 class Command(BaseCommand):
     """Fill an empty installation with a small company and the lab's hosts."""
 
-    help = "Seed people and the hosts of a lab; prints how they sign in as JSON."
+    help = "Seed people and the hosts of a lab; prints how they sign in, and the keys of its probes, as JSON."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take the description of the hosts."""
-        parser.add_argument("--hosts", type=Path, required=True, help="JSON: {driver, hosts: [{uri, address}]}")
+        parser.add_argument(
+            "--hosts", type=Path, required=True, help="JSON: {driver, hosts: [{uri, address, name, probe}]}"
+        )
         parser.add_argument("--token", action="store_true", help="also make a token for the administrator")
 
     def handle(self, *_args: object, **options: Any) -> None:
@@ -29,4 +32,9 @@ class Command(BaseCommand):
         said: dict[str, Any] = {"sign_ins": [asdict(sign_in) for sign_in in sign_ins]}
         if options["token"]:
             said["token"] = token_create(administrator(), "smoke", days=1)
+        said["probe_keys"] = {
+            host["name"]: probe_set(administrator(), host["name"], host["probe"])
+            for host in described["hosts"]
+            if host.get("probe")
+        }
         self.stdout.write(json.dumps(said))
