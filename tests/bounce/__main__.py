@@ -1,9 +1,10 @@
 """Hop VMs at random with faults at random; write build/bounce.json; answer 0 if nothing was lost.
 
-``python -m tests.bounce N [SEED]``
+``python -m tests.bounce N [SEED]``; with ``LAB=xen`` in the environment on the Xen lab.
 """
 
 import json
+import os
 import random
 import shutil
 import sys
@@ -16,18 +17,13 @@ from typing import Any
 
 from tests.bounce.chronicle import around, told_by
 from tests.bounce.faults import Faults
-from tests.bounce.witness import Witness, running_on
+from tests.bounce.grounds import GROUNDS, Ground
 from xenweb.lab.ports import free_port
-from xenweb.lab.qemu.guests import GUESTS
-from xenweb.lab.qemu.heartbeat import disk_counters
-from xenweb.lab.qemu.lab import Lab
 from xenweb.lab.smoke import rest
-from xenweb.lab.stage import Stage, StageError
+from xenweb.lab.stage import Kind, Stage, StageError
 
 ROOT = Path(__file__).resolve().parents[2]
 AT_ONCE = 4
-SETTLE_WITHIN = 120.0
-HEARD_WITHIN = 10.0
 INTACT = "intact"
 DECISIONS = {"remove_source_copy", "remove_target_copy", "resume_source"}
 """What a person may safely choose: the hosts have proven it, and prove it again right before."""
@@ -44,27 +40,22 @@ NOTHING = (
 """Of these there must be none."""
 
 ENDED = {"done", "failed", "cancelled"}
-MIB = 1024 * 1024
-SPEEDS = (None, None, 8 * MIB, 32 * MIB)
 
 
 class Bounce:
     """One run: who is where, what was asked, what came of it."""
 
-    def __init__(self, stage: Stage, dice: random.Random) -> None:
-        self.stage, self.dice = stage, dice
-        self.lab = Lab(stage.lab)
+    def __init__(self, stage: Stage, ground: Ground, dice: random.Random) -> None:
+        self.stage, self.ground, self.dice = stage, ground, dice
         self.hosts = {host["name"]: host["id"] for host in rest(stage, "GET", "/hosts")["items"]}
         self.accepted = self.refused = self.decided = self.hopeless = 0
-        self.first = {guest.name: guest.host for guest in GUESTS if guest.running}
-        self.witness = Witness(self.lab, list(self.first))
 
     def run(self, moves: int) -> None:
         """Ask for moves until so many were accepted and enough were done; never more than a few at a time.
 
         Which moves end well is left to the dice: a run of bad luck goes on, so that it shows something, too.
         """
-        deadline = time.monotonic() + 60 + moves * 15
+        deadline = time.monotonic() + 60 + moves * self.ground.seconds_a_move
         while time.monotonic() < deadline and (self.accepted < moves or not self._has_shown_enough(moves)):
             try:
                 active = self._active()
@@ -87,10 +78,10 @@ class Bounce:
         return list(rest(self.stage, "GET", "/migrations?active=true")["items"])
 
     def _ask(self) -> None:
-        vm, target = self.dice.choice(sorted(self.first)), self.dice.choice(sorted(self.hosts))
-        uuid = next(guest.uuid for guest in GUESTS if guest.name == vm)
+        vm, target = self.dice.choice(sorted(self.ground.first)), self.dice.choice(sorted(self.hosts))
+        uuid = self.ground.uuids[vm]
         options: dict[str, Any] = {}
-        speed = self.dice.choice(SPEEDS)
+        speed = self.dice.choice(self.ground.speeds)
         if speed is not None:
             options["bandwidth_limit"] = speed
         wish = {"vm": uuid, "target": str(self.hosts[target]), "options": options}
@@ -108,7 +99,7 @@ class Bounce:
 
     def settle(self) -> None:
         """Wait until every move has ended, or the time for it is over."""
-        deadline = time.monotonic() + SETTLE_WITHIN
+        deadline = time.monotonic() + self.ground.settles_within
         while time.monotonic() < deadline:
             try:
                 active = self._active()
@@ -162,7 +153,7 @@ class Bounce:
             "double_run": twice,
             "false_successes": wrong,
             "unexplained_states": unexplained,
-            "lost_writes": self._lost_writes(),
+            "lost_writes": self.ground.lost_writes(),
             "calls_made_twice": self._calls_made_twice(),
             "audit_chain": self._chain(),
             "trouble_with_the_lab": faults.broken,
@@ -174,49 +165,30 @@ class Bounce:
 
     def _moments(self, moves: list[dict[str, Any]]) -> list[datetime]:
         """Name the moments to look at: the first wrong beat of each guest, else the last move that was asked for."""
-        first = [diary.faults[0].at for diary in self.witness.diaries.values() if diary.faults]
+        first = [beats[0].at for name in self.ground.first if (beats := self.ground.wrong_beats(name))]
         asked = [datetime.fromisoformat(move["requested_at"]) for move in moves]
         return first or [max(asked, default=datetime.now(UTC))]
 
     def _places(self, moves: list[dict[str, Any]]) -> tuple[list[str], list[str], list[str]]:
         lost, twice, wrong = [], [], []
-        for name in self.first:
-            uuid = next(guest.uuid for guest in GUESTS if guest.name == name)
-            hosts, diary = running_on(self.lab, uuid), self.witness.diaries[name]
-            if not hosts or not self._is_heard(name):
-                lost.append(f"{name}: runs on {hosts or 'no host'}, its last beat was {diary.last}")
-            if len(hosts) > 1 or diary.faults:
-                twice.append(f"{name}: runs on {hosts}; {diary.faults[:3]}")
+        for name in self.ground.first:
+            hosts, beats = self.ground.running_on(name), self.ground.wrong_beats(name)
+            if not hosts or not self.ground.is_heard(name):
+                lost.append(f"{name}: runs on {hosts or 'no host'}, its last beat was {self.ground.last_beat(name)}")
+            if len(hosts) > 1 or beats:
+                twice.append(f"{name}: runs on {hosts}; {beats[:3]}")
             said = self._said_place(name, moves)
             if hosts and hosts != [said]:
                 wrong.append(f"{name}: the moves lead to {said}, it runs on {hosts}")
         return lost, twice, wrong
 
-    def _is_heard(self, name: str) -> bool:
-        diary = self.witness.diaries[name]
-        before, deadline = diary.heard, time.monotonic() + HEARD_WITHIN
-        while diary.heard < before + 2:
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(0.05)
-        return True
-
     def _said_place(self, vm: str, moves: list[dict[str, Any]]) -> str:
         """Follow the moves that were called done, in their order, from the first host on."""
-        place = self.first[vm]
+        place = self.ground.first[vm]
         for move in sorted((each for each in moves if each["vm_name"] == vm), key=lambda each: each["requested_at"]):
             if move["state"] == "done":
                 place = move["target_name"]
         return place
-
-    def _lost_writes(self) -> list[str]:
-        found = []
-        for guest in GUESTS:
-            if guest.disk == "shared":
-                counters = disk_counters(self.lab.disk(guest.name, guest.host))
-                if counters.missing or not counters.newest:
-                    found.append(f"{guest.name}: {len(counters.missing)} of {counters.newest} are missing")
-        return found
 
     def _calls_made_twice(self) -> list[str]:
         calls = Counter(record["subject_id"] for record in self._all("audit?action=migration_start"))
@@ -244,23 +216,24 @@ def is_clean(report: dict[str, Any], moves: int) -> bool:
     return shows and made and not any(report[key] for key in NOTHING)
 
 
-def bounce(moves: int, seed: int) -> dict[str, Any]:
+def bounce(moves: int, seed: int, kind: Kind) -> dict[str, Any]:
     """Run it on a stage of its own; answer the report."""
     folder = Path(tempfile.mkdtemp(prefix="xo-", dir="/tmp"))
-    stage = Stage(data=folder / "d", lab=folder / "l", port=free_port(), workers=4)
+    stage = Stage(data=folder / "d", lab=folder / "l", port=free_port(), workers=4, kind=kind)
     dice = random.Random(seed)
     print(f"bounce: logs lie in {folder}, and stay there unless all is well", flush=True)
     try:
         stage.start()
-        run = Bounce(stage, dice)
-        faults = Faults(stage, run.lab, random.Random(seed + 1), (0.5, 3.0))
-        run.witness.start()
+        ground = GROUNDS[kind](stage)
+        run = Bounce(stage, ground, dice)
+        faults = Faults(stage, ground, random.Random(seed + 1), (0.5, 3.0))
+        ground.watch()
         faults.start()
         run.run(moves)
         faults.stop()
         run.settle()
         report = run.report(faults, seed)
-        run.witness.stop()
+        ground.end()
     finally:
         stage.stop()
     if is_clean(report, moves):
@@ -274,9 +247,10 @@ def main() -> int:
     """Run, write, print, judge."""
     moves = int(sys.argv[1]) if len(sys.argv) > 1 else 50
     seed = int(sys.argv[2]) if len(sys.argv) > 2 else random.SystemRandom().randrange(10**6)
-    print(f"bounce: {moves} moves, seed {seed}", flush=True)
+    kind: Kind = "xen" if os.environ.get("LAB") == "xen" else "qemu"
+    print(f"bounce: {moves} moves, seed {seed}, {kind} lab", flush=True)
     began = time.monotonic()
-    report = {**bounce(moves, seed), "seconds": round(time.monotonic() - began)}
+    report = {**bounce(moves, seed, kind), "seconds": round(time.monotonic() - began)}
     (ROOT / "build").mkdir(exist_ok=True)
     (ROOT / "build" / "bounce.json").write_text(json.dumps(report, indent=2) + "\n")
     for key, value in report.items():

@@ -8,21 +8,19 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from tests.bounce.chronicle import Chronicle
+from tests.bounce.grounds import Ground
 from tests.stage_processes import send
 from xenweb.lab.errors import LabError
-from xenweb.lab.qemu.lab import Lab
 from xenweb.lab.smoke import rest
 from xenweb.lab.stage import Stage, StageError
-
-HOSTS = ("host-a", "host-b", "host-c")
 
 
 class Faults(threading.Thread):
     """Break something at random, mend it, and go on; keeps count of what it did, and tells when."""
 
-    def __init__(self, stage: Stage, lab: Lab, dice: random.Random, pause: tuple[float, float]) -> None:
+    def __init__(self, stage: Stage, ground: Ground, dice: random.Random, pause: tuple[float, float]) -> None:
         super().__init__(name="faults", daemon=True)
-        self.stage, self.lab, self.dice, self.pause = stage, lab, dice, pause
+        self.stage, self.ground, self.dice, self.pause = stage, ground, dice, pause
         self.done: dict[str, int] = {}
         self.broken: list[str] = []
         self.chronicle = Chronicle()
@@ -34,8 +32,7 @@ class Faults(threading.Thread):
             ("reconciler killed", lambda: self._signal("reconcile", signal.SIGKILL)),
             ("worker stopped for 8 s", self._freeze_workers),
             ("redis killed", lambda: self._signal("--appendonly", signal.SIGKILL)),
-            ("host's daemon killed", self._daemon),
-            ("cable pulled for 2 s", self._cable),
+            *ground.breakages(dice, self.chronicle),
             ("move given up", self._give_up),
             ("move given up", self._give_up),
         )
@@ -56,9 +53,7 @@ class Faults(threading.Thread):
         """Break nothing more; whatever was broken is whole again afterwards."""
         self._over.set()
         self.join()
-        for host in HOSTS:
-            self.lab.link(host, "up")
-            self.lab.daemon(host, "start")
+        self.ground.mend()
 
     def _signal(self, word: str, number: int) -> None:
         if not send(self.stage, word, number):
@@ -69,22 +64,6 @@ class Faults(threading.Thread):
         self._signal("work", signal.SIGSTOP)
         time.sleep(8)  # longer than a lease
         self._signal("work", signal.SIGCONT)
-
-    def _daemon(self) -> None:
-        host = self.dice.choice(HOSTS)
-        self.lab.daemon(host, "kill")
-        self.chronicle.tell(f"daemon of {host} killed")
-        time.sleep(self.dice.uniform(0, 2))
-        self.lab.daemon(host, "start")
-        self.chronicle.tell(f"daemon of {host} answers again")
-
-    def _cable(self) -> None:
-        host = self.dice.choice(HOSTS)
-        self.lab.link(host, "down")
-        self.chronicle.tell(f"cable of {host} pulled")
-        time.sleep(2)
-        self.lab.link(host, "up")
-        self.chronicle.tell(f"cable of {host} plugged in")
 
     def _give_up(self) -> None:
         moves = rest(self.stage, "GET", "/migrations?active=true")["items"]

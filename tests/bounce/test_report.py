@@ -1,10 +1,12 @@
 """The judgement of a bounce: each thing that must not be is looked at, the history included."""
 
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from tests.bounce.__main__ import INTACT, NOTHING, Bounce, is_clean
+from tests.bounce.grounds import Ground
 
 
 def good(**changes: Any) -> dict[str, Any]:
@@ -36,6 +38,7 @@ class Luck(Bounce):
 
     def __init__(self, one_in: int) -> None:
         self.one_in, self.accepted = one_in, 0
+        self.ground = cast("Ground", SimpleNamespace(seconds_a_move=1.0))
 
     def _active(self) -> list[dict[str, Any]]:
         return []

@@ -45,12 +45,12 @@ def test_a_comma_in_the_line_does_not_end_the_module() -> None:
     assert "labkey=a,,b" in modules
 
 
-def test_only_a_host_opens_a_door_to_libvirt_and_only_to_this_machine() -> None:
+def test_only_a_host_opens_doors_to_libvirt_and_its_probe_and_only_to_this_machine() -> None:
     for machine in MACHINES:
         words = " ".join(command(LAYOUT, machine, IMAGE, PORTS, "key"))
         forwards = [word for word in words.replace(" ", ",").split(",") if word.startswith("hostfwd=")]
         assert all(forward.startswith("hostfwd=tcp:127.0.0.1:") for forward in forwards)
-        assert len(forwards) == (2 if machine.is_host else 1)
+        assert len(forwards) == (3 if machine.is_host else 1)
         assert "restrict=on" in words
 
 

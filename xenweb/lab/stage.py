@@ -33,6 +33,9 @@ READY_WITHIN = 60.0
 END_WITHIN = 30.0
 
 
+Kind = Literal["qemu", "xen"]
+
+
 class StageError(RuntimeError):
     """The stage could not be brought up; the sentence says what failed."""
 
@@ -49,7 +52,7 @@ class Stage:
     port: int
     workers: int = 3
     guests: tuple[GuestSpec, ...] = GUESTS
-    kind: Literal["qemu", "xen"] = "qemu"
+    kind: Kind = "qemu"
     say: Callable[[str], None] = lambda line: print(line, file=sys.stderr)
     simulated_because: str = ""
     database_url: str = ""
