@@ -155,18 +155,17 @@ def test_a_guest_left_suspended_goes_on_by_one_choice_once_the_half_built_copy_i
     driver.on_call = lambda plan: driver.copies.update({("host-a", vm): Copy.INCOMING, ("host-b", vm): Copy.NEVER_RAN})
     row = driven(probed)
     assert row.state == State.UNCERTAIN
-    assert row.repairs == Repair.REMOVE_TARGET_COPY
+    assert row.repairs == Repair.REMOVE_HALF_BUILT
     assert driver.repairs == []
-    choice_request(probed.admin, row.pk, Repair.REMOVE_TARGET_COPY)
-    for _ in range(2):  # each adoption does what its own proof allows
-        adopt(row.pk, "test")
+    choice_request(probed.admin, row.pk, Repair.REMOVE_HALF_BUILT)
+    adopt(row.pk, "test")
     row.refresh_from_db()
     assert driver.repairs == [("host-b", CopyAction.REMOVE), ("host-a", CopyAction.RESUME)]
     assert row.state == State.FAILED
     assert row.vm.resident_on_id == probed.source.pk
     told = AuditRecord.objects.filter(action="migration_repair").order_by("pk")
     assert [(each.actor, json.loads(each.facts)["repair"]) for each in told] == [
-        ("admin", "remove_target_copy"),
+        ("admin", "remove_half_built"),
         ("xenweb", "resume_source"),
     ]
 

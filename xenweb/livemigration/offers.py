@@ -71,6 +71,11 @@ _TEXTS: dict[Lever | Repair, _Text] = {
         "Remove the paused copy at the target",
         "The VM runs at the source. What the paused copy alone holds in memory is lost; its disks stay as they are.",
     ),
+    Repair.REMOVE_HALF_BUILT: _Text(
+        "Remove the half-built copy, and let the VM go on at the source",
+        "The copy at the target never ran, as its host proves again. It is thrown away, and then the VM, which stands "
+        "still at the source, goes on there.",
+    ),
     Repair.CORRECT_SOURCE: _Text(
         "Let the source's daemon see that the VM runs",
         "The VM runs, and the daemon takes it for paused. It is held for a moment so that the daemon can let it go on.",

@@ -17,6 +17,7 @@ MODULES: Final = (
     "record",
     "relay",
     "remedies",
+    "volumes",
     "wire",
 )
 SHEBANG: Final = b"#!/usr/bin/python3 -I\n"

@@ -55,6 +55,14 @@ def _compared(asked: Asked, disk: DiskDescription, here: PathSeen | None, there:
             device=disk.device,
             path=disk.path,
         )
+    elif there.kind == "switched_off":
+        yield note(
+            "disk_switched_on_first",
+            f"{words} is a logical volume that {plan.target.name} sees; it is switched on there right before the move.",
+            "Nothing to do.",
+            device=disk.device,
+            path=disk.path,
+        )
     elif disk.is_block and there.kind != "block":
         yield _no_device(asked, disk)
     elif here is None:

@@ -1,6 +1,7 @@
 """The verbs of the driver, for hosts that speak Xen."""
 
 import time
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
@@ -24,10 +25,12 @@ from xenweb.drivers.contract import (
     Permit,
     Phase,
     Progress,
+    RepositorySnapshot,
     VmMissingError,
     VmSighting,
     VmSnapshot,
 )
+from xenweb.drivers.libvirt_driver import description
 from xenweb.drivers.libvirt_driver.connections import Connections
 from xenweb.drivers.libvirt_driver.dialects import capabilities_at
 from xenweb.drivers.libvirt_driver.errors import translated
@@ -67,10 +70,12 @@ class XenHosts:
             return said
         by_uuid = {each.uuid: each for each in copies if not each.dying}
         bridges = [each for each in self.probes.bridges(endpoint) or () if each not in said.networks]
+        groups = tuple(each for each in self.probes.groups(endpoint) if each.path not in _paths(said))
         return replace(
             said,
-            vms=tuple(_corrected(vm, by_uuid.get(vm.uuid)) for vm in said.vms),
+            vms=tuple(_on_volumes(_corrected(vm, by_uuid.get(vm.uuid)), groups) for vm in said.vms),
             networks=(*said.networks, *bridges),
+            repositories=(*said.repositories, *groups),
         )
 
     def migrate(self, plan: MigrationPlan, permit: Permit) -> CompletedStats:
@@ -80,6 +85,7 @@ class XenHosts:
             raise NotSupportedError(msg)
         with self._connections.use(plan.source, MOVING) as connection:
             domain = connection.lookupByUUIDString(plan.vm_uuid)
+            volumes = self._switched_on(plan, domain)
             flags = moving.flags_for(is_persistent=bool(domain.isPersistent()))
             where, parameters = moving.address_for_source(plan), moving.parameters_for(plan)
             permit()
@@ -88,7 +94,28 @@ class XenHosts:
                 domain.migrateToURI3(where, parameters, flags)
             except libvirt.libvirtError as error:
                 raise self._explained(plan, error, began) from error
-        return self._completed(plan, began)
+        stats = self._completed(plan, began)
+        self._switch_off(plan.source, volumes)
+        return stats
+
+    def _switched_on(self, plan: MigrationPlan, domain: libvirt.virDomain) -> list[str]:
+        """Switch the VM's logical volumes on where it goes, and answer all of them; raise MoveRefusedError if it fails.
+
+        libvirt would look for them only once the move has begun, and then name none.
+        """
+        disks = description.domain(domain.XMLDesc(0)).disks
+        paths = [disk.path for disk in disks if disk.is_block and disk.path.startswith("/dev/")]
+        there = (self.probes.paths(plan.target, paths) if paths else None) or {}
+        for path, seen in there.items():
+            if seen.kind == "switched_off":
+                self.probes.switch(plan.target, path, is_on=True)
+        return [path for path, seen in there.items() if seen.kind in {"block", "switched_off"}]
+
+    def _switch_off(self, endpoint: Endpoint, paths: list[str]) -> None:
+        """Switch volumes off where their VM has left; one that is in use, or no volume, stays as it is."""
+        for path in paths:
+            with suppress(DriverError):
+                self.probes.switch(endpoint, path, is_on=False)
 
     def _explained(self, plan: MigrationPlan, error: libvirt.libvirtError, began: float) -> DriverError:
         """Add what the helper said itself: libvirt's sentence names no cause."""
@@ -177,6 +204,19 @@ class XenHosts:
 
     def _has_probe(self, endpoint: Endpoint) -> bool:
         return bool(endpoint.probe) and self.probes.answers(endpoint)
+
+
+def _paths(said: HostSnapshot) -> set[str]:
+    return {each.path.rstrip("/") for each in said.repositories}
+
+
+def _on_volumes(vm: VmSnapshot, groups: tuple[RepositorySnapshot, ...]) -> VmSnapshot:
+    """Say of each disk that libvirt knows no storage of in which volume group it lies."""
+    found = {each.path: each.identity for each in groups}
+    disks = tuple(
+        replace(disk, repository=disk.repository or found.get(disk.path.rpartition("/")[0])) for disk in vm.disks
+    )
+    return replace(vm, disks=disks)
 
 
 def _corrected(vm: VmSnapshot, one: XenCopy | None) -> VmSnapshot:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from xenweb.core.quantities import Bytes
-from xenweb.drivers.contract import DriverError, Endpoint, MoveRefusedError
+from xenweb.drivers.contract import DriverError, Endpoint, MoveRefusedError, RepositorySnapshot
 from xenweb.probe import wire
 
 CONNECT_WITHIN: Final = 1.0
@@ -86,7 +86,10 @@ class SeenMove:
 
 @dataclass(frozen=True, slots=True)
 class PathSeen:
-    """What stands at one path of a host; ``identity`` is the same on every host that has it, or empty."""
+    """What stands at one path of a host; ``identity`` is the same on every host that has it, or empty.
+
+    ``kind`` is block, file, other, missing, or switched_off: a volume that is known there and not active.
+    """
 
     kind: str
     size: Bytes | None
@@ -137,6 +140,16 @@ class Probes:
             if isinstance(said, Mapping):
                 return {str(path): _path(each) for path, each in said.items()}
         return None
+
+    def groups(self, endpoint: Endpoint) -> tuple[RepositorySnapshot, ...]:
+        """Answer the volume groups of a host: one that two hosts see bears one UUID. Nothing where nobody says."""
+        with suppress(DriverError):
+            return tuple(_group(_mapped(each)) for each in _listed(self._asked(endpoint, "groups")))
+        return ()
+
+    def switch(self, endpoint: Endpoint, path: str, *, is_on: bool) -> None:
+        """Switch a logical volume of a host on or off; raise MoveRefusedError with the reason, or ProbeSilentError."""
+        self._ask(endpoint, "switch_on" if is_on else "switch_off", MEND_WITHIN, path=path)
 
     def bridges(self, endpoint: Endpoint) -> list[str] | None:
         """Name the bridges of a host; None where nobody says."""
@@ -235,6 +248,18 @@ def _copy(said: object) -> XenCopy:
         dying=bool(told.get("dying")),
         reason=None if reason is None else int(reason),
         cpu_time=_whole(told.get("cpu_time")),
+    )
+
+
+def _group(told: Mapping[str, object]) -> RepositorySnapshot:
+    name, size, free = str(told.get("name", "")), _number(told.get("size")), _number(told.get("free"))
+    return RepositorySnapshot(
+        identity=f"lvm:{told.get('uuid', '')}",
+        name=name,
+        kind="lvm",
+        path=f"/dev/{name}",
+        capacity=None if size is None else Bytes(int(size)),
+        available=None if free is None else Bytes(int(free)),
     )
 
 
