@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.browser.windows import browser, signed_in  # noqa: F401 - fixtures
+from xenweb.lab.ports import free_port
+from xenweb.lab.stage import Stage
 from xenweb.lab.xen.lab import Lab
 
 
@@ -20,4 +23,17 @@ def lab() -> Iterator[Lab]:
         yield lab
     finally:
         lab.down()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def stage(lab: Lab) -> Iterator[Stage]:
+    """Give a whole installation above the lab that is up."""
+    folder = Path(tempfile.mkdtemp(prefix="xy-", dir="/tmp"))
+    stage = Stage(data=folder / "d", lab=lab.layout.folder, port=free_port(), kind="xen")
+    try:
+        stage.start()
+        yield stage
+    finally:
+        stage.stop()
         shutil.rmtree(folder, ignore_errors=True)

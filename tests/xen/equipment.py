@@ -1,29 +1,24 @@
 """Puts the product's probe on the lab's hosts, and gives the driver's endpoints for them.
 
-The lab's machines have no systemd: what the installer's script does with units is done here with files that the
-lab's own scripts read. The probe's port is reached through the lab's ssh connection.
+The real helper can be put behind one that takes the link away at the worst of moments.
 """
 
 import json
 import shlex
-import subprocess
 import time
 from dataclasses import dataclass, field, replace
 
 from xenweb.core.migration import Copy, Proof, conclude
 from xenweb.drivers.contract import Endpoint, MigrationPlan, MoveOptions, VmSighting
 from xenweb.drivers.libvirt_driver.driver import LibvirtDriver
-from xenweb.lab.ports import free_port
-from xenweb.lab.xen import shell
 from xenweb.lab.xen.lab import Lab
 from xenweb.lab.xen.layout import HOSTS
-from xenweb.probe.configuration import PORT
-from xenweb.probe.packing import packed
+from xenweb.probe.recipe import PROGRAM
 
-PROGRAM = "/usr/local/lib/xenweb-probe/xenweb-probe"
+CUT = "/lab/cutter"
+FLAG = "/run/cut-in-last-pass"
+CONFIG = "/etc/xenweb-probe/config.json"
 KEY = "5a" * 32
-RESTART = ["/bin/sh", "-c", "/lab/daemon kill; /lab/daemon start"]
-START = f"setsid -f {PROGRAM} daemon </dev/null >/var/log/xenweb-probe.log 2>&1"
 PROBE_PID = f"pgrep -f '^/usr/bin/python3 -I {PROGRAM} daemon'"
 HELPER_PID = "pgrep -f '^/usr/lib/xen-4.17/bin/libxl-save-helper --{mode}-domain'"
 
@@ -64,38 +59,35 @@ class Probed:
 
     lab: Lab
     driver: LibvirtDriver = field(default_factory=LibvirtDriver)
-    ports: dict[str, int] = field(default_factory=dict)
 
     def equip(self) -> "Probed":
         """Put the probe on both hosts and have their libvirt use it."""
-        config = {"port": PORT, "address": "127.0.0.1", "restart": RESTART, "helper": "/lab/cutter"}
         for host in HOSTS:
-            self.lab.put(host.name, PROGRAM, packed(), 0o755)
-            self.lab.put(host.name, "/lab/cutter", CUTTER.encode(), 0o755)
-            self.lab.put(host.name, "/etc/xenweb-probe/config.json", json.dumps(config).encode())
-            self.lab.put(host.name, "/etc/xenweb-probe/key", KEY.encode(), 0o600)
-            self.lab.put(host.name, "/etc/default/libvirtd", f"LIBXL_SAVE_HELPER={PROGRAM}\n".encode())
-            self.lab.run(host.name, f"{PROGRAM} check")
-            self.lab.run(host.name, START)
-            self.lab.daemon(host.name, "kill")
-            self.lab.daemon(host.name, "start")
-            self.ports[host.name] = self._forward(host.name)
+            self.lab.put(host.name, CUT, CUTTER.encode(), 0o755)
+            self.lab.probe(host.name, KEY, helper=CUT)
         wait_until("both probes answer", lambda: all(self.answers(host.name) for host in HOSTS))
         return self
 
-    def _forward(self, name: str) -> int:
-        port = free_port()
-        *words, where = shell.ssh_words(self.lab.layout, name, self.lab.cabinet.ports.shell[name])
-        forward = [*words, "-O", "forward", "-L", f"127.0.0.1:{port}:127.0.0.1:{PORT}", where]
-        subprocess.run(forward, check=True, capture_output=True)
-        return port
+    def fit_cutter(self, name: str) -> None:
+        """Have a probe that is there already run its helper through the cutter."""
+        self.lab.put(name, CUT, CUTTER.encode(), 0o755)
+        said = json.loads(self.lab.run(name, f"cat {CONFIG}"))
+        self.lab.put(name, CONFIG, json.dumps(said | {"helper": CUT}).encode(), 0o600)
+
+    def cut_in_last_pass(self, name: str) -> None:
+        """Have the next move from a host lose its link between the guest's suspension and the last pass."""
+        self.lab.run(name, f"touch {FLAG}")
+
+    def will_cut(self, name: str) -> bool:
+        """Say whether that is still to come."""
+        return "yes" in self.lab.run(name, f"test -e {FLAG} && echo yes || true")
 
     def answers(self, name: str) -> bool:
         return self.driver._xen.probes.answers(self.endpoint(name))
 
     def endpoint(self, name: str) -> Endpoint:
         spec = next(host for host in HOSTS if host.name == name)
-        probe = f"127.0.0.1:{self.ports[name]}"
+        probe = next(host.probe for host in self.lab.hosts if host.name == name)
         return Endpoint(spec.number, name, self.lab.uri(name), spec.address, probe=probe, probe_key=KEY)
 
     def plan(self, guest: str, *, probed: bool = True) -> MigrationPlan:

@@ -14,7 +14,10 @@ from xenweb.probe.recipe import PROGRAM
 
 LOG: Final = "/var/log/xenweb-probe.log"
 LOOP: Final = f"while :; do {PROGRAM} daemon; sleep 1; done"
-START: Final = f"pgrep -f '{PROGRAM} [d]aemon' >/dev/null || setsid -f sh -c '{LOOP}' </dev/null >>{LOG} 2>&1"
+START: Final = f"setsid -f sh -c '{LOOP}' </dev/null >>{LOG} 2>&1"
+END: Final = f"pkill -9 -f '{PROGRAM} [d]aemon' || true"
+"""Written so that it is not found itself; relays of moves under way are not among those that it ends."""
+
 RESTART: Final = ("/bin/sh", "-c", "/lab/daemon kill; /lab/daemon start")
 
 Run = Callable[[str, str], str]
@@ -25,7 +28,7 @@ Put = Callable[[str, str, bytes, int], None]
 
 
 def install(put: Put, run: Run, host: str, key: str, **more: Any) -> None:
-    """Put a probe that holds ``key`` on a host and start it; libvirt uses it from its next start on.
+    """Put a probe that holds ``key`` on a host, or another key in its hand; libvirt uses it from its next start on.
 
     ``more`` are further words of its configuration. Raises LabError when the probe does not understand the host.
     """
@@ -35,4 +38,5 @@ def install(put: Put, run: Run, host: str, key: str, **more: Any) -> None:
     put(host, "/etc/xenweb-probe/key", key.encode(), 0o600)
     put(host, "/etc/default/libvirtd", f"LIBXL_SAVE_HELPER={PROGRAM}\n".encode(), 0o644)
     run(host, f"{PROGRAM} check")
+    run(host, END)
     run(host, START)

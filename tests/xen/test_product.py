@@ -1,0 +1,163 @@
+"""The whole product on real Xen hosts: asked by the browser and by REST, while everything around a move breaks.
+
+    pytest -m xen tests/xen/test_product.py
+
+The oracle is never our own code: one running copy by ``xl list`` on both hosts, and a heart that goes on beating.
+"""
+
+import signal
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.moves import card, confirm, drag, until
+from tests.stage_processes import send
+from tests.xen.equipment import Probed
+from xenweb.lab.smoke import named, rest
+from xenweb.lab.stage import Stage
+from xenweb.lab.xen.heartbeat import is_gap_free, widest_gap
+from xenweb.lab.xen.lab import Lab
+
+pytestmark = [pytest.mark.xen, pytest.mark.browser, pytest.mark.timeout(600)]
+SignedIn = Callable[..., Page]
+
+GUEST = "busy-1"
+ENDED = ("done", "failed", "cancelled")
+MOVED_WITHIN = 180.0
+
+
+def place(lab: Lab) -> tuple[str, str]:
+    """Answer where the guest is, and the other host."""
+    [source] = lab.where(GUEST)
+    return source, next(host.name for host in lab.hosts if host.name != source)
+
+
+def ask(stage: Stage, target: str) -> str:
+    """Ask for the move by REST; answer its id."""
+    vm = named(rest(stage, "GET", "/vms")["items"], GUEST)
+    host = named(rest(stage, "GET", "/hosts")["items"], target)
+    return str(rest(stage, "POST", "/migrations", {"vm": vm["uuid"], "target": host["uuid"], "options": {}})["id"])
+
+
+def move(stage: Stage, migration: str) -> dict[str, Any]:
+    return dict(rest(stage, "GET", f"/migrations/{migration}"))
+
+
+def pass_of(stage: Stage, migration: str) -> int:
+    """Answer the newest pass that the product tells of a move; -1 before the first."""
+    told = [each["pass_number"] for each in rest(stage, "GET", f"/migrations/{migration}/passes")["items"]]
+    return max(told, default=-1)
+
+
+def ends(stage: Stage, migration: str, state: str) -> dict[str, Any]:
+    until(lambda: move(stage, migration)["state"] in ENDED, MOVED_WITHIN)
+    ended = move(stage, migration)
+    assert ended["state"] == state, (ended["state"], ended["failure_code"], ended["failure_sentence"])
+    return ended
+
+
+def choose(stage: Stage, migration: str, *wanted: str) -> None:
+    """Wait until the product offers one of these, and choose it."""
+
+    def offered() -> list[str]:
+        return [each["kind"] for each in move(stage, migration)["offers"] if each["kind"] in wanted]
+
+    until(lambda: bool(offered()), 120)
+    rest(stage, "POST", f"/migrations/{migration}/choices", {"kind": offered()[0]})
+
+
+def lives_on(lab: Lab, host: str) -> None:
+    """Hold the guest to the oracle."""
+    Probed(lab).runs_once_on(GUEST, host)
+
+
+def test_a_guest_is_dragged_in_the_browser_and_its_passes_are_seen_live(
+    signed_in: SignedIn, stage: Stage, lab: Lab
+) -> None:
+    source, target = place(lab)
+    before = len(lab.beats(GUEST))
+    page = signed_in("admin")
+    drag(page, GUEST, target)
+    confirm(page)
+    shown = page.get_by_test_id("migration-card").first
+    expect(shown).to_be_visible()
+    expect(shown.get_by_test_id("pass-bar")).not_to_have_count(0, timeout=60_000)
+    migration = shown.get_attribute("data-migration") or ""
+    assert move(stage, migration)["state"] not in ENDED, "the passes were shown only afterwards"
+    ended = ends(stage, migration, "done")
+    lives_on(lab, target)
+    beats = lab.beats(GUEST)[before - 1 :]
+    assert is_gap_free(beats)
+    felt = widest_gap(beats)
+    assert felt is not None
+    told = ended["downtime_ms"]
+    print(f"{source} to {target}: passes {pass_of(stage, migration) + 1}, told pause {told}, felt gap {felt:.2f} s")
+    assert told["value"] is not None
+    assert 0 < told["value"] / 1000 <= felt + 0.5
+
+
+def test_a_move_is_given_up_in_its_first_pass_from_the_card(signed_in: SignedIn, stage: Stage, lab: Lab) -> None:
+    source, target = place(lab)
+    page = signed_in("admin")
+    migration = ask(stage, target)
+    shown = page.locator(f'[data-testid=migration-card][data-migration="{migration}"]')
+    expect(shown.get_by_test_id("pass-bar")).not_to_have_count(0, timeout=60_000)
+    shown.get_by_test_id("cancel-move").click()
+    page.get_by_test_id("cancel-confirm").click()
+    expect(shown).to_have_attribute("data-state", "cancelled", timeout=60_000)
+    lives_on(lab, source)
+    expect(card(page, GUEST)).to_be_visible()
+
+
+def test_kill_9_of_the_worker_in_mid_copy_loses_nothing(stage: Stage, lab: Lab) -> None:
+    _, target = place(lab)
+    migration = ask(stage, target)
+    until(lambda: move(stage, migration)["state"] == "pre_copy", 60)
+    assert send(stage, "work", signal.SIGKILL)
+    ends(stage, migration, "done")
+    lives_on(lab, target)
+
+
+def test_kill_9_of_the_sources_daemon_ends_with_the_guest_where_it_was(stage: Stage, lab: Lab) -> None:
+    source, target = place(lab)
+    migration = ask(stage, target)
+    until(lambda: pass_of(stage, migration) >= 0, 60)
+    lab.daemon(source, "kill")
+    lab.daemon(source, "start")
+    choose(stage, migration, "remove_target_copy", "correct_source")
+    until(lambda: move(stage, migration)["state"] in ENDED or bool(move(stage, migration)["offers"]), 60)
+    if move(stage, migration)["state"] not in ENDED:
+        choose(stage, migration, "remove_target_copy", "correct_source")
+    ends(stage, migration, "failed")
+    lives_on(lab, source)
+
+
+def test_kill_9_of_the_targets_daemon_ends_with_the_guest_where_it_was(stage: Stage, lab: Lab) -> None:
+    source, target = place(lab)
+    migration = ask(stage, target)
+    until(lambda: pass_of(stage, migration) >= 0, 60)
+    lab.daemon(target, "kill")
+    lab.daemon(target, "start")
+    until(lambda: move(stage, migration)["state"] in ENDED or bool(move(stage, migration)["offers"]), MOVED_WITHIN)
+    if move(stage, migration)["state"] not in ENDED:
+        choose(stage, migration, "remove_target_copy", "correct_source")
+    ends(stage, migration, "failed")
+    lives_on(lab, source)
+
+
+def test_a_link_cut_in_the_last_pass_leaves_a_guest_that_one_choice_lets_go_on(stage: Stage, lab: Lab) -> None:
+    source, target = place(lab)
+    Probed(lab).fit_cutter(source)
+    Probed(lab).cut_in_last_pass(source)
+    migration = ask(stage, target)
+    until(lambda: lab.where(GUEST).get(source) is not None and lab.where(GUEST)[source].is_stopped, MOVED_WITHIN)
+    until(lambda: not Probed(lab).will_cut(source), 60)
+    lab.link(source, "up")
+    choose(stage, migration, "remove_half_built", "resume_source")
+    ends(stage, migration, "failed")
+    lives_on(lab, source)
+    again = ask(stage, target)
+    ends(stage, again, "done")
+    lives_on(lab, target)
