@@ -5,8 +5,9 @@ NPM := PATH="$(CURDIR)/.venv/bin:$$PATH" npm --prefix frontend
 PYTEST := $(PYTHON) -m pytest
 
 N ?= 50
+LAB ?= qemu
 
-.PHONY: help demo smoke check test bounce chaos bench mutate clean
+.PHONY: help demo smoke check test test-xen bounce chaos bench bench-xen mutate clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,9 +38,9 @@ test: ## everything above, every test, on real hypervisors and in a real browser
 	@echo "== browser tests" && $(PYTEST) -q tests/browser
 	@echo "== bounce" && $(PYTHON) -m tests.bounce $(N)
 
-bounce: ## hop N VMs (N=50) all over the lab while things break; write build/bounce.json
+bounce: ## hop N VMs (N=50) all over the lab (LAB=qemu or xen) while things break; write build/bounce.json
 	@.ci/setup test
-	@$(PYTHON) -m tests.bounce $(N)
+	@LAB=$(LAB) $(PYTHON) -m tests.bounce $(N)
 
 chaos: ## break everything on the list of faults, simulated and on the lab; write build/chaos.json
 	@.ci/setup test
@@ -48,6 +49,14 @@ chaos: ## break everything on the list of faults, simulated and on the lab; writ
 bench: ## measure, print a table, write build/bench.json
 	@.ci/setup test
 	@$(PYTHON) -m tests.bench
+
+bench-xen: ## measure on the Xen lab, print a table, write build/bench-xen.json
+	@.ci/setup test
+	@$(PYTHON) -m tests.bench.xen
+
+test-xen: ## the Xen lab, the driver and the whole product on two real, nested Xen hosts
+	@.ci/setup test
+	@echo "== Xen" && $(PYTEST) -q -m xen tests/xen
 
 mutate: ## change the core in small ways, count what its tests notice; write build/mutation.json
 	@.ci/setup test

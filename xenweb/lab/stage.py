@@ -25,6 +25,8 @@ from xenweb.lab.errors import LabError
 from xenweb.lab.ports import free_port
 from xenweb.lab.qemu.guests import GUESTS, GuestSpec
 from xenweb.lab.qemu.lab import Lab
+from xenweb.lab.xen.guests import GUESTS as XEN_GUESTS
+from xenweb.lab.xen.guests import GuestSpec as XenGuestSpec
 from xenweb.lab.xen.lab import Lab as XenLab
 from xenweb.processes import session_members
 
@@ -53,6 +55,7 @@ class Stage:
     workers: int = 3
     guests: tuple[GuestSpec, ...] = GUESTS
     kind: Kind = "qemu"
+    xen_guests: tuple[XenGuestSpec, ...] = XEN_GUESTS
     say: Callable[[str], None] = lambda line: print(line, file=sys.stderr)
     simulated_because: str = ""
     database_url: str = ""
@@ -110,7 +113,7 @@ class Stage:
     def _hosts(self) -> dict[str, Any]:
         if self.simulated_because:
             return self._simulated_hosts()
-        lab = XenLab(self.lab) if self.kind == "xen" else Lab(self.lab, self.guests)
+        lab = XenLab(self.lab, self.xen_guests) if self.kind == "xen" else Lab(self.lab, self.guests)
         self._lab_is_ours = not lab.is_up
         try:
             lab.up(self.say)

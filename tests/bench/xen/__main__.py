@@ -1,0 +1,36 @@
+"""Measure on the Xen lab, all parts or those named; print a table, write build/bench-xen.json.
+
+A part that is run alone replaces its own figures in the file and leaves the others.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.bench.figures import Figures
+from tests.bench.xen import forecast, probe
+
+ROOT = Path(__file__).resolve().parents[3]
+PARTS: dict[str, Callable[[Figures], None]] = {"probe": probe.measure, "forecast": forecast.measure}
+
+
+def main() -> int:
+    """Answer 0 if every figure is within its bound."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.xen", description=__doc__)
+    parser.add_argument("part", nargs="*", help=f"of {', '.join(PARTS)}; all by default")
+    chosen = parser.parse_args().part or list(PARTS)
+    if unknown := set(chosen) - set(PARTS):
+        parser.error(f"there is no part {', '.join(sorted(unknown))}")
+    figures = Figures()
+    for name in chosen:
+        PARTS[name](figures)
+    figures.write(ROOT / "build" / "bench-xen.json", others_stay=set(chosen) != set(PARTS))
+    print(figures.table())
+    for key in figures.missed:
+        print(f"{key} is over its bound", file=sys.stderr)
+    return 1 if figures.missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
