@@ -38,6 +38,7 @@ from xenweb.lab.xen.residents import Resident, residents
 
 Say = Callable[[str], None]
 BEAT_PATIENCE: Final = 120.0
+STATUS_PATIENCE: Final = 20.0
 FRESH: Final = 5.0
 """Seconds; a guest whose newest beat is older does not beat."""
 
@@ -213,7 +214,7 @@ class Lab:
         if is_on and machine.is_host:
             daemon = "silent"
             with suppress(LabError):
-                daemon = self.run(machine.name, "/lab/daemon status").strip()
+                daemon = self.run(machine.name, "/lab/daemon status", patience=STATUS_PATIENCE).strip()
                 if daemon == "running":
                     with connections.connected(self.uri(machine.name), machine.name) as connection:
                         found = connections.found_guests(connection)
