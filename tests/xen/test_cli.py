@@ -35,7 +35,7 @@ def test_status_shows_every_machine_of_the_xen_lab_when_it_is_down(tmp_path: Pat
 def test_a_word_about_a_xen_machine_goes_to_the_xen_lab_which_says_that_it_is_down(
     tmp_path: Path, words: tuple[str, ...]
 ) -> None:
-    with pytest.raises(LabError, match="There is no Xen lab in .*: start it with `lab up xen`"):
+    with pytest.raises(LabError, match=r"There is no Xen lab in .*: start it with `lab up xen`"):
         said(*words, folder=tmp_path / "x")
 
 

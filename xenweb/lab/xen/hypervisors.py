@@ -64,7 +64,7 @@ def fill_guests(
 
 
 def _start(handle: "libvirt.virDomain") -> None:
-    """Start a guest, once more if it fails: libxl waits 40 s for a disk's script, and a loaded machine may need more."""
+    """Start a guest, once more if it fails: libxl waits 40 s for a disk's script, which a loaded machine may exceed."""
     import libvirt
 
     with suppress(libvirt.libvirtError):
