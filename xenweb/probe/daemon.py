@@ -205,7 +205,7 @@ class Daemon:
             "version": 1,
             "xen": running,
             "made_for": self.configuration.xen,
-            "relays": self.configuration.is_made_for_this_xen(),
+            "relays": self.configuration.is_made_for_this_xen() and self.configuration.is_in_use(),
             "moves": sum(each["alive"] for each in self.moves.all()),
         }
 
