@@ -31,11 +31,14 @@ export const ACTIONS = [
   'storage_vouch',
   'user_add',
   'user_disable',
+  'user_enable',
+  'password_set',
   'team_add',
   'team_give',
   'role_give',
   'role_take',
   'token_issue',
+  'token_revoke',
   'pool_add',
 ] as const
 
