@@ -89,7 +89,7 @@ def ensure(say: Say, cache: Path | None = None) -> Image:
 
     Raises LabUnavailableError when this machine cannot build it, LabError with the last words of the step that failed.
     """
-    cache = cache or cache_folder()
+    cache = (cache or cache_folder()).absolute()  # disks name it, wherever they are used
     finished = cache / f"xen-{digest()}"
     if finished.is_dir():
         return Image(finished)
