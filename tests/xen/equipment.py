@@ -14,7 +14,8 @@ from xenweb.core.migration import Copy, Proof, conclude
 from xenweb.drivers.contract import Endpoint, MigrationPlan, MoveOptions, VmSighting
 from xenweb.drivers.libvirt_driver.driver import LibvirtDriver
 from xenweb.lab.ports import free_port
-from xenweb.lab.xen import shell
+from xenweb.lab.xen import heartbeat, shell
+from xenweb.lab.xen.heartbeat import Beat
 from xenweb.lab.xen.lab import Lab
 from xenweb.lab.xen.layout import HOSTS
 from xenweb.probe.configuration import PORT
@@ -133,9 +134,15 @@ class Probed:
         """Hold a guest to the oracle: one running copy by xl on both hosts, and its heart goes on beating there."""
         wait_until(f"only {host} has {guest}", lambda: set(self.lab.where(guest)) == {host}, 60)
         assert not self.lab.where(guest)[host].is_stopped
-        newest = self.lab.beats(guest)[-1].number
+        newest = self.beats(guest)[-1].number
         wait_until(f"{guest} beats on {host}", lambda: self.lab.beating_on(guest) == host)
-        wait_until(f"{guest} beats on", lambda: self.lab.beats(guest)[-1].number > newest + 5)
+        wait_until(f"{guest} beats on", lambda: self.beats(guest)[-1].number > newest + 5)
+
+    def beats(self, guest: str) -> list[Beat]:
+        """Answer the beats of a guest's last start; a host that it never was on has no console of it."""
+        show = f"cat /var/log/xen/guest-{guest}.log 2>/dev/null || true"
+        consoles = [self.lab.run(host.name, show) for host in HOSTS]
+        return heartbeat.last_start(beat for text in consoles for beat in heartbeat.beats(text))
 
     def sh(self, name: str, *words: str) -> str:
         return self.lab.run(name, shlex.join(words))

@@ -86,7 +86,7 @@ class Move:
 
 def test_a_move_is_seen_pass_by_pass_and_its_pause_measured_on_both_hosts(xen: Probed) -> None:
     plan = xen.plan(GUEST)
-    before = len(xen.lab.beats(GUEST))
+    before = len(xen.beats(GUEST))
     move = Move(xen, plan)
     move.end()
     assert move.error is None
@@ -102,7 +102,7 @@ def test_a_move_is_seen_pass_by_pass_and_its_pause_measured_on_both_hosts(xen: P
     assert 0 < stats.memory_hand_over <= stats.downtime < stats.total
     assert conclude(xen.settled(plan)) is Conclusion.ON_TARGET
     xen.runs_once_on(GUEST, plan.target.name)
-    beats = xen.lab.beats(GUEST)[before - 1 :]
+    beats = xen.beats(GUEST)[before - 1 :]
     assert is_gap_free(beats)
     print(f"widest gap between beats: {widest_gap(beats):.2f} s; pause measured by the probes: {stats.downtime} ms")
 
@@ -148,7 +148,7 @@ def test_a_move_is_given_up_in_its_first_pass_and_the_guest_never_stops(xen: Pro
     assert isinstance(move.error, MoveCancelledError)
     assert conclude(xen.settled(plan)) is Conclusion.ON_SOURCE
     xen.runs_once_on(GUEST, plan.source.name)
-    assert is_gap_free(xen.lab.beats(GUEST)[-30:])
+    assert is_gap_free(xen.beats(GUEST)[-30:])
     assert xen.locate(plan.target, plan).copy is Copy.ABSENT
 
 
