@@ -20,8 +20,8 @@ from xenweb.lab.xen.lab import Lab
 from xenweb.lab.xen.layout import HOSTS
 from xenweb.probe.configuration import PORT
 from xenweb.probe.packing import packed
+from xenweb.probe.recipe import PROGRAM
 
-PROGRAM = "/usr/local/lib/xenweb-probe/xenweb-probe"
 KEY = "5a" * 32
 RESTART = ["/bin/sh", "-c", "/lab/daemon kill; /lab/daemon start"]
 START = f"setsid -f {PROGRAM} daemon </dev/null >/var/log/xenweb-probe.log 2>&1"

@@ -14,6 +14,7 @@ import pytest
 
 from tests.xen.equipment import PROBE_PID, Probed, wait_until
 from xenweb.core.migration import Conclusion, Copy, conclude
+from xenweb.core.placement import Severity
 from xenweb.drivers.contract import (
     Capability,
     CompletedStats,
@@ -30,6 +31,7 @@ from xenweb.drivers.contract import (
 from xenweb.lab.connections import connected
 from xenweb.lab.xen.heartbeat import is_gap_free, widest_gap
 from xenweb.lab.xen.lab import Lab
+from xenweb.lab.xen.storage import is_active
 
 pytestmark = [pytest.mark.xen, pytest.mark.timeout(600)]
 
@@ -277,3 +279,29 @@ def test_a_link_that_is_cut_in_the_last_pass_leaves_a_guest_that_one_repair_lets
     again.end()
     assert again.error is None
     xen.runs_once_on(GUEST, plan.target.name)
+
+
+def test_a_guest_on_the_san_moves_without_anybody_switching_its_volume_on_or_off(xen: Probed) -> None:
+    guest = xen.lab.guest("san-1")
+    plan = xen.plan(guest.name)
+    said = [xen.driver.inventory(endpoint) for endpoint in (plan.source, plan.target)]
+    groups = [{each.identity for each in host.repositories if each.kind == "lvm"} for host in said]
+    assert groups[0] == groups[1]
+    assert len(groups[0]) == 1
+    [vm] = [each for each in said[0].vms if each.uuid == plan.vm_uuid]
+    assert {disk.repository for disk in vm.disks} == groups[0]
+    findings = xen.driver.preflight(plan).findings
+    assert [each.code for each in findings if each.severity is Severity.BLOCKER] == []
+    assert "disk_switched_on_first" in {each.code for each in findings}
+    before = xen.lab.records(guest.name, plan.source.name)
+    move = Move(xen, plan)
+    move.end()
+    assert move.error is None
+    print(move.stats)
+    xen.runs_once_on(guest.name, plan.target.name)
+    assert is_active(xen.lab.run, guest, plan.target.name)
+    assert not is_active(xen.lab.run, guest, plan.source.name)
+    wait_until("it writes on", lambda: xen.lab.records(guest.name, plan.target.name).newest > before.newest + 20)
+    after = xen.lab.records(guest.name, plan.target.name)
+    assert after.is_complete
+    print(f"widest gap in the disk's record: {after.widest_gap:.2f} s; pause by the probes: {move.stats}")
