@@ -134,9 +134,16 @@ class Probed:
         """Hold a guest to the oracle: one running copy by xl on both hosts, and its heart goes on beating there."""
         wait_until(f"only {host} has {guest}", lambda: set(self.lab.where(guest)) == {host}, 60)
         assert not self.lab.where(guest)[host].is_stopped
-        newest = self.beats(guest)[-1].number
-        wait_until(f"{guest} beats on {host}", lambda: self.lab.beating_on(guest) == host)
-        wait_until(f"{guest} beats on", lambda: self.beats(guest)[-1].number > newest + 5)
+        newest = self.newest_beat(guest, host)
+        wait_until(f"{guest} beats on {host}", lambda: self.newest_beat(guest, host) > newest + 5)
+        other = next(each.name for each in HOSTS if each.name != host)
+        silent = self.newest_beat(guest, other)
+        assert self.newest_beat(guest, other) == silent, f"{guest} beats on {other} too"
+
+    def newest_beat(self, guest: str, host: str) -> int:
+        """Answer the number of the newest beat on a host's console of a guest; 0 where it never beat."""
+        show = f"tail -n 5 /var/log/xen/guest-{guest}.log 2>/dev/null || true"
+        return max((beat.number for beat in heartbeat.beats(self.lab.run(host, show))), default=0)
 
     def beats(self, guest: str) -> list[Beat]:
         """Answer the beats of a guest's last start; a host that it never was on has no console of it."""
