@@ -87,7 +87,7 @@ def test_the_real_witness_writes_what_the_verifier_reads(tmp_path: Path) -> None
     subprocess.run(["gcc", "-O1", str(tmp_path / "witness.c"), "-o", str(program)], check=True)
     disk.write_bytes(EMPTY * 8)
     witness = subprocess.Popen(
-        [program, "100", "1", "1", disk], stdout=subprocess.PIPE, text=True, start_new_session=True
+        [program, "100", "1", "1", disk, "50"], stdout=subprocess.PIPE, text=True, start_new_session=True
     )
     try:
         assert witness.stdout is not None

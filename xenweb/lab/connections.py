@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 DAEMON_PATIENCE: Final = 30.0
 LOOK_EVERY: Final = 0.05
+CONTROL: Final = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +80,11 @@ def wait_for_daemon(connect: Callable[[], AbstractContextManager["libvirt.virCon
 
 
 def found_guests(connection: "libvirt.virConnect") -> list[FoundGuest]:
-    """Return all guests a host knows, halted ones too."""
+    """Return all guests a host knows, halted ones too; Xen's control domain, which has the number 0, is none."""
     return [
-        FoundGuest(guest.name(), guest.UUIDString(), bool(guest.isActive())) for guest in connection.listAllDomains()
+        FoundGuest(guest.name(), guest.UUIDString(), bool(guest.isActive()))
+        for guest in connection.listAllDomains()
+        if guest.ID() != CONTROL
     ]
 
 

@@ -2,11 +2,16 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from xenweb.lab.connections import connected, fill_repositories, found_guests
 from xenweb.lab.xen.descriptions import guest_xml, repositories
 from xenweb.lab.xen.guests import GuestSpec
+
+if TYPE_CHECKING:
+    import libvirt
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +56,18 @@ def fill_guests(
         with connected(uris[host], host) as connection:
             for guest in (guest for guest, its_host in wanted.items() if its_host == host):
                 activate(guest, host)
-                connection.defineXML(guest_xml(guest)).create()
+                _start(connection.defineXML(guest_xml(guest)))
 
     with ThreadPoolExecutor(len(uris)) as hosts:
         list(hosts.map(fill, uris))
     return {guest.name: host for guest, host in wanted.items()}
+
+
+def _start(handle: "libvirt.virDomain") -> None:
+    """Start a guest, once more if it fails: libxl waits 40 s for a disk's script, which a loaded machine may exceed."""
+    import libvirt
+
+    with suppress(libvirt.libvirtError):
+        handle.create()
+        return
+    handle.create()

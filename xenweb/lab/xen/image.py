@@ -77,8 +77,8 @@ def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
 def digest() -> str:
     """Return what identifies the inputs of an image: our programs, this recipe, and the packages' names."""
     here = Path(__file__).parent
-    recipe = (here / name for name in ("image.py", "contents.py", "archive.py", "layout.py", "records.py"))
-    seen = hashlib.sha256()
+    recipe = (here / name for name in ("image.py", "contents.py", "archive.py", "records.py"))
+    seen = hashlib.sha256(repr(sorted(contents.files().items())).encode())
     for source in (*recipe, *sorted(contents.OURS.iterdir())):
         seen.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
     return seen.hexdigest()[:12]
@@ -89,7 +89,7 @@ def ensure(say: Say, cache: Path | None = None) -> Image:
 
     Raises LabUnavailableError when this machine cannot build it, LabError with the last words of the step that failed.
     """
-    cache = cache or cache_folder()
+    cache = (cache or cache_folder()).absolute()  # disks name it, wherever they are used
     finished = cache / f"xen-{digest()}"
     if finished.is_dir():
         return Image(finished)

@@ -37,8 +37,9 @@ from xenweb.lab.xen.records import Verdict
 from xenweb.lab.xen.residents import Resident, residents
 
 Say = Callable[[str], None]
-BEAT_PATIENCE: Final = 60.0
-FRESH: Final = 2.0
+BEAT_PATIENCE: Final = 120.0
+STATUS_PATIENCE: Final = 20.0
+FRESH: Final = 5.0
 """Seconds; a guest whose newest beat is older does not beat."""
 
 
@@ -213,7 +214,7 @@ class Lab:
         if is_on and machine.is_host:
             daemon = "silent"
             with suppress(LabError):
-                daemon = self.run(machine.name, "/lab/daemon status").strip()
+                daemon = self.run(machine.name, "/lab/daemon status", patience=STATUS_PATIENCE).strip()
                 if daemon == "running":
                     with connections.connected(self.uri(machine.name), machine.name) as connection:
                         found = connections.found_guests(connection)
@@ -239,14 +240,14 @@ class Lab:
 
     def beats(self, guest: str) -> list[Beat]:
         """Return all the beats of a guest's last start, wherever it beat them."""
-        consoles = (self.run(host.name, _console(guest)) for host in self._hosts_on())
+        consoles = (self.run(host.name, f"cat {_console_file(guest)} 2>/dev/null || true") for host in self._hosts_on())
         return heartbeat.last_start(beat for text in consoles for beat in heartbeat.beats(text))
 
     def beating_on(self, guest: str) -> str | None:
-        """Return the host on whose console a guest has beaten within the last two seconds, or None."""
-        command = f"{_console(guest)} | tail -n 3; date +now\\ %s%6N"
+        """Return the host on whose console a guest has beaten within the last five seconds, or None."""
+        command = f"date +%s%6N; tail -n 3 {_console_file(guest)} 2>/dev/null || true"
         for host in self._hosts_on():
-            text, _, now = self.run(host.name, command).rpartition("now ")
+            now, _, text = self.run(host.name, command).partition("\n")
             newest = max((beat.realtime for beat in heartbeat.beats(text)), default=0)
             if int(now) - newest < FRESH * 1e6:
                 return host.name
@@ -272,5 +273,5 @@ class Lab:
             yield
 
 
-def _console(guest: str) -> str:
-    return f"cat {shlex.quote(f'/var/log/xen/guest-{guest}.log')} 2>/dev/null"
+def _console_file(guest: str) -> str:
+    return shlex.quote(f"/var/log/xen/guest-{guest}.log")

@@ -1,10 +1,11 @@
 /* witness: a guest that tells from inside what a move did to it.
  *
- * witness BEAT RATE SPAN DISK
+ * witness BEAT RATE SPAN DISK EVERY
  *   BEAT  milliseconds between two beats
  *   RATE  MiB of memory changed a second, 0 for none
  *   SPAN  MiB of the working set, the memory that changes
  *   DISK  a block device for numbered records, or none
+ *   EVERY milliseconds between two records
  *
  * On standard output, `beat NUMBER REALTIME BOOTTIME MONOTONIC DISK MIB`: three clocks in microseconds, the newest
  * record that is safely on the disk, and the MiB of memory changed so far. CLOCK_BOOTTIME counts a pause of the guest
@@ -26,7 +27,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PAGE = 4096, MIB = 1 << 20, RECORD_EVERY_MS = 50, TICK_MS = 10 };
+enum { PAGE = 4096, MIB = 1 << 20, TICK_MS = 50 };
 
 struct shared { volatile uint64_t disk, changed; };
 
@@ -79,7 +80,7 @@ static uint64_t checksum(const struct record *record) {
   return (uint32_t)~sum;
 }
 
-static void write_records(struct shared *said, const char *disk) {
+static void write_records(struct shared *said, const char *disk, unsigned long every) {
   int file = open(disk, O_WRONLY | O_DIRECT);
   uint64_t size = 0;
   if (file < 0 || ioctl(file, BLKGETSIZE64, &size)) { printf("witness: %s: %s\n", disk, strerror(errno)); _exit(1); }
@@ -99,18 +100,18 @@ static void write_records(struct shared *said, const char *disk) {
       _exit(1);
     }
     said->disk = record->number;
-    next_moment(&moment, RECORD_EVERY_MS * 1000);
+    next_moment(&moment, every * 1000);
   }
 }
 
 int main(int count, char **words) {
-  if (count != 5) return 2;
+  if (count != 6) return 2;
   setvbuf(stdout, NULL, _IOLBF, 0);
   unsigned long beat = strtoul(words[1], NULL, 10), rate = strtoul(words[2], NULL, 10), span = strtoul(words[3], NULL, 10);
   struct shared *said = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (said == MAP_FAILED || beat == 0) return 2;
   if (rate && span && !fork()) change_memory(said, rate, span);
-  if (strcmp(words[4], "none") && !fork()) write_records(said, words[4]);
+  if (strcmp(words[4], "none") && !fork()) write_records(said, words[4], strtoul(words[5], NULL, 10));
   uint64_t moment = now(CLOCK_MONOTONIC);
   for (uint64_t number = 1;; number++) {
     printf("beat %llu %llu %llu %llu %llu %llu\n", (unsigned long long)number, (unsigned long long)now(CLOCK_REALTIME),
