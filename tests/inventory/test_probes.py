@@ -19,7 +19,7 @@ from xenweb.drivers.contract import CopyAction, MoveRefusedError
 from xenweb.inventory.models import Host
 from xenweb.inventory.selectors import endpoint_of
 from xenweb.probe.packing import packed
-from xenweb.probe.recipe import script
+from xenweb.probe.recipe import PROGRAM, script
 
 pytestmark = pytest.mark.django_db
 
@@ -154,3 +154,8 @@ def test_the_script_changes_nothing_of_a_host_that_the_probe_is_not_made_for() -
     refused = text.index("check; then")
     assert refused < text.index("systemctl daemon-reload")
     assert refused < text.index("LIBXL_SAVE_HELPER")
+
+
+def test_the_program_lies_where_libvirts_own_confinement_lets_it_be_started() -> None:
+    # Debian's and Ubuntu's AppArmor profile of libvirtd has "/usr/sbin/* PUx", and nothing for /usr/local.
+    assert Path(PROGRAM).parent == Path("/usr/sbin")

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from xenweb.core.migration import Copy, Proof, conclude
 from xenweb.drivers.contract import Endpoint, MigrationPlan, MoveOptions, VmSighting
 from xenweb.drivers.libvirt_driver.driver import LibvirtDriver
+from xenweb.lab.xen import heartbeat
+from xenweb.lab.xen.heartbeat import Beat
 from xenweb.lab.xen.lab import Lab
 from xenweb.lab.xen.layout import HOSTS
 from xenweb.probe.recipe import PROGRAM
@@ -125,9 +127,22 @@ class Probed:
         """Hold a guest to the oracle: one running copy by xl on both hosts, and its heart goes on beating there."""
         wait_until(f"only {host} has {guest}", lambda: set(self.lab.where(guest)) == {host}, 60)
         assert not self.lab.where(guest)[host].is_stopped
-        newest = self.lab.beats(guest)[-1].number
-        wait_until(f"{guest} beats on {host}", lambda: self.lab.beating_on(guest) == host)
-        wait_until(f"{guest} beats on", lambda: self.lab.beats(guest)[-1].number > newest + 5)
+        newest = self.newest_beat(guest, host)
+        wait_until(f"{guest} beats on {host}", lambda: self.newest_beat(guest, host) > newest + 5)
+        other = next(each.name for each in HOSTS if each.name != host)
+        silent = self.newest_beat(guest, other)
+        assert self.newest_beat(guest, other) == silent, f"{guest} beats on {other} too"
+
+    def newest_beat(self, guest: str, host: str) -> int:
+        """Answer the number of the newest beat on a host's console of a guest; 0 where it never beat."""
+        show = f"tail -n 5 /var/log/xen/guest-{guest}.log 2>/dev/null || true"
+        return max((beat.number for beat in heartbeat.beats(self.lab.run(host, show))), default=0)
+
+    def beats(self, guest: str) -> list[Beat]:
+        """Answer the beats of a guest's last start; a host that it never was on has no console of it."""
+        show = f"cat /var/log/xen/guest-{guest}.log 2>/dev/null || true"
+        consoles = [self.lab.run(host.name, show) for host in HOSTS]
+        return heartbeat.last_start(beat for text in consoles for beat in heartbeat.beats(text))
 
     def sh(self, name: str, *words: str) -> str:
         return self.lab.run(name, shlex.join(words))

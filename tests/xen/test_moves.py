@@ -14,6 +14,7 @@ import pytest
 
 from tests.xen.equipment import PROBE_PID, Probed, wait_until
 from xenweb.core.migration import Conclusion, Copy, conclude
+from xenweb.core.placement import Severity
 from xenweb.drivers.contract import (
     Capability,
     CompletedStats,
@@ -30,6 +31,7 @@ from xenweb.drivers.contract import (
 from xenweb.lab.connections import connected
 from xenweb.lab.xen.heartbeat import is_gap_free, widest_gap
 from xenweb.lab.xen.lab import Lab
+from xenweb.lab.xen.storage import is_active
 
 pytestmark = [pytest.mark.xen, pytest.mark.timeout(600)]
 
@@ -86,7 +88,7 @@ class Move:
 
 def test_a_move_is_seen_pass_by_pass_and_its_pause_measured_on_both_hosts(xen: Probed) -> None:
     plan = xen.plan(GUEST)
-    before = len(xen.lab.beats(GUEST))
+    before = len(xen.beats(GUEST))
     move = Move(xen, plan)
     move.end()
     assert move.error is None
@@ -102,7 +104,7 @@ def test_a_move_is_seen_pass_by_pass_and_its_pause_measured_on_both_hosts(xen: P
     assert 0 < stats.memory_hand_over <= stats.downtime < stats.total
     assert conclude(xen.settled(plan)) is Conclusion.ON_TARGET
     xen.runs_once_on(GUEST, plan.target.name)
-    beats = xen.lab.beats(GUEST)[before - 1 :]
+    beats = xen.beats(GUEST)[before - 1 :]
     assert is_gap_free(beats)
     print(f"widest gap between beats: {widest_gap(beats):.2f} s; pause measured by the probes: {stats.downtime} ms")
 
@@ -148,7 +150,7 @@ def test_a_move_is_given_up_in_its_first_pass_and_the_guest_never_stops(xen: Pro
     assert isinstance(move.error, MoveCancelledError)
     assert conclude(xen.settled(plan)) is Conclusion.ON_SOURCE
     xen.runs_once_on(GUEST, plan.source.name)
-    assert is_gap_free(xen.lab.beats(GUEST)[-30:])
+    assert is_gap_free(xen.beats(GUEST)[-30:])
     assert xen.locate(plan.target, plan).copy is Copy.ABSENT
 
 
@@ -272,3 +274,29 @@ def test_a_link_that_is_cut_in_the_last_pass_leaves_a_guest_that_one_repair_lets
     again.end()
     assert again.error is None
     xen.runs_once_on(GUEST, plan.target.name)
+
+
+def test_a_guest_on_the_san_moves_without_anybody_switching_its_volume_on_or_off(xen: Probed) -> None:
+    guest = xen.lab.guest("san-1")
+    plan = xen.plan(guest.name)
+    said = [xen.driver.inventory(endpoint) for endpoint in (plan.source, plan.target)]
+    groups = [{each.identity for each in host.repositories if each.kind == "lvm"} for host in said]
+    assert groups[0] == groups[1]
+    assert len(groups[0]) == 1
+    [vm] = [each for each in said[0].vms if each.uuid == plan.vm_uuid]
+    assert {disk.repository for disk in vm.disks} == groups[0]
+    findings = xen.driver.preflight(plan).findings
+    assert [each.code for each in findings if each.severity is Severity.BLOCKER] == []
+    assert "disk_switched_on_first" in {each.code for each in findings}
+    before = xen.lab.records(guest.name, plan.source.name)
+    move = Move(xen, plan)
+    move.end()
+    assert move.error is None
+    print(move.stats)
+    xen.runs_once_on(guest.name, plan.target.name)
+    assert is_active(xen.lab.run, guest, plan.target.name)
+    assert not is_active(xen.lab.run, guest, plan.source.name)
+    wait_until("it writes on", lambda: xen.lab.records(guest.name, plan.target.name).newest > before.newest + 20)
+    after = xen.lab.records(guest.name, plan.target.name)
+    assert after.is_complete
+    print(f"widest gap in the disk's record: {after.widest_gap:.2f} s; pause by the probes: {move.stats}")

@@ -7,7 +7,9 @@ from typing import Final
 from xenweb.probe.configuration import PORT
 from xenweb.probe.packing import packed
 
-PROGRAM: Final = "/usr/local/lib/xenweb-probe/xenweb-probe"
+PROGRAM: Final = "/usr/sbin/xenweb-probe"
+"""A place from which AppArmor's profile of libvirtd lets it start programs; from /usr/local it does not."""
+
 _LINE: Final = 76
 
 _SCRIPT: Final = """#!/bin/sh
@@ -16,7 +18,6 @@ set -eu
 umask 077
 unit=libvirtd.service
 if systemctl is-active --quiet virtxend.service; then unit=virtxend.service; fi
-install -d -m 755 /usr/local/lib/xenweb-probe
 install -d -m 700 /etc/xenweb-probe
 base64 -d > {program}.new <<'PROBE'
 {packed}
