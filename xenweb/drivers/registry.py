@@ -13,6 +13,7 @@ from xenweb.drivers.contract import AddressRefusedError, DriverUnavailableError,
 _DRIVERS = {
     "libvirt": "xenweb.drivers.libvirt_driver",
     "simulated": "xenweb.drivers.simulated_driver",
+    "xapi": "xenweb.drivers.xapi_driver",
 }
 
 

@@ -210,6 +210,22 @@ def _remove(door: Door, command: Command) -> Value:
     return True
 
 
+def _disks(door: Door, command: Command) -> Value:
+    """List the names of the disks on a host's own storage, or remove those of one VM that it does not use."""
+    pool, place = door.host(command["host"])
+    store, found = pool.store, []
+    for sr in store.refs("SR"):
+        if store.flag("SR", sr, "shared") or not pool.sees_storage(place.ref, sr):
+            continue
+        for vdi in store.listed("SR", sr, "VDIs"):
+            name = store.text("VDI", vdi, "name_label")
+            if command.get("remove") == name and not store.listed("VDI", vdi, "VBDs"):
+                moves.drop_disk(pool, vdi)
+            else:
+                found.append(name)
+    return cast("Value", found)
+
+
 _DEEDS: dict[str, Callable[[Door, Command], Value]] = {
     "reset": _reset,
     "set": _set,
@@ -227,6 +243,7 @@ _DEEDS: dict[str, Callable[[Door, Command], Value]] = {
     "flood": _flood,
     "about": _about,
     "remove": _remove,
+    "disks": _disks,
 }
 
 

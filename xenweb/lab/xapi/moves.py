@@ -242,13 +242,14 @@ def _place_disks(pool: Pool, there: Pool, vm: str, moving: Mapping[str, str]) ->
         new = there.store.add("VDI", name_label=name, SR=moving[old], virtual_size=size, managed=True)
         sr = moving[old]
         there.store.set("SR", sr, VDIs=[*there.store.listed("SR", sr, "VDIs"), new])
-        _drop_disk(pool, old)
+        drop_disk(pool, old)
         if there is pool:
             store.set("VDI", new, VBDs=[vbd])
         store.set("VBD", vbd, VDI=new)
 
 
-def _drop_disk(pool: Pool, vdi: str) -> None:
+def drop_disk(pool: Pool, vdi: str) -> None:
+    """Remove a disk from its storage."""
     store = pool.store
     sr = store.text("VDI", vdi, "SR")
     store.set("SR", sr, VDIs=[each for each in store.listed("SR", sr, "VDIs") if each != vdi])

@@ -13,6 +13,15 @@ from xenweb.lab.xapi.wire import Moment, XapiError
 KEPT_DELETIONS = 256
 """Deletions of one class that are remembered; who asks too late is not told of the older ones."""
 
+USUAL: dict[str, dict[str, Value]] = {
+    "VDI": {"on_boot": "persist", "type": "user"},
+    "VM": {"actions_after_shutdown": "destroy", "actions_after_reboot": "restart", "actions_after_crash": "restart"},
+    "network": {"default_locking_mode": "unlocked"},
+    "VIF": {"locking_mode": "network_default"},
+    "PIF": {"primary_address_type": "IPv4"},
+}
+"""Values of enumerations that a new record usually has, where those are not the first of their list."""
+
 Record = dict[str, Value]
 
 
@@ -59,7 +68,7 @@ class Store:
         ref = f"OpaqueRef:{uuid.uuid4()}"
         with self.lock:
             number = self._next()
-            self.tables[kind][ref] = Row(_identified(record) | values, number, number)
+            self.tables[kind][ref] = Row(_identified(record) | USUAL.get(kind, {}) | values, number, number)
         return ref
 
     def row(self, kind: str, ref: str) -> Row:

@@ -21,7 +21,9 @@ VERSION = {
     "hostname": "simulated",
 }
 FEATURES = "1fcbfbff-80b82221-2993fbff-00000403"
-MOST_CONTENT = 240
+CONTENT = 0.25
+"""The share of its memory that a guest of this world has ever written to."""
+
 DISK = 32 * MIB
 DOM0 = 512 * MIB
 OVERHEAD = 16 * MIB
@@ -85,7 +87,7 @@ class _Builder:
                 self._host(host, size, f"{self.prefix}.{last}")
         hosts = [each.ref for each in pool.places]
         cpu: Value = {"cpu_count": "4", "vendor": "GenuineIntel", "features_hvm": FEATURES, "features_pv": FEATURES}
-        store.set("pool", pool.ref, master=hosts[0], cpu_info=cpu)
+        store.set("pool", pool.ref, master=hosts[-1], cpu_info=cpu)
         network = self._network("Pool-wide network 0", "xenbr0")
         shared = self._storage("shared" if pool.name == "green" else f"shared-{pool.name}", "nfs", pool.places)
         store.set("pool", pool.ref, default_SR=shared)
@@ -222,7 +224,7 @@ class _Builder:
                 "VM", vm, guest_metrics=store.add("VM_guest_metrics", PV_drivers_detected=True, live=True, other=told)
             )
         pool.guests[identity(name)] = Guest(
-            Bytes(min(memory, MOST_CONTENT) * MIB), BytesPerSecond(pages * 4096.0), Bytes(span * MIB)
+            Bytes(round(memory * CONTENT) * MIB), BytesPerSecond(pages * 4096.0), Bytes(span * MIB)
         )
         if is_active:
             pool.reside(vm, place.ref)
