@@ -17,4 +17,4 @@ def xapi_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pools]:
 def xapi(xapi_process: Pools, monkeypatch: pytest.MonkeyPatch) -> Pools:
     monkeypatch.setenv("XENWEB_XAPI_LAB", "1")
     xapi_process.do("reset")
-    return xapi_process
+    return Pools(xapi_process.folder, xapi_process.do("about"))

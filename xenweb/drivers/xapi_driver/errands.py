@@ -17,7 +17,8 @@ WITHOUT_EVENTS = 0.5
 FELL_BACK = 0.15
 """A progress that falls by more has begun a new sequence; less is only a pass that grew."""
 
-GONE = "gone"
+ENDED = frozenset({"success", "failure", "cancelled"})
+"""All other states, those that we do not know included, are of a task that may go on."""
 
 
 @dataclass(slots=True)
@@ -64,7 +65,7 @@ def find(pool: Pool, vm: Record, plan: MigrationPlan) -> str:
         if operation in MOVES:
             return ref
     for ref, each in _tagged(pool).items():
-        if each.map("other_config").get(TAG) == plan.migration and each.text_or("status") == "pending":
+        if each.map("other_config").get(TAG) == plan.migration and each.text_or("status") not in ENDED:
             return ref
     return ""
 

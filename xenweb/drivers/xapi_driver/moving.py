@@ -136,17 +136,21 @@ class Moves:
 
     def _followed(self, plan: MigrationPlan, running: Running) -> Record | None:
         """Wait for the task's end; None if the pool has lost it."""
-        token = ""
+        token, heard_at = "", time.monotonic()
         while True:
             try:
                 record = errands.read(running.pool, running.ref)
-                if record is None or record.text_or("status") not in {"pending", "cancelling"}:
+                if record is None or record.text("status") in errands.ENDED:
                     return record
                 look(running, record)
+                heard_at = time.monotonic()
                 token = errands.wait_for_news(running.pool, running.ref, token)
             except (HostUnreachableError, RefusedError) as error:
                 if isinstance(error, RefusedError) and error.code != "HOST_IS_SLAVE":
                     raise
+                if time.monotonic() - heard_at > FOUND_WITHIN:
+                    raise
+                time.sleep(SETTLE_EVERY)
                 running.pool, token = self._found_again(plan), ""
 
     def _found_again(self, plan: MigrationPlan) -> Pool:
@@ -220,7 +224,7 @@ class Moves:
             if running is None:
                 return Progress(Phase.NONE)
             record = errands.read(running.pool, running.ref)
-            if record is None or record.text_or("status") not in {"pending", "cancelling"}:
+            if record is None or record.text("status") in errands.ENDED:
                 with self._lock:
                     self._adoptions.pop(plan.migration, None)
                 return Progress(Phase.NONE)
@@ -257,7 +261,7 @@ class Moves:
         if running is None or not running.ref:
             running = self._adopted(plan)
         record = errands.read(running.pool, running.ref) if running is not None else None
-        if running is None or record is None or record.text_or("status") != "pending":
+        if running is None or record is None or record.text("status") in errands.ENDED:
             return
         if "cancel" not in record.many("allowed_operations"):
             msg = f"It is too late: {plan.vm_name} is being switched over to {plan.target.name}."

@@ -54,6 +54,8 @@ def _reset(door: Door, command: Command) -> Value:
     door.site.reset()
     for pool in door.site.pools.values():
         for place in pool.places:
+            if place.address in door.hosts.expired:
+                _certificate(door, {"host": place.name})
             door.hosts.open(place.address)
     return True
 
@@ -226,6 +228,15 @@ def _disks(door: Door, command: Command) -> Value:
     return cast("Value", found)
 
 
+def _messages(door: Door, command: Command) -> Value:
+    """List whom messages of one name are about."""
+    found: list[Value] = []
+    for pool in door.site.pools.values():
+        rows = [row.record for row in pool.store.tables["message"].values()]
+        found += [record["obj_uuid"] for record in rows if record["name"] == command["name"]]
+    return found
+
+
 _DEEDS: dict[str, Callable[[Door, Command], Value]] = {
     "reset": _reset,
     "set": _set,
@@ -244,6 +255,7 @@ _DEEDS: dict[str, Callable[[Door, Command], Value]] = {
     "about": _about,
     "remove": _remove,
     "disks": _disks,
+    "messages": _messages,
 }
 
 

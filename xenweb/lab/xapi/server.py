@@ -132,6 +132,7 @@ class Hosts:
     def __init__(self, site: Site, port: int, folder: Path) -> None:
         self.site, self.folder = site, folder
         self.fingerprints: dict[str, str] = {}
+        self.expired: set[str] = set()
         self._servers: dict[str, HostServer] = {}
         self.port = port
         for pool in site.pools.values():
@@ -141,6 +142,7 @@ class Hosts:
 
     def certify(self, address: str, *, is_expired: bool = False) -> None:
         """Give a host a new certificate; it is used from the next opening on."""
+        (self.expired.add if is_expired else self.expired.discard)(address)
         path = self.folder / f"{address}.pem"
         self.fingerprints[address] = certificates.write(path, address, is_expired=is_expired)
 
