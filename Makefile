@@ -6,7 +6,7 @@ PYTEST := $(PYTHON) -m pytest
 
 N ?= 50
 
-.PHONY: help demo smoke check test bounce chaos bench mutate clean
+.PHONY: help demo smoke check test bounce chaos bench mutate xapi-conformance clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,10 @@ bench: ## measure, print a table, write build/bench.json
 mutate: ## change the core in small ways, count what its tests notice; write build/mutation.json
 	@.ci/setup test
 	@nice $(PYTHON) -m tests.mutation
+
+xapi-conformance: ## hold the simulated XAPI pools to the published data model that XENAPI_JSON names
+	@.ci/setup test
+	@$(PYTHON) -m tests.conformance
 
 clean: ## remove what set-up and runs have made
 	rm -rf .venv build frontend/node_modules data .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -11,6 +11,7 @@ from xenweb.drivers.xapi_driver.records import Record
 from xenweb.drivers.xapi_driver.word_table import WORDS
 
 LONGEST = 300
+ARTICLES = ("the ", "a ", "an ", "it ")
 _PLACE = re.compile(r"\{(\w+)\}")
 _CLASSES = {
     "VM": "the VM",
@@ -95,22 +96,30 @@ class Saying:
 
 def said(error: RefusedError, names: Names) -> Saying:
     """Say what a refusal means."""
+    params = tuple(names.instead(each[:LONGEST]) for each in error.params)
+    sentence, remedy, is_known = _said_of(error, names)
+    return Saying(error.code, sentence, remedy, params, is_known)
+
+
+def _said_of(error: RefusedError, names: Names) -> tuple[str, str, bool]:
     params = tuple(each[:LONGEST] for each in error.params)
     special = _SPECIAL.get(error.code)
     if special is not None:
-        return Saying(error.code, *_capital(*special(params, names)), params)
+        sentence, remedy = special(params, names)
+        return (*_capital(names.instead(sentence), remedy), True)
     if error.code.startswith("SR_BACKEND_FAILURE"):
-        return Saying(error.code, *_storage_said_no(error.code, params, names), params)
+        return (*_storage_said_no(error.code, params, names), True)
     words = WORDS.get(error.code)
     if words is None:
         more = f" ({names.instead(', '.join(params))})" if any(params) else ""
         sentence = f"The pool refused with {error.code}{more}, for which we have no words."
-        return Saying(error.code, sentence, LOG_HINT, params, is_known=False)
-    return Saying(error.code, *_capital(*(_filled(each, params, names) for each in words)), params)
+        return names.instead(sentence), LOG_HINT, False
+    return (*_capital(*(_filled(each, params, names) for each in words)), True)
 
 
 def _capital(sentence: str, remedy: str) -> tuple[str, str]:
-    sentence = sentence[:1].upper() + sentence[1:]
+    if sentence.startswith(ARTICLES):  # a name is written as it is, wherever it stands
+        sentence = sentence[:1].upper() + sentence[1:]
     return (sentence if sentence.endswith((".", "!", "?")) else f"{sentence}."), remedy
 
 

@@ -18,7 +18,7 @@ from xenweb.lab.xapi.server import Hosts
 from xenweb.lab.xapi.wire import XapiError
 
 Command = dict[str, Value]
-NUMBERS = ("link", "answers_after", "padding", "drip", "fail_late", "lie", "keep_reserved")
+NUMBERS = ("link", "answers_after", "padding", "drip", "fail_late", "lie", "keep_reserved", "pause")
 
 
 @dataclass(slots=True)

@@ -117,7 +117,7 @@ def _memory(pool: Pool, errand: Errand, vm: str, ends: _Ends) -> None:
             errand.progress(int(100 * ahead / (ahead + each.content - done + left + 1)) / 100 * MEMORY_PART)
         sent += each.content
     errand.forbid_cancel()
-    time.sleep(course.rest / max(1.0, pool.faults.link) + 0.05)
+    time.sleep(course.rest / max(1.0, pool.faults.link) + 0.05 + pool.faults.pause)
     ends.carry()
     errand.progress(MEMORY_PART)
     if pool.faults.fail_late == pool.store.text("VM", vm, "name_label"):

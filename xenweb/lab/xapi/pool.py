@@ -30,6 +30,7 @@ class Faults:
     fail_late: str = ""
     lie: bool = False
     keep_reserved: bool = True
+    pause: float = 0.0
 
 
 @dataclass(slots=True)
