@@ -90,7 +90,7 @@ def state(each: Field | Message) -> str:
 def is_plain_getter(each: Message, fields: set[str]) -> bool:
     """Say whether a call only reads one field, and everybody may: the facts do not list it."""
     reads = each["implicit"] and each["name"].startswith("get_") and each["name"][4:] in fields
-    return reads and letters(each["roles"]) == EVERYBODY
+    return reads and letters(each["roles"]) == EVERYBODY and state(each) != "R"
 
 
 def lines(classes: Mapping[str, Published]) -> Iterator[str]:

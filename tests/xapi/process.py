@@ -63,9 +63,9 @@ class Pools:
 
 
 @contextmanager
-def pools_running(folder: Path, prefix: str) -> Iterator[Pools]:
+def pools_running(folder: Path, prefix: str, users: dict[str, list[str]] = USERS) -> Iterator[Pools]:
     """Lend the pools; they listen at addresses of the loopback network that begin with ``prefix``."""
-    (folder / "users.json").write_text(json.dumps(USERS))
+    (folder / "users.json").write_text(json.dumps(users))
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "xenweb.lab.xapi", str(folder), prefix],

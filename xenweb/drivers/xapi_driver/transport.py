@@ -111,11 +111,11 @@ def check_certificate(host: str, certificate: bytes, pins: frozenset[str]) -> No
         raise CertificateRefusedError(msg, host=host, sha256=seen, ended=ends.isoformat())
 
 
-Marshallable = bool | float | str | dict[str, "Marshallable"] | list["Marshallable"]
+Marshallable = bool | float | str | xmlrpc.client.DateTime | dict[str, "Marshallable"] | list["Marshallable"]
 
 
 def _wire(value: object) -> Marshallable:
-    if isinstance(value, bool | float | str):
+    if isinstance(value, bool | float | str | xmlrpc.client.DateTime):
         return value
     if isinstance(value, int):
         return str(value)
