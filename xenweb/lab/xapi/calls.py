@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 from xenweb.lab.xapi import checks, moves
 from xenweb.lab.xapi.errands import Errand
 from xenweb.lab.xapi.events import events_from, token
-from xenweb.lab.xapi.model import NULL, Value
+from xenweb.lab.xapi.model import NULL, ROLES, Value, model
 from xenweb.lab.xapi.pool import Pool
 from xenweb.lab.xapi.store import moment
 from xenweb.lab.xapi.wire import XapiError
@@ -54,6 +54,15 @@ def _logout(context: Context, params: list[Value]) -> Value:
     del params
     context.pool.store.remove("session", context.session)
     return ""
+
+
+@handles("session.get_rbac_permissions")
+def _permissions(context: Context, params: list[Value]) -> Value:
+    letter = ROLES[context.site.role_of(_text(params[0]))]
+    kinds = model().classes.values()
+    return [
+        f"{kind.name}.{call.name}".lower() for kind in kinds for call in kind.calls.values() if letter in call.roles
+    ]
 
 
 @handles("event.from")

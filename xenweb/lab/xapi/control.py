@@ -237,6 +237,11 @@ def _messages(door: Door, command: Command) -> Value:
     return found
 
 
+def _generation(door: Door, command: Command) -> Value:
+    del command
+    return sum(pool.store.generation for pool in door.site.pools.values())
+
+
 _DEEDS: dict[str, Callable[[Door, Command], Value]] = {
     "reset": _reset,
     "set": _set,
@@ -255,6 +260,7 @@ _DEEDS: dict[str, Callable[[Door, Command], Value]] = {
     "about": _about,
     "remove": _remove,
     "disks": _disks,
+    "generation": _generation,
     "messages": _messages,
 }
 

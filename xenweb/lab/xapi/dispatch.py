@@ -57,6 +57,12 @@ class Site:
                 return pool
         raise XapiError("SESSION_INVALID", session)
 
+    def role_of(self, session: str) -> str:
+        """Answer the role that a session has."""
+        if session not in self._roles:
+            raise XapiError("HANDLE_INVALID", "session", session)
+        return self._roles[session]
+
     def login_inside(self, pool: Pool) -> str:
         """Make the session that a migration from another pool is let in with."""
         return self._session(pool, "migrate_receive", "pool-admin", "host")
