@@ -79,7 +79,8 @@ def _hosts(pool: Pool, tables: dict[str, dict[str, Record]], endpoint: Endpoint)
         known = "" if look.memory_free is None else f", {look.memory_free // 2**20} MiB free"
         yield Line(
             f"host {look.name}: {mark}uuid {look.uuid}, {look.version}, {look.cpu_count} CPUs, "
-            f"{look.memory_total // 2**20} MiB{known}, {len(look.vms)} VMs, {len(look.repositories)} storage repositories"
+            f"{look.memory_total // 2**20} MiB{known}, {len(look.vms)} VMs, "
+            f"{len(look.repositories)} storage repositories"
         )
 
 
