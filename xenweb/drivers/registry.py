@@ -42,6 +42,14 @@ def driver_for(kind: str) -> HypervisorDriver:
     return cast("HypervisorDriver", module.create())
 
 
+def is_simulated(kind: str, uri: str) -> bool:
+    """Say whether what is at an address is played by a simulation: of the whole driver, or of the pool behind it."""
+    if kind == "xapi":
+        addresses = import_module(f"{_DRIVERS[kind]}.addresses")
+        return bool(addresses.is_of_this_machine(uri))
+    return kind == "simulated"
+
+
 def look_at(kind: str, uri: str, secret: str) -> Iterator[tuple[str, bool]]:
     """Look at what answers at an address and change nothing; yield lines, and whether each is a fault.
 

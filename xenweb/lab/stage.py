@@ -24,10 +24,12 @@ from typing import Any
 from xenweb.lab.qemu.errors import LabError
 from xenweb.lab.qemu.guests import GUESTS, GuestSpec
 from xenweb.lab.qemu.lab import Lab
+from xenweb.lab.xapi import beside
 from xenweb.processes import session_members
 
 MANAGE = Path(__file__).resolve().parents[2] / "manage.py"
 READY_WITHIN = 60.0
+XAPI_POOL = "XAPI (simulated)"
 END_WITHIN = 30.0
 
 
@@ -57,10 +59,14 @@ class Stage:
     say: Callable[[str], None] = lambda line: print(line, file=sys.stderr)
     simulated_because: str = ""
     database_url: str = ""
+    with_xapi: bool = False
+    """Whether a simulated XAPI pool stands beside the hosts, in a pool of its own."""
+
     sign_ins: list[dict[str, str]] = field(default_factory=list)
     token: str = ""
     _up: "subprocess.Popen[bytes] | None" = None
     _lab_is_ours: bool = False
+    xapi: "beside.SimulatedPools | None" = None
 
     @property
     def address(self) -> str:
@@ -77,6 +83,7 @@ class Stage:
             "XENWEB_LAB": str(self.lab),
             "XENWEB_LIBVIRT_SOCKET_FOLDERS": str(self.lab),
             "XENWEB_SIMULATED": "1" if self.simulated_because else "0",
+            "XENWEB_XAPI_LAB": "1" if self.with_xapi else "0",
             "XENWEB_ORIGINS": self.address,
             "DATABASE_URL": self.database_url or f"sqlite:///{self.data / 'db.sqlite3'}",
             "REDIS_URL": f"unix://{self.data / 'redis.sock'}",
@@ -95,7 +102,8 @@ class Stage:
         )
         hosts = self._hosts()
         described = self.data / "hosts.json"
-        described.write_text(json.dumps(hosts))
+        described.touch(mode=0o600)
+        described.write_text(json.dumps(hosts | {"beside": self._xapi_pool()}))
         said = json.loads(self.manage("seed", f"--hosts={described}", "--token"))
         self.sign_ins, self.token = said["sign_ins"], said["token"]
         self._wait_ready()
@@ -111,6 +119,16 @@ class Stage:
             raise StageError(str(error)) from error
         hosts = [{"uri": host.uri, "address": host.migration_address} for host in lab.hosts]
         return {"driver": "libvirt", "hosts": hosts}
+
+    def _xapi_pool(self) -> list[dict[str, Any]]:
+        """Start the simulated XAPI pools, and describe the one that is put on the board."""
+        if not self.with_xapi:
+            return []
+        try:
+            self.xapi = beside.start(self.data / "xapi", beside.LABEL)
+        except beside.PoolsError as error:
+            raise StageError(str(error)) from error
+        return [{"pool": XAPI_POOL, "driver": "xapi", "hosts": list(self.xapi.hosts())}]
 
     def _simulated_hosts(self) -> dict[str, Any]:
         from xenweb.drivers.simulated_driver.demo import demo_world
@@ -157,6 +175,8 @@ class Stage:
                     os.kill(pid, signal.SIGKILL)
             with suppress(subprocess.TimeoutExpired):
                 self._up.wait(1)
+        if self.xapi is not None:
+            self.xapi.stop()
         if self._lab_is_ours:
             with suppress(LabError):
                 Lab(self.lab).down()

@@ -80,6 +80,14 @@ def _pins(query: str) -> frozenset[str]:
     return pins
 
 
+def is_of_this_machine(uri: str) -> bool:
+    """Say whether an address means this machine: only pools that are simulated here may have one."""
+    try:
+        return ipaddress.ip_address(urlsplit(uri).hostname or "").is_loopback
+    except ValueError:
+        return False
+
+
 def host_named(address: str) -> str:
     """Answer a host's name or address in its plain form; raise AddressRefusedError for one of this machine."""
     try:

@@ -23,8 +23,8 @@ _WHOLE = re.compile(r"-?\d+")
 class Site:
     """Both pools, their users and sessions, and what is wrong with them by a test's will."""
 
-    def __init__(self, prefix: str, users: dict[str, tuple[str, str]]) -> None:
-        self.prefix, self.users = prefix, users
+    def __init__(self, prefix: str, users: dict[str, tuple[str, str]], label: str = "") -> None:
+        self.prefix, self.users, self.label = prefix, users, label
         self.faults = Faults()
         self.pools: dict[str, Pool] = {}
         self._errands: dict[str, Errands] = {}
@@ -35,7 +35,7 @@ class Site:
     def reset(self) -> None:
         """Make the world anew: no session, task or reference of the old one means anything."""
         self.faults = Faults()
-        self.pools = build(self.prefix, self.faults)
+        self.pools = build(self.prefix, self.faults, self.label)
         self._errands = {name: Errands(pool) for name, pool in self.pools.items()}
 
     def errands(self, pool: Pool) -> Errands:

@@ -66,12 +66,25 @@ def identity(name: str) -> str:
     return str(uuid.uuid5(_NAMESPACE, name))
 
 
-def build(prefix: str, faults: Faults) -> dict[str, Pool]:
-    """Make both pools; their hosts' addresses begin with ``prefix``, as ``127.20.0``."""
+def build(prefix: str, faults: Faults, label: str = "") -> dict[str, Pool]:
+    """Make both pools; their hosts' addresses begin with ``prefix``, as ``127.20.0``, and names with ``label``."""
     pools = {name: Pool(name, faults) for name in dict.fromkeys(row[0] for row in HOSTS)}
     for pool in pools.values():
         _Builder(pool, prefix).build()
+        if label:
+            _labelled(pool, label)
     return pools
+
+
+def _labelled(pool: Pool, label: str) -> None:
+    """Mark the names of hosts and VMs, so that nobody takes them for others that are called alike."""
+    store = pool.store
+    for place in pool.places:
+        place.name = place.name.replace("host-", f"{label}-")
+        store.set("host", place.ref, name_label=place.name, hostname=place.name)
+    for vm in store.refs("VM"):
+        if not store.flag("VM", vm, "is_a_template") and not store.flag("VM", vm, "is_control_domain"):
+            store.set("VM", vm, name_label=f"{label}-{store.text('VM', vm, 'name_label')}")
 
 
 @dataclass(slots=True)
