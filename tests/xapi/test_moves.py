@@ -70,6 +70,8 @@ def test_a_suspended_vm_changes_its_home_and_stays_suspended(xapi: Pools, driver
     xapi.do("power", vm="shop-db", power="Suspended")
     xapi.do("field", **{"class": "VM", "name": "shop-db", "field": "affinity", "value": _host(xapi, "host-a")})
     planned = plan(xapi, "shop-db", "host-a", "host-b", kind=Kind.COLD)
+    before = next(vm for vm in driver.inventory(planned.source).vms if vm.name == "shop-db")
+    assert (before.state, before.active) == (PowerState.SUSPENDED, False)
     driver.migrate(planned)
     assert conclude(proof(driver, planned)) is Conclusion.ON_TARGET
     assert xapi.do("tell", **{"class": "VM", "name": "shop-db"})["power_state"] == "Suspended"

@@ -33,8 +33,7 @@ class Capability(StrEnum):
     NON_SHARED_DISKS = Ability.NON_SHARED_DISKS.value
     COLD_MOVE = Ability.COLD_MOVE.value
     PAUSED_MOVE = Ability.PAUSED_MOVE.value
-    TIDIES_DISKS = "tidies_disks"
-    """Once a VM has arrived, the hypervisor itself removes the disks that it came from."""
+    TIDIES_DISKS = Ability.TIDIES_DISKS.value
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from xenweb.inventory.models import Host, StorageRepository, VirtualDisk, Virtua
 from xenweb.realtime.wire import DiskWire, Figure, HostWire, StorageRepositoryWire, VmWire
 
 _HostState = Literal["connected", "unreachable", "disabled"]
-_VmState = Literal["running", "paused", "halted", "crashed", "unknown"]
+_VmState = Literal["running", "paused", "halted", "suspended", "crashed", "unknown"]
 
 
 def host_wire(host: Host) -> HostWire:

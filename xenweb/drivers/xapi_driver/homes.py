@@ -11,7 +11,7 @@ STATES = {
     "Running": PowerState.RUNNING,
     "Paused": PowerState.PAUSED,
     "Halted": PowerState.HALTED,
-    "Suspended": PowerState.HALTED,
+    "Suspended": PowerState.SUSPENDED,
 }
 ACTIVE = frozenset({"Running", "Paused"})
 MOVES = frozenset({"pool_migrate", "migrate_send"})
