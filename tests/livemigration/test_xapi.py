@@ -70,7 +70,7 @@ def driven(move: Migration) -> threading.Thread:
 
 
 def test_a_move_is_shown_as_far_as_the_pool_tells_and_ends_proven(board: Board) -> None:
-    board.pools.do("set", link=14.0 * 2**20)
+    board.pools.do("set", link=8.0 * 2**20)
     move = board.ask("web-1", "host-b")
     thread, seen = driven(move), set[tuple[str, float]]()
     while thread.is_alive():
@@ -124,7 +124,7 @@ def test_a_move_is_given_up_and_the_vm_has_stayed(board: Board) -> None:
 
 @pytest.mark.fault("F52", oracle="the VM's residence as the pool's own records have it, read past the XenAPI")
 def test_a_coordinator_that_dies_in_mid_move_costs_no_certainty(board: Board) -> None:
-    board.pools.do("set", link=14.0 * 2**20)
+    board.pools.do("set", link=8.0 * 2**20)
     move = board.ask("web-1", "host-b")
     thread = driven(move)
     until(lambda: Migration.objects.get(pk=move.pk).state == State.PRE_COPY)

@@ -13,7 +13,7 @@ from xenweb.drivers.contract import CopiedDisk, DriverError, Lever, MigrationPla
 from xenweb.drivers.xapi_driver.driver import XapiDriver
 from xenweb.lab.xapi.world import identity
 
-SLOW = 14.0 * MIB
+SLOW = 12.0 * MIB
 
 
 def plan(

@@ -1,5 +1,8 @@
 """Moves as XAPI makes them: inside a pool, with disks, to another pool, of halted and suspended VMs; and giving up."""
 
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
 import pytest
 
 from tests.xapi.moving import SLOW, calling, give_up, plan, proof, until, until_moving
@@ -82,7 +85,7 @@ def _host(xapi: Pools, name: str) -> str:
 
 
 def test_progress_never_falls_within_a_phase_and_the_phases_come_in_order(xapi: Pools, driver: XapiDriver) -> None:
-    xapi.do("set", link=SLOW)
+    xapi.do("set", link=2 * SLOW)
     planned = plan(xapi, "ledger", "host-b", "host-a", disks=True)
     looks: list[Progress] = []
     with calling(driver, planned) as call:
@@ -150,8 +153,6 @@ def test_a_fourth_move_of_disks_from_one_pool_is_refused_with_the_number(xapi: P
 def test_a_wish_that_xapi_does_not_take_is_refused_and_not_dropped(
     xapi: Pools, driver: XapiDriver, options: MoveOptions
 ) -> None:
-    from dataclasses import replace
-
     planned = replace(plan(xapi, "web-1", "host-a", "host-b"), options=options)
     with pytest.raises(NotSupportedError):
         driver.migrate(planned)
@@ -164,8 +165,6 @@ def test_a_vm_that_is_elsewhere_by_now_is_missing_at_its_source(xapi: Pools, dri
 
 
 def test_the_migration_network_is_that_of_the_address_which_was_given(xapi: Pools, driver: XapiDriver) -> None:
-    from dataclasses import replace
-
     planned = plan(xapi, "dns-1", "host-a", "host-b")
     wrong = replace(planned, target=replace(planned.target, migration_address="192.0.2.9"))
     with pytest.raises(MoveRefusedError, match=r"No interface of the target"):
@@ -203,6 +202,20 @@ def test_a_change_is_told_with_the_vm_that_it_is_of(xapi: Pools, driver: XapiDri
     assert {event.host for event in heard} == {7}
     xapi.do("failover", host="host-c")
     watch.close()
+
+
+def test_many_threads_share_one_driver_and_one_session(xapi: Pools, driver: XapiDriver) -> None:
+    hosts = [xapi.endpoint(name) for name in ("host-a", "host-b", "host-c")]
+
+    def ask(number: int) -> tuple[int, Copy]:
+        look = driver.inventory(hosts[number % 3])
+        return len(look.vms), driver.locate(hosts[0], identity("web-1")).copy
+
+    with ThreadPoolExecutor(max_workers=8) as asking:
+        answers = list(asking.map(ask, range(24)))
+    assert {copy for _, copy in answers} == {Copy.RUNNING}
+    assert len({answers[number] for number in range(3)} | set(answers)) == 3, "the same host is always the same"
+    assert xapi.do("sessions")["green"] == 1
 
 
 def test_the_inventory_adds_up_and_leaves_out_what_is_no_vm(xapi: Pools, driver: XapiDriver) -> None:

@@ -21,7 +21,7 @@ VERSION = {
     "hostname": "simulated",
 }
 FEATURES = "1fcbfbff-80b82221-2993fbff-00000403"
-CONTENT = 0.25
+CONTENT = 0.125
 """The share of its memory that a guest of this world has ever written to."""
 
 DISK = 32 * MIB
@@ -48,7 +48,7 @@ CAST = (
     ("web-2", "host-b", 128, 20, 4, "", "Running"),
     ("mail-2", "host-b", 128, 10, 4, "", "Running"),
     ("cache-1", "host-b", 192, 768, 24, "", "Running"),
-    ("ledger", "host-b", 128, 50, 4, "local", "Running"),
+    ("ledger", "host-b", 64, 50, 4, "local", "Running"),
     ("big-etl", "host-b", 1024, 0, 4, "", "Running"),
     ("git-1", "host-c", 128, 10, 4, "", "Running"),
     ("wiki", "host-c", 64, 0, 4, "", "Running"),
