@@ -212,9 +212,23 @@ def test_a_lost_answer_to_the_call_is_not_asked_again_and_the_move_goes_on(xapi:
     xapi.do("set", link=SLOW)
     xapi.do("drop", method="Async.VM.pool_migrate")
     planned = plan(xapi, "web-1", "host-a", "host-b")
-    with pytest.raises(HostUnreachableError):
-        driver.migrate(planned)
-    assert conclude(proof(driver, planned)) is Conclusion.STILL_MOVING
-    assert driver.progress(planned).phase.value in {"starting", "copying"}
-    until(lambda: conclude(proof(driver, planned)) is Conclusion.ON_TARGET)
+    with calling(driver, planned) as call:
+        until_moving(driver, planned)
+        assert conclude(proof(driver, planned)) is Conclusion.STILL_MOVING
+    assert call.is_done, "its task was found by what the VM says"
+    assert conclude(proof(driver, planned)) is Conclusion.ON_TARGET
     assert len(xapi.do("messages", name="VM_MIGRATED")) == 1
+
+
+def test_a_call_that_was_never_begun_is_told_as_unreachable_and_undecided_until_then(
+    xapi: Pools, driver: XapiDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("xenweb.drivers.xapi_driver.moving.SHOWN_WITHIN", 1.5)
+    xapi.do("drop", method="Async.VM.pool_migrate", before=True)
+    planned = plan(xapi, "web-1", "host-a", "host-b")
+    with calling(driver, planned) as call:
+        time.sleep(0.7)
+        assert proof(driver, planned).busy, "as long as a task may show, nothing is decided"
+    assert isinstance(call.error, HostUnreachableError)
+    assert conclude(proof(driver, planned)) is Conclusion.ON_SOURCE
+    assert xapi.do("messages", name="VM_MIGRATED") == []

@@ -3,6 +3,7 @@
 import ipaddress
 import os
 import re
+import socket
 from dataclasses import dataclass
 from typing import NoReturn
 from urllib.parse import parse_qsl, urlsplit
@@ -78,6 +79,15 @@ def _pins(query: str) -> frozenset[str]:
     if not all(_PIN.fullmatch(each) for each in pins):
         _refuse("A fingerprint is not the SHA-256 of a certificate, or at least its first 32 digits.")
     return pins
+
+
+def names_of(host: str) -> frozenset[str]:
+    """Answer a host's name and the addresses that it stands for here: a pool knows its hosts by address."""
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except OSError:
+        return frozenset({host})
+    return frozenset({host, *(str(each[4][0]) for each in found)})
 
 
 def is_of_this_machine(uri: str) -> bool:

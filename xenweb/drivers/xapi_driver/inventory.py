@@ -12,7 +12,7 @@ from xenweb.drivers.contract import (
     RepositorySnapshot,
     VmSnapshot,
 )
-from xenweb.drivers.xapi_driver.addresses import parts
+from xenweb.drivers.xapi_driver.addresses import names_of, parts
 from xenweb.drivers.xapi_driver.errors import AnswerUnreadableError
 from xenweb.drivers.xapi_driver.homes import (
     ACTIVE,
@@ -39,8 +39,9 @@ UNCACHED = "none"
 def host_of(tables: Tables, endpoint: Endpoint) -> Record:
     """Find the host that an endpoint means, by its UUID or its address; raise HostUnreachableError if there is none."""
     each = parts(endpoint.uri)
+    known_as = frozenset() if each.uuid else names_of(each.host)
     for record in tables["host"].values():
-        if record.text_or("uuid") == each.uuid or (not each.uuid and record.text_or("address") == each.host):
+        if record.text_or("uuid") == each.uuid or {record.text_or("address"), record.text_or("hostname")} & known_as:
             return record
     msg = f"The pool that answers for {endpoint.name} has no such host."
     raise HostUnreachableError(msg, host=endpoint.name)

@@ -34,6 +34,9 @@ SETTLE_FOR = 60.0
 """Seconds for which a VM whose task is lost may still arrive, once nothing shows that it moves."""
 
 FOUND_WITHIN = 60.0
+SHOWN_WITHIN = 10.0
+"""Seconds within which a move whose call's answer was lost shows in the pool's records, if it was begun."""
+
 SETTLE_EVERY = 0.5
 ACTIVE_MOVE = frozenset({"Running"})
 
@@ -47,6 +50,7 @@ class Running:
     ref: str
     track: Track
     asked_to_cancel: threading.Event = field(default_factory=threading.Event)
+    is_asked: bool = False
 
 
 class Moves:
@@ -61,7 +65,7 @@ class Moves:
     def is_followed(self, vm_uuid: str) -> bool:
         """Say whether this process waits for the end of a VM's move: as long as it does, nothing is decided."""
         with self._lock:
-            return any(each.vm_uuid == vm_uuid for each in self._running.values() if each.ref)
+            return any(each.vm_uuid == vm_uuid for each in self._running.values() if each.is_asked)
 
     def migrate(self, plan: MigrationPlan, permit: Permit) -> None:
         """Make the call and come back when the VM has proven to have arrived; raise a DriverError otherwise."""
@@ -86,8 +90,7 @@ class Moves:
                 self._running[plan.migration] = running
             try:
                 permit()
-                running.ref = str(source.pool.call(method, *params, once=True))
-                errands.tag(source.pool, running.ref, plan)
+                running.ref = self._begun(plan, running, method, params)
                 self._finish(plan, running, names)
             finally:
                 with self._lock:
@@ -118,6 +121,34 @@ class Moves:
         # What it answers holds a session of the target's pool: it goes into the call, and nowhere else.
         told = target.pool.call("host.migrate_receive", target.host.ref, network, {})
         return "Async.VM.migrate_send", (vm.ref, told, True, disks, nics, {})
+
+    def _begun(self, plan: MigrationPlan, running: Running, method: str, params: tuple[object, ...]) -> str:
+        """Make the call; answer its task. Where the answer is lost nothing is said again: the task is looked for."""
+        running.is_asked = True
+        try:
+            ref = str(running.pool.call(method, *params, once=True))
+        except HostUnreachableError:
+            found = self._looked_for(plan)
+            if not found:
+                raise
+            running.pool, ref = found
+        errands.tag(running.pool, ref, plan)
+        return ref
+
+    def _looked_for(self, plan: MigrationPlan) -> tuple[Pool, str] | None:
+        """Look for a task that may have been begun for a while: a pool may be slow to show it; None if none is seen."""
+        deadline = time.monotonic() + SHOWN_WITHIN
+        while time.monotonic() < deadline:
+            try:
+                self._pools.reach(plan.source)
+                pool, vm = self._found(plan)
+                ref = errands.find(pool, vm, plan) if vm is not None else ""
+            except (DriverError, RefusedError):
+                ref = ""
+            if ref:
+                return pool, ref
+            time.sleep(SETTLE_EVERY)
+        return None
 
     def _finish(self, plan: MigrationPlan, running: Running, names: Names) -> None:
         record = self._followed(plan, running)

@@ -71,7 +71,10 @@ def _set(door: Door, command: Command) -> Value:
 
 
 def _drop(door: Door, command: Command) -> Value:
-    door.site.faults.drops[str(command["method"])] = int(cast("int", command.get("count", 1)))
+    """Lose the answers to a call, or with ``before`` the call itself."""
+    faults = door.site.faults
+    told = faults.lost if command.get("before") else faults.drops
+    told[str(command["method"])] = int(cast("int", command.get("count", 1)))
     return True
 
 

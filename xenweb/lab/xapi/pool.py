@@ -23,6 +23,7 @@ class Faults:
     link: float = LINK
     answers_after: float = 0.0
     drops: dict[str, int] = field(default_factory=dict)
+    lost: dict[str, int] = field(default_factory=dict)
     unknown: set[str] = field(default_factory=set)
     missing_fields: set[str] = field(default_factory=set)
     padding: int = 0

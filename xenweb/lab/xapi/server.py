@@ -60,14 +60,14 @@ class _Answering(BaseHTTPRequestHandler):
         site = self.server.site
         if site.faults.answers_after:
             time.sleep(site.faults.answers_after)
+        if _is_due(site.faults.lost, request.method):
+            return None
         try:
             value = site.answer(self.server.place, request.method, list(cast("list[Value]", request.params)))
             said = answered(request, value)
         except XapiError as error:
             said = refused(request, error)
-        left = site.faults.drops.get(request.method, 0)
-        if left:
-            site.faults.drops[request.method] = left - 1
+        if _is_due(site.faults.drops, request.method):
             return None
         return None if self.server.is_closed else said
 
@@ -83,6 +83,12 @@ class _Answering(BaseHTTPRequestHandler):
         for place in range(len(body)):
             self.wfile.write(body[place : place + 1])
             time.sleep(pause)
+
+
+def _is_due(counted: dict[str, int], method: str) -> bool:
+    left = counted.get(method, 0)
+    counted[method] = max(0, left - 1)
+    return left > 0
 
 
 class HostServer(ThreadingHTTPServer):
