@@ -31,6 +31,7 @@ def liar(folder: Path, say: Say) -> Iterator[Liar]:
         host.close()
 
 
+@pytest.mark.fault("F52", oracle="the VM's residence as the pool's own records have it, read past the XenAPI")
 def test_a_task_that_succeeds_while_the_vm_did_not_move_is_no_success(xapi: Pools, driver: XapiDriver) -> None:
     xapi.do("set", lie=True)
     planned = plan(xapi, "web-1", "host-a", "host-b")
@@ -144,6 +145,7 @@ def test_what_is_no_answer_is_said_to_be_none(
         driver.inventory(host.endpoint)
 
 
+@pytest.mark.fault("F50", oracle="the clock: the question was given up in time")
 @pytest.mark.parametrize("is_dripping", [True, False])
 def test_a_host_that_drips_bytes_or_says_nothing_is_given_up_in_time(
     tmp_path: Path, driver: XapiDriver, monkeypatch: pytest.MonkeyPatch, is_dripping: bool
@@ -180,6 +182,7 @@ def test_a_certificate_that_was_changed_meanwhile_is_refused(xapi: Pools, driver
     assert driver.locate(endpoint, "no-matter").copy is Copy.NO_ANSWER
 
 
+@pytest.mark.fault("F51", oracle="the certificate's own end, as it was written into it")
 def test_an_expired_certificate_is_refused_although_it_is_the_right_one(xapi: Pools, driver: XapiDriver) -> None:
     pin = xapi.do("certificate", host="host-b", expired=True)
     with pytest.raises(CertificateRefusedError, match=r"not valid any more: it ended on"):

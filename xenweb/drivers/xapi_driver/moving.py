@@ -249,8 +249,11 @@ class Moves:
         """Look at a move: one that this process made, or one that is found by its VM."""
         with self._lock:
             running = self._running.get(plan.migration)
+        if running is not None and not running.ref:
+            # Its task is about to be told: found by another way it would be taken for one that began earlier.
+            return Progress(Phase.STARTING if running.is_asked else Phase.NONE)
         with in_our_words(plan.source):
-            if running is None or not running.ref:
+            if running is None:
                 running = self._adopted(plan)
             if running is None:
                 return Progress(Phase.NONE)

@@ -4,6 +4,7 @@ A session is never logged out by us: XAPI checks it anew with each request that 
 so whoever logs out ends moves.
 """
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -98,6 +99,10 @@ class Pools:
     """All pools that this process speaks with, by their coordinators."""
 
     def __init__(self) -> None:
+        self._begin()
+
+    def _begin(self) -> None:
+        self._pid = os.getpid()
         self._lock = threading.Lock()
         self._wires: dict[tuple[str, int, frozenset[str]], Wire] = {}
         self._pools: dict[tuple[str, int, str, str, frozenset[str]], Pool] = {}
@@ -105,6 +110,8 @@ class Pools:
 
     def reach(self, endpoint: Endpoint) -> Pool:
         """Ask a host itself who leads, and answer its pool; raise HostUnreachableError if the host is silent."""
+        if self._pid != os.getpid():
+            self._begin()  # a connection does not outlive a fork: both processes would read the other's answers
         each = parts(endpoint.uri)
         try:
             leader = self._leader(each)
@@ -118,7 +125,7 @@ class Pools:
         """Answer a host's pool by what the host said last; ask it if it was never asked."""
         with self._lock:
             known = self._leaders.get(endpoint.uri)
-        if known is None:
+        if known is None or self._pid != os.getpid():
             return self.reach(endpoint)
         return self._pool(parts(endpoint.uri), known[1], endpoint.secret)
 
