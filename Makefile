@@ -7,7 +7,7 @@ PYTEST := $(PYTHON) -m pytest
 N ?= 50
 LAB ?= qemu
 
-.PHONY: help demo smoke check test test-xen bounce chaos bench bench-xen mutate clean
+.PHONY: help demo smoke check test test-xen bounce chaos bench bench-xen mutate xapi-conformance clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,10 @@ test-xen: ## the Xen lab, the driver and the whole product on two real, nested X
 mutate: ## change the core in small ways, count what its tests notice; write build/mutation.json
 	@.ci/setup test
 	@nice $(PYTHON) -m tests.mutation
+
+xapi-conformance: ## hold the simulated XAPI pools to the published data model that XENAPI_JSON names
+	@.ci/setup test
+	@$(PYTHON) -m tests.conformance
 
 clean: ## remove what set-up and runs have made
 	rm -rf .venv build frontend/node_modules data .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -37,7 +37,7 @@ class ScriptedDriver:
 
     name: str = "scripted"
     simulated: bool = True
-    capabilities: frozenset[Capability] = frozenset(Capability)
+    capabilities: frozenset[Capability] = frozenset(Capability) - {Capability.TIDIES_DISKS}
     copies: dict[tuple[str, str], Copy] = field(default_factory=dict)
     busy: bool = False
     findings: tuple[Finding, ...] = ()

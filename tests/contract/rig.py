@@ -10,7 +10,15 @@ import libvirt
 
 from xenweb.core.facts import Kind
 from xenweb.core.quantities import MIB, Bytes, BytesPerSecond
-from xenweb.drivers.contract import CopiedDisk, Endpoint, HypervisorDriver, MigrationPlan, MoveOptions, VmSnapshot
+from xenweb.drivers.contract import (
+    Capability,
+    CopiedDisk,
+    Endpoint,
+    HypervisorDriver,
+    MigrationPlan,
+    MoveOptions,
+    VmSnapshot,
+)
 from xenweb.drivers.registry import check_address, driver_for
 from xenweb.drivers.simulated_driver import faults
 from xenweb.drivers.simulated_driver.demo import demo_world
@@ -27,8 +35,21 @@ class Rig(ABC):
 
     kind: str
     can_post_copy = False
+    proves_sharing = False
+    """Whether the hypervisor itself knows which storage is shared, so that nobody's word is needed."""
+
+    measures_changes = True
+    """Whether the driver learns how fast a VM changes while it does not move."""
+
+    runs_commands = True
+    """Whether the command that the preflight writes can be run on this machine."""
+
     endpoints: dict[str, Endpoint]
     moves = 0
+
+    def can(self, capability: Capability) -> bool:
+        """Say whether the driver can do what is not asked of all."""
+        return capability in self.driver.capabilities
 
     @property
     def driver(self) -> HypervisorDriver:
@@ -108,6 +129,10 @@ class Rig(ABC):
     @abstractmethod
     def silence(self, host: str) -> AbstractContextManager[None]:
         """Make a host silent for a while."""
+
+    def hurry(self) -> bool:
+        """Let what is being moved slowly go on fast; say whether that can be done from outside."""
+        return False
 
     def nowhere(self) -> Endpoint:
         """Answer an endpoint where no host is."""

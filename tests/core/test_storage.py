@@ -25,6 +25,9 @@ def test_a_disk_of_one_host_is_copied_to_the_same_path_and_the_verdict_says_how_
     (finding,) = verdict.findings
     assert (finding.code, finding.severity) == ("disk_copied", Severity.WARNING)
     assert "32 MiB of disk must be copied" in finding.sentence
+    assert "is removed by the hypervisor" in finding.remedy
+    untidy = replace(ABLE, abilities=ABLE.abilities - {Ability.TIDIES_DISKS})
+    assert "stays behind until somebody deletes it" in judge(LEDGER, untidy, SOURCE).findings[0].remedy
     assert dict(finding.facts) == {"device": "vda", "bytes": 32 * MIB, "repository": "local"}
     assert copied_bytes(LEDGER, ABLE) == 32 * MIB
 

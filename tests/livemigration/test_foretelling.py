@@ -264,6 +264,7 @@ def test_the_past_is_read_at_once_for_all_hosts(board: Board, django_assert_max_
         ("xen", "Xen 4.6.0", Rule.XEN),
         ("xen", "Xen 4.17.3", Rule.XEN),
         ("xen", "", Rule.XEN),
+        ("xapi", "XCP-ng 8.3.0", Rule.XEN),
     ],
 )
 def test_each_hypervisor_is_foretold_by_its_own_rule(hypervisor: str, version: str, rule: Rule) -> None:

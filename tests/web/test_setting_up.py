@@ -88,7 +88,7 @@ def test_the_steps_of_the_readme_lead_to_the_first_host(manage: Any) -> None:
         ("role take ada auditor", "There is no user ada with that role."),
         ("token issue nobody --name x", "There is no user nobody who may sign in."),
         ("token issue ada --name x --days 9999", "lives 1 to 366 days"),
-        ("pool add rack --driver vmware", "There is no driver called vmware; there are libvirt, simulated."),
+        ("pool add rack --driver vmware", "There is no driver called vmware; there are libvirt, simulated, xapi."),
         ("team give no-such-vm Shop", "There is no team Shop."),
         ("vouch nowhere", "There is no such storage repository."),
     ],

@@ -16,6 +16,9 @@ class PowerState(StrEnum):
     RUNNING = "running"
     PAUSED = "paused"
     HALTED = "halted"
+    SUSPENDED = "suspended"
+    """Not running, its memory kept on disk."""
+
     CRASHED = "crashed"
     UNKNOWN = "unknown"
 
@@ -44,7 +47,12 @@ class Kind(StrEnum):
     COLD = "cold"
 
 
-_KINDS = {PowerState.RUNNING: Kind.LIVE, PowerState.PAUSED: Kind.PAUSED, PowerState.HALTED: Kind.COLD}
+_KINDS = {
+    PowerState.RUNNING: Kind.LIVE,
+    PowerState.PAUSED: Kind.PAUSED,
+    PowerState.HALTED: Kind.COLD,
+    PowerState.SUSPENDED: Kind.COLD,
+}
 
 
 def kind_for(state: PowerState) -> Kind | None:
@@ -58,6 +66,8 @@ class Ability(StrEnum):
     NON_SHARED_DISKS = "non_shared_disks"
     COLD_MOVE = "cold_move"
     PAUSED_MOVE = "paused_move"
+    TIDIES_DISKS = "tidies_disks"
+    """Once a VM has arrived, the hypervisor itself removes the disks that it came from."""
 
 
 @dataclass(frozen=True, slots=True)

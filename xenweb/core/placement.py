@@ -130,12 +130,12 @@ def _of_the_kind(vm: VmFacts, host: HostFacts) -> Iterator[Finding]:
         case Kind.COLD if Ability.COLD_MOVE in host.abilities:
             yield note(
                 "moves_halted",
-                f"{vm.name} moves halted; nothing is copied but its definition.",
+                f"{vm.name} moves {vm.state}; nothing is copied but its definition.",
                 "It is not started at the target.",
             )
         case Kind.COLD:
             yield blocker(
-                "vm_halted", f"{vm.name} is halted, and this hypervisor only moves running VMs.", "Start it first."
+                "vm_halted", f"{vm.name} is {vm.state}, and this hypervisor only moves running VMs.", "Start it first."
             )
         case Kind.PAUSED if Ability.PAUSED_MOVE in host.abilities:
             yield note("moves_paused", f"{vm.name} moves paused, and stays paused.", "Resume it where it has arrived.")
@@ -375,10 +375,16 @@ def _of_copied(vm: VmFacts, host: HostFacts, each: Placed) -> Iterator[Finding]:
             device=disk.device,
         )
     else:
+        is_tidied = Ability.TIDIES_DISKS in host.abilities
+        old = (
+            "is removed by the hypervisor once the VM has arrived"
+            if is_tidied
+            else "stays behind until somebody deletes it"
+        )
         yield warning(
             "disk_copied",
             f"{human_size(disk.capacity)} of disk must be copied to {repository.name} on {host.name}.",
-            "The move takes longer, and the old copy stays behind until somebody deletes it.",
+            f"The move takes longer, and the old copy {old}.",
             device=disk.device,
             bytes=disk.capacity,
             repository=repository.name,

@@ -33,6 +33,7 @@ class Capability(StrEnum):
     NON_SHARED_DISKS = Ability.NON_SHARED_DISKS.value
     COLD_MOVE = Ability.COLD_MOVE.value
     PAUSED_MOVE = Ability.PAUSED_MOVE.value
+    TIDIES_DISKS = Ability.TIDIES_DISKS.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +239,8 @@ class Progress:
 
     ``expected_downtime`` is the hypervisor's own estimate. ``passes`` are the
     starts of passes that events told since the move was first looked at. The
-    ``disk_*`` are of the disks alone, all other sizes of memory alone.
+    ``disk_*`` are of the disks alone, all other sizes of memory alone. ``share`` is how
+    much of the memory is across, from 0 to 1 and never falling, where the hypervisor tells no bytes.
     """
 
     phase: Phase
@@ -254,6 +256,7 @@ class Progress:
     disk_total: Bytes | None = None
     disk_processed: Bytes | None = None
     disk_remaining: Bytes | None = None
+    share: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

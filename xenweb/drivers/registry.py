@@ -3,16 +3,24 @@
 Drivers are imported on first use, so that a missing library costs only the pools that need it.
 """
 
+from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from typing import cast
 
-from xenweb.drivers.contract import AddressRefusedError, DriverUnavailableError, HypervisorDriver
+from xenweb.drivers.contract import (
+    AddressRefusedError,
+    DriverUnavailableError,
+    Endpoint,
+    HypervisorDriver,
+    NotSupportedError,
+)
 
 _DRIVERS = {
     "libvirt": "xenweb.drivers.libvirt_driver",
     "simulated": "xenweb.drivers.simulated_driver",
+    "xapi": "xenweb.drivers.xapi_driver",
 }
 
 
@@ -32,6 +40,29 @@ def driver_for(kind: str) -> HypervisorDriver:
         raise DriverUnavailableError(msg, driver=kind)
     module = import_module(_DRIVERS[kind])
     return cast("HypervisorDriver", module.create())
+
+
+def is_simulated(kind: str, uri: str) -> bool:
+    """Say whether what is at an address is played by a simulation: of the whole driver, or of the pool behind it."""
+    if kind == "xapi":
+        addresses = import_module(f"{_DRIVERS[kind]}.addresses")
+        return bool(addresses.is_of_this_machine(uri))
+    return kind == "simulated"
+
+
+def look_at(kind: str, uri: str, secret: str) -> Iterator[tuple[str, bool]]:
+    """Look at what answers at an address and change nothing; yield lines, and whether each is a fault.
+
+    Raises AddressRefusedError, or NotSupportedError where a kind of driver has no such look.
+    """
+    uri = check_address(kind, uri)
+    try:
+        report = import_module(f"{_DRIVERS[kind]}.report")
+    except ModuleNotFoundError:
+        msg = f"The driver called {kind} has no such look."
+        raise NotSupportedError(msg, driver=kind) from None
+    for line in report.report(Endpoint(0, "the host", uri, secret=secret)):
+        yield line.text, line.is_fault
 
 
 def preload() -> None:

@@ -3,11 +3,12 @@
 from typing import Literal, cast
 
 from xenweb.core.facts import HostState
+from xenweb.drivers.registry import is_simulated
 from xenweb.inventory.models import Host, StorageRepository, VirtualDisk, VirtualMachine
 from xenweb.realtime.wire import DiskWire, Figure, HostWire, StorageRepositoryWire, VmWire
 
 _HostState = Literal["connected", "unreachable", "disabled"]
-_VmState = Literal["running", "paused", "halted", "crashed", "unknown"]
+_VmState = Literal["running", "paused", "halted", "suspended", "crashed", "unknown"]
 
 
 def host_wire(host: Host) -> HostWire:
@@ -27,7 +28,7 @@ def host_wire(host: Host) -> HostWire:
         memory_total=host.memory_total,
         memory_free=host.memory_free,
         as_of=host.as_of,
-        simulated=host.pool.driver == "simulated",
+        simulated=is_simulated(host.pool.driver, host.uri),
         storage=sorted(attachment.repository.name for attachment in host.attachments.all()),
     )
 

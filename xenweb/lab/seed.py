@@ -20,6 +20,7 @@ from xenweb.inventory.errors import HostExistsError
 from xenweb.inventory.selectors import storage_repositories_for, watched_endpoints
 from xenweb.inventory.services import HostAddress, host_add, pool_ensure, repository_vouch, vm_assign_team
 from xenweb.inventory.sync import HostReading, reading_apply
+from xenweb.lab.xapi.beside import LABEL
 
 POOL = "lab"
 SHARED = "shared"
@@ -44,6 +45,7 @@ class SeedHost:
 
     uri: str
     migration_address: str = ""
+    credential: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +80,17 @@ def administrator() -> Actor:
     return actor
 
 
-def hosts_seed(driver: str, hosts: Iterable[SeedHost]) -> None:
+def hosts_seed(driver: str, hosts: Iterable[SeedHost], pool: str = POOL) -> None:
     """Put the hosts on the board, look at each once, and give the VMs to their teams."""
-    pool_ensure(POOL, driver)
+    pool_ensure(pool, driver)
     for host in hosts:
         try:
             host_add(
                 administrator(),
-                pool=POOL,
+                pool=pool,
                 where=HostAddress(uri=host.uri),
                 migration_address=host.migration_address,
+                credential=host.credential,
             )
         except HostExistsError:
             continue
@@ -99,7 +102,7 @@ def hosts_seed(driver: str, hosts: Iterable[SeedHost]) -> None:
         found |= {vm.name: vm.uuid for vm in snapshot.vms}
     for team, names in TEAMS.items():
         team_id = accounts.team_create(team)
-        for name in names:
+        for name in (*names, *(f"{LABEL}-{name}" for name in names)):
             if name in found:
                 vm_assign_team(found[name], team_id)
     for repository in storage_repositories_for(administrator()):

@@ -25,6 +25,7 @@ from xenweb.lab.errors import LabError
 from xenweb.lab.ports import free_port
 from xenweb.lab.qemu.guests import GUESTS, GuestSpec
 from xenweb.lab.qemu.lab import Lab
+from xenweb.lab.xapi import beside
 from xenweb.lab.xen.guests import GUESTS as XEN_GUESTS
 from xenweb.lab.xen.guests import GuestSpec as XenGuestSpec
 from xenweb.lab.xen.lab import Lab as XenLab
@@ -32,6 +33,7 @@ from xenweb.processes import session_members
 
 MANAGE = Path(__file__).resolve().parents[2] / "manage.py"
 READY_WITHIN = 60.0
+XAPI_POOL = "XAPI (simulated)"
 END_WITHIN = 30.0
 
 
@@ -59,11 +61,15 @@ class Stage:
     say: Callable[[str], None] = lambda line: print(line, file=sys.stderr)
     simulated_because: str = ""
     database_url: str = ""
+    with_xapi: bool = False
+    """Whether a simulated XAPI pool stands beside the hosts, in a pool of its own."""
+
     sign_ins: list[dict[str, str]] = field(default_factory=list)
     token: str = ""
     _up: "subprocess.Popen[bytes] | None" = None
     _lab_is_ours: bool = False
     _plain: tuple[str, ...] = ()
+    xapi: "beside.SimulatedPools | None" = None
 
     @property
     def address(self) -> str:
@@ -81,6 +87,7 @@ class Stage:
             "XENWEB_LIBVIRT_SOCKET_FOLDERS": str(self.lab),
             "XENWEB_LIBVIRT_TCP_HOSTS": ",".join(self._plain),
             "XENWEB_SIMULATED": "1" if self.simulated_because else "0",
+            "XENWEB_XAPI_LAB": "1" if self.with_xapi else "0",
             "XENWEB_ORIGINS": self.address,
             "DATABASE_URL": self.database_url or f"sqlite:///{self.data / 'db.sqlite3'}",
             "REDIS_URL": f"unix://{self.data / 'redis.sock'}",
@@ -103,7 +110,8 @@ class Stage:
         )
         hosts = hosts or self._hosts()
         described = self.data / "hosts.json"
-        described.write_text(json.dumps(hosts))
+        described.touch(mode=0o600)
+        described.write_text(json.dumps(hosts | {"beside": self._xapi_pool()}))
         said = json.loads(self.manage("seed", f"--hosts={described}", "--token"))
         self.sign_ins, self.token = said["sign_ins"], said["token"]
         for host, key in said["probe_keys"].items():
@@ -125,6 +133,16 @@ class Stage:
         ]
         self._plain = tuple(urlsplit(host.uri).netloc for host in lab.hosts if self.kind == "xen")
         return {"driver": "libvirt", "hosts": hosts}
+
+    def _xapi_pool(self) -> list[dict[str, Any]]:
+        """Start the simulated XAPI pools, and describe the one that is put on the board."""
+        if not self.with_xapi:
+            return []
+        try:
+            self.xapi = beside.start(self.data / "xapi", beside.LABEL)
+        except beside.PoolsError as error:
+            raise StageError(str(error)) from error
+        return [{"pool": XAPI_POOL, "driver": "xapi", "hosts": list(self.xapi.hosts())}]
 
     def _simulated_hosts(self) -> dict[str, Any]:
         from xenweb.drivers.simulated_driver.demo import demo_world
@@ -171,6 +189,8 @@ class Stage:
                     os.kill(pid, signal.SIGKILL)
             with suppress(subprocess.TimeoutExpired):
                 self._up.wait(1)
+        if self.xapi is not None:
+            self.xapi.stop()
         if self._lab_is_ours:
             with suppress(LabError):
                 (XenLab(self.lab) if self.kind == "xen" else Lab(self.lab)).down()

@@ -8,6 +8,7 @@ from xenweb.core.facts import Kind, PowerState
 from xenweb.core.migration import TRANSITIONS, Conclusion, Copy, Proof, State, conclude, reconcile
 from xenweb.core.pulse import Pulse, felt, is_beating
 from xenweb.drivers.contract import (
+    Capability,
     CompletedStats,
     DiskExistsError,
     DriverError,
@@ -16,7 +17,9 @@ from xenweb.drivers.contract import (
     MigrationPlan,
     VmSighting,
 )
+from xenweb.drivers.registry import driver_for
 from xenweb.livemigration.models import Migration
+from xenweb.livemigration.plan import driver_kind
 from xenweb.livemigration.transitions import Failure, Figure, Lease, LeftDisk, Place, doubt_change, state_change
 
 UNPROVEN = Failure(
@@ -188,8 +191,10 @@ def _left_by(row: Migration, following: State, conclusion: Conclusion, cause: Fa
 
     What lies at the target was proven not to be there right before the call, and so is
     ours: it is cleared away by itself if the VM is proven to have stayed. An old copy
-    waits for a person.
+    waits for a person. A hypervisor that removes them itself leaves nothing to list.
     """
+    if not row.copied_disks or Capability.TIDIES_DISKS in driver_for(driver_kind(row)).capabilities:
+        return []
     if following is State.DONE:
         return [LeftDisk(row.source_id, each["path"], each["capacity"], partial=False) for each in row.copied_disks]
     nothing_begun = cause is not None and cause.code in NOTHING_BEGUN

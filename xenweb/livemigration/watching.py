@@ -24,6 +24,7 @@ from xenweb.core.precopy.passes import Look, PassStats, Track, finish, mark_pass
 from xenweb.core.precopy.storage import DiskLook, DiskTrack, memory_share_in, observe_disks
 from xenweb.core.quantities import Bytes, BytesPerSecond, Milliseconds
 from xenweb.drivers.contract import (
+    Capability,
     CompletedStats,
     DriverError,
     HostUnreachableError,
@@ -227,9 +228,7 @@ class Watching:
         self._observe(progress)
         if self.state in {State.PREPARING, State.UNCERTAIN} and progress.phase is Phase.COPYING_STORAGE:
             self._change(State.COPYING_STORAGE)
-        elif self.state in {State.PREPARING, State.COPYING_STORAGE, State.UNCERTAIN} and (
-            self.track.passes or _tells_only_that_it_copies(progress)
-        ):
+        elif self.state in {State.PREPARING, State.COPYING_STORAGE, State.UNCERTAIN} and self._copies_memory(progress):
             self._change(State.PRE_COPY)
         elif progress.phase is Phase.SWITCHING and self.state is State.PRE_COPY:
             self._change(State.STOP_AND_COPY)
@@ -239,6 +238,11 @@ class Watching:
             self._foretell()
         if len(self.track.passes) > passes_before or time.monotonic() - self.told >= TELL_EVERY:
             self._tell()
+
+    def _copies_memory(self, progress: Progress) -> bool:
+        """Say whether memory is being copied: by its passes, or by the word of a hypervisor that tells none."""
+        is_wordless = Capability.PASSES not in self.driver.capabilities or progress.total is None
+        return bool(self.track.passes) or (is_wordless and progress.phase is Phase.COPYING)
 
     def _observe(self, progress: Progress) -> None:
         now = time.monotonic()
@@ -261,6 +265,10 @@ class Watching:
             self.track = observe(self.track, look)
             throttle = self.said.throttle if progress.throttle is None else progress.throttle
             self.said = Said(progress.expected_downtime, throttle)
+
+        elif progress.share is not None and progress.phase is Phase.COPYING:
+            # A hypervisor that tells a share alone: no byte and no pass is made up from it.
+            self.track = replace(self.track, total=max(self.track.total, progress.share))
 
     def _since_call(self, moment: float) -> Milliseconds:
         return Milliseconds(max(0, round((moment - self.began) * 1000)))

@@ -84,7 +84,7 @@ class VmWire(Wire):
     id: int
     uuid: str
     name: str
-    state: Literal["running", "paused", "halted", "crashed", "unknown"]
+    state: Literal["running", "paused", "halted", "suspended", "crashed", "unknown"]
     resident_on: int | None
     conflict: bool
     memory: int

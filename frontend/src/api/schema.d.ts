@@ -1421,7 +1421,7 @@ export interface components {
              * State
              * @enum {string}
              */
-            state: "running" | "paused" | "halted" | "crashed" | "unknown";
+            state: "running" | "paused" | "halted" | "suspended" | "crashed" | "unknown";
             /** Team */
             team: string | null;
             /** Uuid */

@@ -39,7 +39,7 @@ export interface BoardView {
   readonly adrift: readonly Placed[]
 }
 
-const ORDER: Record<VirtualMachine['state'], number> = { running: 0, paused: 0, crashed: 0, unknown: 0, halted: 1 }
+const ORDER: Record<VirtualMachine['state'], number> = { running: 0, paused: 0, crashed: 0, unknown: 0, halted: 1, suspended: 1 }
 
 const byName = <T extends { readonly name: string }>(one: T, two: T): number =>
   one.name.localeCompare(two.name, undefined, { numeric: true })

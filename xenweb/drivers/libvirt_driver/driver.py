@@ -55,7 +55,7 @@ class LibvirtDriver:
 
     name = "libvirt"
     simulated = False
-    capabilities = frozenset(Capability)
+    capabilities = frozenset(Capability) - {Capability.TIDIES_DISKS}
 
     def __init__(self) -> None:
         self._connections = Connections()

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from xenweb.lab.ports import free_port
-from xenweb.lab.stage import Stage, StageError
+from xenweb.lab.stage import XAPI_POOL, Stage, StageError
 
 ROOT = Path(__file__).resolve().parents[4]
 PREFERRED_PORT = 8000
@@ -38,11 +38,13 @@ class Command(BaseCommand):
             port=options["port"] or free_port_near(PREFERRED_PORT),
             say=self.stdout.write,
             simulated_because=options["simulated"],
+            with_xapi=True,
         )
         try:
             if stage.simulated_because:
                 self.stdout.write(f"The hosts are simulated: {stage.simulated_because}")
             stage.start()
+            self.stdout.write(f"The pool {XAPI_POOL} is simulated: no XenServer or XCP-ng is touched.")
             self._say_how_to_get_in(stage, time.monotonic() - began)
             over.wait()
             self.stdout.write("Ending what was started …")

@@ -19,7 +19,10 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Take the description of the hosts."""
         parser.add_argument(
-            "--hosts", type=Path, required=True, help="JSON: {driver, hosts: [{uri, address, name, probe}]}"
+            "--hosts",
+            type=Path,
+            required=True,
+            help="JSON: {driver, hosts: [{uri, address, name, probe, credential}], beside: [{pool, driver, hosts}]}",
         )
         parser.add_argument("--token", action="store_true", help="also make a token for the administrator")
 
@@ -27,8 +30,9 @@ class Command(BaseCommand):
         """Seed, and print one JSON document."""
         described = json.loads(options["hosts"].read_text())
         sign_ins = people_seed(Path(settings.XENWEB_DATA) / "sign-ins.json")
-        hosts = [SeedHost(host["uri"], host.get("address", "")) for host in described["hosts"]]
-        hosts_seed(described["driver"], hosts)
+        hosts_seed(described["driver"], _hosts(described["hosts"]))
+        for beside in described.get("beside", []):
+            hosts_seed(beside["driver"], _hosts(beside["hosts"]), beside["pool"])
         said: dict[str, Any] = {"sign_ins": [asdict(sign_in) for sign_in in sign_ins]}
         if options["token"]:
             said["token"] = token_create(administrator(), "smoke", days=1)
@@ -38,3 +42,7 @@ class Command(BaseCommand):
             if host.get("probe")
         }
         self.stdout.write(json.dumps(said))
+
+
+def _hosts(described: list[dict[str, str]]) -> list[SeedHost]:
+    return [SeedHost(host["uri"], host.get("address", ""), host.get("credential", "")) for host in described]

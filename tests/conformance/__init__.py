@@ -1,0 +1,1 @@
+"""Hold the simulated pool against the published data model of the XenAPI."""

@@ -1,0 +1,143 @@
+"""Moves in a XAPI pool by the whole of our services: asked for, driven, shown as far as XAPI tells, and proven."""
+
+import threading
+
+import pytest
+from django.db import connections
+from django.utils import timezone
+
+from tests.board import person
+from tests.xapi.fixture import xapi, xapi_process  # noqa: F401 - the fixtures of the simulated pools
+from tests.xapi.moving import until
+from tests.xapi.process import PASSWORD, Pools
+from xenweb.accounts.policy import Actor, Role
+from xenweb.core.migration import State
+from xenweb.drivers import registry
+from xenweb.drivers.contract import MoveOptions
+from xenweb.inventory.models import Host, VirtualMachine
+from xenweb.inventory.selectors import endpoint_of
+from xenweb.inventory.services import HostAddress, host_add, pool_ensure
+from xenweb.inventory.sync import HostReading, reading_apply
+from xenweb.livemigration.drive import drive
+from xenweb.livemigration.models import LeftoverDisk, Migration
+from xenweb.livemigration.services import migration_cancel, migration_request
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class Board:
+    """The rows of the pool called green."""
+
+    def __init__(self, pools: Pools) -> None:
+        registry.driver_for.cache_clear()
+        self.pools = pools
+        self.admin: Actor = person("admin", Role.ADMINISTRATOR)
+        pool_ensure("green", "xapi")
+        for name in ("host-a", "host-b", "host-c"):
+            where = HostAddress(uri=pools.endpoint(name).uri)
+            host_add(self.admin, pool="green", where=where, credential=PASSWORD)
+        self.look()
+
+    def look(self) -> None:
+        for host in Host.objects.all():
+            snapshot = registry.driver_for("xapi").inventory(endpoint_of(host))
+            reading_apply(host.pk, HostReading(snapshot, timezone.now()))
+
+    def vm(self, name: str) -> VirtualMachine:
+        return VirtualMachine.objects.select_related("resident_on").get(name=name)
+
+    def ask(self, vm: str, host: str) -> Migration:
+        target = str(Host.objects.get(name=host).pk)
+        wire = migration_request(self.admin, vm=str(self.vm(vm).pk), target=target, options=MoveOptions())
+        return Migration.objects.get(pk=wire.id)
+
+
+@pytest.fixture
+def board(xapi: Pools) -> Board:  # noqa: F811 - the fixture
+    return Board(xapi)
+
+
+def driven(move: Migration) -> threading.Thread:
+    def run() -> None:
+        try:
+            drive(move.pk, "tests")
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread
+
+
+def test_a_move_is_shown_as_far_as_the_pool_tells_and_ends_proven(board: Board) -> None:
+    board.pools.do("set", link=8.0 * 2**20)
+    move = board.ask("web-1", "host-b")
+    thread, seen = driven(move), set[tuple[str, float]]()
+    while thread.is_alive():
+        move.refresh_from_db()
+        seen.add((move.state, move.total_share))
+        thread.join(0.05)
+    move.refresh_from_db()
+    assert move.state == State.DONE, (move.failure_code, move.failure_sentence)
+    assert State.PRE_COPY in {state for state, _ in seen}
+    assert any(0 < share < 1 for state, share in seen if state == State.PRE_COPY), "how far it is, is shown"
+    assert move.passes.count() == 0
+    assert move.remaining in {0, None}
+    assert move.transferred is None, "no byte is made up"
+    assert move.downtime is None
+    assert not move.total_is_measured
+    assert board.vm("web-1").resident_on.name == "host-b"
+    assert "xe " in move.command
+    assert PASSWORD not in move.command
+
+
+def test_disks_that_xapi_takes_along_leave_nothing_to_be_deleted(board: Board) -> None:
+    move = board.ask("ledger", "host-a")
+    assert [each["device"] for each in move.copied_disks] == ["xvda"]
+    driven(move).join(40)
+    move.refresh_from_db()
+    assert move.state == State.DONE, (move.failure_code, move.failure_sentence)
+    assert LeftoverDisk.objects.count() == 0
+    board.look()
+    assert board.vm("ledger").resident_on.name == "host-a"
+
+
+def test_a_pinned_vm_is_refused_right_before_the_call_with_the_reason_that_somebody_left(board: Board) -> None:
+    move = board.ask("big-etl", "host-a")
+    driven(move).join(30)
+    move.refresh_from_db()
+    assert (move.state, move.failure_code) == (State.FAILED, "operation_blocked")
+    assert "the licence is bound to this host" in move.failure_sentence
+
+
+def test_a_move_is_given_up_and_the_vm_has_stayed(board: Board) -> None:
+    board.pools.do("set", link=4.0 * 2**20)
+    move = board.ask("web-1", "host-b")
+    thread = driven(move)
+    until(lambda: Migration.objects.get(pk=move.pk).state == State.PRE_COPY)
+    migration_cancel(board.admin, move.pk)
+    thread.join(30)
+    move.refresh_from_db()
+    assert move.state == State.CANCELLED, (move.state, move.failure_sentence)
+    assert board.pools.do("residence", vm="web-1") == "host-a"
+
+
+@pytest.mark.fault("F52", oracle="the VM's residence as the pool's own records have it, read past the XenAPI")
+def test_a_coordinator_that_dies_in_mid_move_costs_no_certainty(board: Board) -> None:
+    board.pools.do("set", link=8.0 * 2**20)
+    move = board.ask("web-1", "host-b")
+    thread = driven(move)
+    until(lambda: Migration.objects.get(pk=move.pk).state == State.PRE_COPY)
+    board.pools.do("failover", host="host-a", dies=True)
+    thread.join(60)
+    move.refresh_from_db()
+    assert move.state == State.DONE, (move.state, move.failure_sentence)
+    assert board.pools.do("residence", vm="web-1") == "host-b"
+
+
+def test_a_late_failure_is_told_as_a_vm_that_stands_still(board: Board) -> None:
+    board.pools.do("set", fail_late="web-1")
+    move = board.ask("web-1", "host-b")
+    driven(move).join(60)
+    move.refresh_from_db()
+    assert (move.state, move.failure_code) == (State.FAILED, "vm_stopped")

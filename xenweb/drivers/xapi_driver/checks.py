@@ -1,0 +1,245 @@
+"""What we see ourselves in the pool's records: all reasons, where XAPI's own checks tell the first alone."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from xenweb.core.facts import Kind, kind_for
+from xenweb.core.placement import Finding, blocker, hypervisor_older, network_missing, note
+from xenweb.core.quantities import human_size
+from xenweb.drivers.contract import MigrationPlan
+from xenweb.drivers.xapi_driver.homes import disks_of, is_moving, reaches
+from xenweb.drivers.xapi_driver.inventory import device_of, snapshot_of, state_of
+from xenweb.drivers.xapi_driver.maps import End, disk_uuid, missing_networks, repository_for
+from xenweb.drivers.xapi_driver.records import NULL, Record, record_of
+from xenweb.drivers.xapi_driver.words import OPERATIONS
+
+LATE_FEATURE = "feature-suspend"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Both ends and the VM; None where one does not answer. A check that needs it is not made."""
+
+    plan: MigrationPlan
+    source: End | None = None
+    target: End | None = None
+    vm: Record | None = None
+
+    @property
+    def is_one_pool(self) -> bool:
+        """Say whether both ends are in one pool."""
+        return self.source is not None and self.target is not None and self.source.pool is self.target.pool
+
+    @property
+    def operation(self) -> str:
+        """Name the operation that the move would be."""
+        return "pool_migrate" if self.is_one_pool and not self.plan.copied_disks else "migrate_send"
+
+
+def state(plan: MigrationPlan, vm: Record) -> Iterator[Finding]:
+    """Ask whether the VM is still what this kind of move moves."""
+    said = state_of(vm)
+    if kind_for(said) is not plan.kind:
+        yield blocker(
+            "vm_state_changed",
+            f"{plan.vm_name} is {vm.text_or('power_state', 'in no state that is told').lower()} by now.",
+            "Ask for the move again: it will be another kind of move.",
+            state=said.value,
+        )
+
+
+def work(plan: MigrationPlan, vm: Record) -> Iterator[Finding]:
+    """Look for what else is done to the VM: XAPI would let the move wait for up to two hours."""
+    operations = sorted(set(vm.map("current_operations").values()))
+    if operations or is_moving(vm):
+        doing = " and ".join(OPERATIONS.get(each, f"busy with {each}") for each in operations) or "being moved"
+        yield blocker(
+            "vm_busy",
+            f"{plan.vm_name} is {doing} by another hand.",
+            "Wait for that to end, or end it.",
+            work=tuple(operations),
+        )
+
+
+def blocked(plan: MigrationPlan, vm: Record, operation: str) -> Iterator[Finding]:
+    """Look for a word that somebody left against moving this VM."""
+    reason = vm.map("blocked_operations").get(operation)
+    if reason is not None and plan.kind is Kind.LIVE:
+        why = f": {reason}" if reason.lower() not in {"", "true", "1", "yes"} else ", and gave no reason"
+        yield blocker(
+            "operation_blocked",
+            f"Somebody forbade that {plan.vm_name} is moved{why}.",
+            "Ask whoever did, or lift the block in the pool.",
+            reason=reason,
+        )
+
+
+def hardware(plan: MigrationPlan, vm: Record) -> Iterator[Finding]:
+    """Name what binds the VM to the devices of its host."""
+    for field, what in (("attached_PCIs", "a PCI device"), ("VUSBs", "a USB device"), ("VGPUs", "a virtual GPU")):
+        if vm.many(field):
+            yield blocker(
+                "host_device",
+                f"{plan.vm_name} uses {what} of its host, which cannot move along.",
+                "Detach the device first.",
+                device=what,
+            )
+
+
+def guest(plan: MigrationPlan, vm: Record, source: End) -> Iterator[Finding]:
+    """Ask whether the guest can be suspended for the hand-over."""
+    if plan.kind is not Kind.LIVE or vm.text_or("power_state") != "Running":
+        return
+    ref = vm.ref_or_null("guest_metrics")
+    told = source.pool.record("VM_guest_metrics", ref) if ref != NULL else record_of("VM_guest_metrics", ref, {})
+    other = told.map("other")
+    if other.get("data-cant-suspend-reason"):
+        yield blocker(
+            "vm_non_suspendable",
+            f"The guest in {plan.vm_name} says that it cannot be suspended now: {other['data-cant-suspend-reason']}.",
+            "End what the guest names, then try again.",
+        )
+    elif LATE_FEATURE not in other and not told.flag("PV_drivers_detected") and vm.text_or("domain_type") != "pv":
+        yield blocker(
+            "vm_lacks_feature",
+            f"The guest tools do not run in {plan.vm_name}, so it can be neither suspended nor moved live.",
+            "Install or start the guest tools in it, or shut it down and move it halted.",
+        )
+
+
+def target_host(plan: MigrationPlan, target: End) -> Iterator[Finding]:
+    """Ask whether the target is in service."""
+    if target.host.flag("enabled") is False:
+        yield blocker(
+            "host_disabled",
+            f"{plan.target.name} is in maintenance and takes no VMs.",
+            "Enable it in its pool, or choose another host.",
+        )
+
+
+def versions(plan: MigrationPlan, source: End, target: End) -> Iterator[Finding]:
+    """Compare the hosts' software: a move to an older one is seldom tested."""
+    here, there = (snapshot_of(each.tables, each.host, None).version for each in (source, target))
+    yield from hypervisor_older(plan.source.name, here, plan.target.name, there)
+
+
+def processor(plan: MigrationPlan, vm: Record, target: End) -> Iterator[Finding]:
+    """Compare what the VM was started with to what the target's CPU has: no move may lose a feature."""
+    flags, cpu = vm.map("last_boot_CPU_flags"), target.host.map("cpu_info")
+    if plan.kind is not Kind.LIVE or not flags:
+        return
+    here, there = flags.get("vendor", ""), cpu.get("vendor", "")
+    mine = "features_pv" if vm.text_or("domain_type") == "pv" else "features_hvm"
+    lacking = (_bits(flags.get("features", "")) & ~_bits(cpu.get(mine, ""))).bit_count() if cpu.get(mine) else 0
+    if here and there and here != there:
+        why = f"it was started on a CPU of {here}, and {plan.target.name} has one of {there}"
+    elif lacking:
+        features = "1 feature" if lacking == 1 else f"{lacking} features"
+        why = f"it was started with {features} of the CPU that {plan.target.name} does not have"
+    else:
+        return
+    yield blocker(
+        "vm_incompatible_with_this_host",
+        f"{plan.vm_name} cannot go on at {plan.target.name}: {why}.",
+        "Choose a host of the same make of CPU, or shut the VM down and start it there.",
+        vendor_here=here,
+        vendor_there=there,
+        features_lacking=lacking,
+    )
+
+
+def _bits(features: str) -> int:
+    try:
+        return int(features.replace("-", "") or "0", 16)
+    except ValueError:
+        return 0
+
+
+def memory_now(plan: MigrationPlan, vm: Record, target: End) -> Iterator[Finding]:
+    """Ask how much memory the target has free at this moment, and what the VM needs at least."""
+    if plan.kind is not Kind.LIVE:
+        return
+    said = target.pool.call("host.compute_free_memory", target.host.ref)
+    free = int(said) if isinstance(said, str) and said.isdigit() else None
+    needed = (vm.number("memory_dynamic_min") or 0) + (vm.number("memory_overhead") or 0)
+    if free is not None and needed > free:
+        yield blocker(
+            "host_not_enough_free_memory",
+            f"{plan.vm_name} needs at least {human_size(needed)}, and {plan.target.name} has {human_size(free)} free.",
+            f"Free memory on {plan.target.name}, or choose another host.",
+            needed=needed,
+            free=free,
+        )
+
+
+def networks(vm: Record, source: End, target: End, name: str) -> Iterator[Finding]:
+    """Look for each network of the VM at the target."""
+    for network in missing_networks(vm, source, target):
+        yield network_missing(network, name)
+
+
+def disks(plan: MigrationPlan, vm: Record, source: End, target: End) -> Iterator[Finding]:
+    """Look for each disk of the VM at the target: its storage attached there, or a place for its copy."""
+    copied = {disk_uuid(disk.path): disk for disk in plan.copied_disks}
+    for vbd, vdi in disks_of(source.tables, vm):
+        disk, device = copied.get(vdi.text_or("uuid")), device_of(vbd)
+        if disk is not None:
+            yield from _copied(plan, vdi, device, repository_for(target.tables, target.host.ref, disk.path))
+        elif source.pool is not target.pool or not reaches(target.tables, target.host.ref, vdi.ref_or_null("SR")):
+            yield _not_there(plan, device, source.tables["SR"].get(vdi.ref_or_null("SR")))
+        else:
+            yield note(
+                "disk_same",
+                f"Disk {device} of {plan.vm_name} is on storage that both hosts have attached, by the pool's records.",
+                "Nothing to do.",
+                device=device,
+            )
+
+
+def _not_there(plan: MigrationPlan, device: str, sr: Record | None) -> Finding:
+    where = sr.text_or("name_label") if sr else "storage"
+    return blocker(
+        "disk_not_there",
+        f"Disk {device} of {plan.vm_name} is on {where}, which {plan.target.name} does not reach.",
+        "Attach that storage there, move the disk along, or choose another host.",
+        device=device,
+    )
+
+
+def _copied(plan: MigrationPlan, vdi: Record, device: str, there: Record | None) -> Iterator[Finding]:
+    if there is None:
+        yield blocker(
+            "disk_not_there",
+            f"{plan.target.name} has no storage repository that takes disk {device} of {plan.vm_name}.",
+            "Attach one of the same name there, or choose another host.",
+            device=device,
+        )
+        return
+    size, used, needed = (
+        there.number("physical_size"),
+        there.number("physical_utilisation"),
+        vdi.number("virtual_size"),
+    )
+    if size and used is not None and needed is not None and needed > size - used:
+        yield blocker(
+            "storage_full",
+            f"{human_size(needed)} of disk must be copied, and {there.text_or('name_label')} on {plan.target.name} "
+            f"has {human_size(max(0, size - used))} free.",
+            "Free space there, or choose another host.",
+            needed=needed,
+            free=size - used,
+        )
+    if vdi.flag("cbt_enabled"):
+        yield blocker(
+            "vdi_cbt_enabled",
+            f"Disk {device} of {plan.vm_name} has changed block tracking on, and cannot move.",
+            "Switch it off for the time of the move; backups then begin anew.",
+            device=device,
+        )
+    if vdi.text_or("on_boot") == "reset":
+        yield blocker(
+            "vdi_on_boot_reset",
+            f"Disk {device} of {plan.vm_name} forgets its changes at each start, and cannot move.",
+            "Let the disk keep its changes, or move the VM halted.",
+            device=device,
+        )

@@ -1,0 +1,166 @@
+"""The eight verbs, for XenServer and XCP-ng."""
+
+from collections.abc import Callable
+from contextlib import suppress
+
+from xenweb.core.migration import Copy
+from xenweb.drivers.contract import (
+    Capability,
+    CompletedStats,
+    CopyAction,
+    DiskMissingError,
+    DriverError,
+    Endpoint,
+    HostEvent,
+    HostSnapshot,
+    Lever,
+    MigrationPlan,
+    MoveRefusedError,
+    NotSupportedError,
+    Permit,
+    Preflight,
+    Progress,
+    VmSighting,
+    freely,
+)
+from xenweb.drivers.xapi_driver import preflight
+from xenweb.drivers.xapi_driver.errors import RefusedError
+from xenweb.drivers.xapi_driver.homes import ACTIVE, Tables, home_of, is_moving, reaches
+from xenweb.drivers.xapi_driver.inventory import host_of, refuse_dead, snapshot_of
+from xenweb.drivers.xapi_driver.maps import disk_uuid
+from xenweb.drivers.xapi_driver.moving import Moves
+from xenweb.drivers.xapi_driver.pools import Pool, Pools
+from xenweb.drivers.xapi_driver.records import NULL, Record
+from xenweb.drivers.xapi_driver.translating import in_our_words
+from xenweb.drivers.xapi_driver.watching import PoolWatch
+from xenweb.drivers.xapi_driver.words import Names
+
+
+class XapiDriver:
+    """One object a process; it keeps that process's sessions, one a pool."""
+
+    name = "xapi"
+    simulated = False
+    capabilities = frozenset(
+        {Capability.CANCEL, Capability.NON_SHARED_DISKS, Capability.COLD_MOVE, Capability.TIDIES_DISKS}
+    )
+
+    def __init__(self) -> None:
+        self._pools = Pools()
+        self.moves = Moves(self._pools)
+
+    def inventory(self, endpoint: Endpoint) -> HostSnapshot:
+        """Describe a host and all that is on it."""
+        with in_our_words(endpoint):
+            pool = self._pools.reach(endpoint)
+            tables = pool.view.look()
+            host = host_of(tables, endpoint)
+            refuse_dead(tables, host, endpoint.name)
+            return snapshot_of(tables, host, _memory_free(pool, host))
+
+    def watch(self, endpoint: Endpoint, sink: Callable[[HostEvent], None]) -> PoolWatch:
+        """Call ``sink`` whenever something changes in a host's pool."""
+        with in_our_words(endpoint):
+            return PoolWatch(self._pools.reach(endpoint), endpoint, sink)
+
+    def preflight(self, plan: MigrationPlan) -> Preflight:
+        """Ask the pool, host by host, what only it can say about this move."""
+        return preflight.preflight_of(plan, self._pools)
+
+    def migrate(self, plan: MigrationPlan, permit: Permit = freely) -> CompletedStats:
+        """Make the call and block until the VM has proven to have arrived.
+
+        XAPI measures nothing of a move but whole seconds: no figure is answered.
+        """
+        self.moves.migrate(plan, permit)
+        return CompletedStats()
+
+    def progress(self, plan: MigrationPlan) -> Progress:
+        """Look at the move from the source."""
+        return self.moves.progress(plan)
+
+    def change(self, plan: MigrationPlan, lever: Lever, value: int | None) -> None:
+        """Give a move up; XAPI can change nothing else about one that runs."""
+        del value
+        if lever is not Lever.CANCEL:
+            msg = "XAPI changes nothing about a move that is under way."
+            raise NotSupportedError(msg)
+        with in_our_words(plan.source):
+            self.moves.cancel(plan)
+
+    def repair(self, endpoint: Endpoint, vm_uuid: str, action: CopyAction, path: str = "") -> None:
+        """Resume or pause a VM, or remove a disk that a move left; a pool has no second copy of a VM to remove."""
+        with in_our_words(endpoint):
+            pool = self._pools.reach(endpoint)
+            tables = pool.view.look()
+            if action is CopyAction.REMOVE_DISK:
+                _remove_disk(pool, tables, endpoint, path)
+                return
+            if action in {CopyAction.REMOVE, CopyAction.REMOVE_PAUSED}:
+                msg = f"The VM on {endpoint.name} is the only one that its pool has: it is not removed."
+                raise MoveRefusedError(msg, host=endpoint.name)
+            vm = pool.by_uuid("VM", vm_uuid)
+            pool.call("VM.unpause" if action is CopyAction.RESUME else "VM.pause", vm)
+
+    def locate(self, endpoint: Endpoint, vm_uuid: str) -> VmSighting:
+        """Ask one host, and then its pool, what they know of a VM; NO_ANSWER if either is silent, or cannot tell."""
+        try:
+            with in_our_words(endpoint):
+                return self._sighting(endpoint, vm_uuid)
+        except DriverError:
+            return VmSighting(Copy.NO_ANSWER)
+
+    def _sighting(self, endpoint: Endpoint, vm_uuid: str) -> VmSighting:
+        pool = self._pools.reach(endpoint)
+        tables = pool.view.look()
+        host = host_of(tables, endpoint)
+        refuse_dead(tables, host, endpoint.name)
+        try:
+            vm = pool.record("VM", pool.by_uuid("VM", vm_uuid))
+        except RefusedError as error:
+            if error.code in {"UUID_INVALID", "HANDLE_INVALID"}:
+                return VmSighting(Copy.ABSENT)
+            raise
+        copy = _copy(tables, vm, host.ref)
+        is_here = copy not in {Copy.ABSENT, Copy.INCOMING}
+        return VmSighting(copy, is_here and (is_moving(vm) or self.moves.is_followed(vm_uuid)))
+
+
+def _memory_free(pool: Pool, host: Record) -> int | None:
+    with suppress(RefusedError):
+        said = pool.call("host.compute_free_memory", host.ref)
+        if isinstance(said, str) and said.isdigit():
+            return int(said)
+    return None
+
+
+def _copy(tables: Tables, vm: Record, host: str) -> Copy:
+    """Read where a VM is. A pool has one record of it: what is not on this host is on another, or on none."""
+    power, resident = vm.text("power_state"), vm.text("resident_on")
+    if power in ACTIVE:
+        if resident == host:
+            return Copy.RUNNING if power == "Running" else Copy.PAUSED
+        is_coming = vm.ref_or_null("scheduled_to_be_resident_on") == host
+        return Copy.INCOMING if is_coming else Copy.ABSENT
+    if power not in {"Halted", "Suspended"}:
+        return Copy.NO_ANSWER  # a state that we do not know proves nothing
+    home = home_of(tables, vm)
+    # Without a home a halted VM is no more on one host of its pool than on another.
+    return Copy.INACTIVE if home in {"", NULL, host} else Copy.ABSENT
+
+
+def _remove_disk(pool: Pool, tables: Tables, endpoint: Endpoint, path: str) -> None:
+    host = host_of(tables, endpoint)
+    try:
+        vdi = pool.record("VDI", pool.by_uuid("VDI", disk_uuid(path)))
+    except RefusedError:
+        vdi = None
+    if vdi is None or not reaches(tables, host.ref, vdi.ref_or_null("SR")):
+        msg = f"{endpoint.name} has no disk at {path}."
+        raise DiskMissingError(msg, host=endpoint.name)
+    users = [vbd for vbd in tables["VBD"].values() if vbd.ref_or_null("VDI") == vdi.ref]
+    if users:
+        name = Names(tables).first("VM", [vbd.ref_or_null("VM") for vbd in users])
+        msg = f"{name} uses the disk at {path}."
+        raise MoveRefusedError(msg, host=endpoint.name)
+    pool.call("VDI.destroy", vdi.ref)

@@ -1,0 +1,108 @@
+"""Where a VM is: the host that it runs on, the one that receives it, or the one that it waits on while it is halted."""
+
+from urllib.parse import quote
+
+from xenweb.core.facts import PowerState
+from xenweb.drivers.xapi_driver.records import NULL, Record
+from xenweb.drivers.xapi_driver.view import Table
+
+Tables = dict[str, Table]
+STATES = {
+    "Running": PowerState.RUNNING,
+    "Paused": PowerState.PAUSED,
+    "Halted": PowerState.HALTED,
+    "Suspended": PowerState.SUSPENDED,
+}
+ACTIVE = frozenset({"Running", "Paused"})
+MOVES = frozenset({"pool_migrate", "migrate_send"})
+ISO = "iso"
+
+
+def is_a_vm(record: Record) -> bool:
+    """Say whether a VM record is of a VM, and of no template, snapshot or host's own domain."""
+    marks = ("is_a_template", "is_a_snapshot", "is_control_domain", "is_default_template")
+    return not any(record.flag(mark) for mark in marks)
+
+
+def is_moving(vm: Record) -> bool:
+    """Say whether the pool works on moving a VM, or has room reserved for it elsewhere."""
+    return (
+        bool(MOVES & set(vm.map("current_operations").values()))
+        or vm.ref_or_null("scheduled_to_be_resident_on") != NULL
+    )
+
+
+def disks_of(tables: Tables, vm: Record) -> list[tuple[Record, Record]]:
+    """List a VM's disks as pairs of VBD and VDI, CDs left out."""
+    found = []
+    for ref in vm.many("VBDs"):
+        vbd = tables["VBD"].get(ref)
+        if vbd is None or vbd.text_or("type") == "CD" or vbd.flag("empty"):
+            continue
+        vdi = tables["VDI"].get(vbd.ref_or_null("VDI"))
+        if vdi is not None:
+            found.append((vbd, vdi))
+    return found
+
+
+def reaches(tables: Tables, host: str, sr: str) -> bool:
+    """Say whether a host has a storage repository attached now."""
+    repository = tables["SR"].get(sr)
+    pbds = (tables["PBD"].get(ref) for ref in (repository.many("PBDs") if repository else ()))
+    return any(pbd and pbd.ref_or_null("host") == host and pbd.flag("currently_attached") for pbd in pbds)
+
+
+def reaching(tables: Tables, sr: str) -> set[str]:
+    """List the hosts that have a storage repository attached now."""
+    return {host for host in tables["host"] if reaches(tables, host, sr)}
+
+
+def home_of(tables: Tables, vm: Record) -> str:
+    """Answer the host that a halted VM waits on: where alone its disks are, else its home server; empty for none.
+
+    In a pool a halted VM is on no host; it is started wherever its disks are reached, on its home server first.
+    """
+    hosts = set(tables["host"])
+    for _, vdi in disks_of(tables, vm):
+        hosts &= reaching(tables, vdi.ref_or_null("SR"))
+    if len(hosts) == 1:
+        return hosts.pop()
+    affinity = vm.ref_or_null("affinity")
+    return affinity if affinity in tables["host"] else ""
+
+
+def leader_of(tables: Tables) -> str:
+    """Answer the coordinator; empty if the pool does not say."""
+    return next((pool.ref_or_null("master") for pool in tables["pool"].values()), "")
+
+
+def repository_path(tables: Tables, host: str, sr: Record) -> str:
+    """Answer a path for a storage repository on a host: one of the same name elsewhere has the same.
+
+    XAPI knows no paths. Ours says which repository of a target takes the copies of disks; where a host has two
+    repositories of one name, the UUID tells them apart.
+    """
+    name = sr.text_or("name_label")
+    twins = [
+        each for each in tables["SR"].values() if each.text_or("name_label") == name and reaches(tables, host, each.ref)
+    ]
+    plain = "/" + quote(name or sr.text_or("uuid"), safe="")
+    return plain if len(twins) < 2 else f"{plain}~{sr.text_or('uuid')}"  # noqa: PLR2004
+
+
+def disk_path(folder: str, vdi: Record) -> str:
+    """Answer a path for a disk: the folder of its repository and its UUID."""
+    return f"{folder}/{vdi.text_or('uuid')}"
+
+
+def networks_of(tables: Tables, vm: Record) -> list[Record]:
+    """List the networks that a VM is on."""
+    vifs = (tables["VIF"].get(ref) for ref in vm.many("VIFs"))
+    found = (tables["network"].get(vif.ref_or_null("network")) for vif in vifs if vif)
+    return [network for network in found if network is not None]
+
+
+def has_network(tables: Tables, host: str, network: Record) -> bool:
+    """Say whether a host has an interface on a network; one without any interface is on every host."""
+    pifs = [tables["PIF"].get(ref) for ref in network.many("PIFs")]
+    return not pifs or any(pif and pif.ref_or_null("host") == host for pif in pifs)

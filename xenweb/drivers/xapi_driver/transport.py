@@ -1,0 +1,240 @@
+"""XML-RPC over HTTPS with what usual clients lack: a moment by which it is over, a most of bytes, pinned certificates.
+
+Stands on the standard library alone. An ``int`` goes out as a decimal string, as the XenAPI wants it.
+"""
+
+import hashlib
+import http.client
+import socket
+import ssl
+import threading
+import time
+import xmlrpc.client
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TypedDict, cast
+from xml.parsers.expat import ExpatError
+
+from cryptography import x509
+
+from xenweb.drivers.xapi_driver.errors import (
+    AnswerUnreadableError,
+    CertificateRefusedError,
+    HostUnreachableError,
+    RefusedError,
+)
+
+Value = str | int | float | bool | None | Sequence["Value"] | dict[str, "Value"]
+
+CONNECT_WITHIN = 5.0
+ANSWER_WITHIN = 30.0
+MOST_BYTES = 32 * 1024 * 1024
+"""A pool of 2,000 VMs tells of them in about 12 MB; what is larger is no answer but an attack on our memory."""
+
+MOST_IDLE = 4
+
+
+class Answer(TypedDict, total=False):
+    """The struct that wraps every answer."""
+
+    Status: str
+    Value: Value
+    ErrorDescription: list[str]
+
+
+class _TimedSocket(ssl.SSLSocket):
+    """A socket whose reads all end by one moment: a peer that drips bytes gains no time by it."""
+
+    deadline = float("inf")
+
+    def recv_into(self, buffer: bytearray, nbytes: int | None = None, flags: int = 0) -> int:  # type: ignore[override]
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self.settimeout(min(left, ANSWER_WITHIN * 20))
+        return super().recv_into(buffer, nbytes, flags)
+
+
+def _context() -> ssl.SSLContext:
+    # Who is at the other end is proven by the fingerprint: pools certify themselves, and no authority vouches.
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.sslsocket_class = _TimedSocket
+    return context
+
+
+class _Connection(http.client.HTTPConnection):
+    """One connection to a host whose certificate is one of those that are trusted."""
+
+    def __init__(self, host: str, port: int, pins: frozenset[str]) -> None:
+        super().__init__(host, port, timeout=CONNECT_WITHIN)
+        self._pins = pins
+        self.is_used = False
+
+    def connect(self) -> None:
+        plain = socket.create_connection((self.host, self.port), CONNECT_WITHIN)
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            wrapped = cast("_TimedSocket", _context().wrap_socket(plain))
+        except BaseException:
+            plain.close()
+            raise
+        self.sock = wrapped
+        try:
+            check_certificate(self.host, wrapped.getpeercert(binary_form=True) or b"", self._pins)
+        except CertificateRefusedError:
+            self.close()
+            raise
+
+    def until(self, deadline: float) -> None:
+        """Let whatever is read end by a moment."""
+        cast("_TimedSocket", self.sock).deadline = deadline
+
+
+def check_certificate(host: str, certificate: bytes, pins: frozenset[str]) -> None:
+    """Raise CertificateRefusedError unless a certificate is one of the pinned, and in its time."""
+    seen = hashlib.sha256(certificate).hexdigest()
+    if not pins:
+        msg = f"No certificate is trusted for {host} yet; the one that it shows has the SHA-256 {seen}."
+        raise CertificateRefusedError(msg, host=host, sha256=seen)
+    if not any(seen.startswith(pin) for pin in pins):
+        msg = f"{host} shows a certificate that is none of those trusted for its pool; its SHA-256 is {seen}."
+        raise CertificateRefusedError(msg, host=host, sha256=seen)
+    try:
+        ends = x509.load_der_x509_certificate(certificate).not_valid_after_utc
+    except ValueError:
+        msg = f"The certificate of {host} cannot be read."
+        raise CertificateRefusedError(msg, host=host, sha256=seen) from None
+    if ends < datetime.now(UTC):
+        msg = f"The certificate of {host} is not valid any more: it ended on {ends:%Y-%m-%d at %H:%M} UTC."
+        raise CertificateRefusedError(msg, host=host, sha256=seen, ended=ends.isoformat())
+
+
+Marshallable = bool | float | str | xmlrpc.client.DateTime | dict[str, "Marshallable"] | list["Marshallable"]
+
+
+def _wire(value: object) -> Marshallable:
+    if isinstance(value, bool | float | str | xmlrpc.client.DateTime):
+        return value
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, dict):
+        return {str(key): _wire(each) for key, each in value.items()}
+    return [_wire(each) for each in cast("Sequence[object]", value)]
+
+
+def _written(method: str, params: Sequence[object]) -> str:
+    wired = tuple(_wire(each) for each in params)
+    return xmlrpc.client.dumps(cast("tuple[str, ...]", wired), method)
+
+
+def read_answer(host: str, body: bytes) -> Value:
+    """Read an answer's value; raise RefusedError for a refusal, AnswerUnreadableError for what is no answer."""
+    try:
+        (said,), _ = xmlrpc.client.loads(body)
+    except (xmlrpc.client.Error, ExpatError, ValueError, TypeError, UnicodeError, RecursionError) as error:
+        msg = f"{host} answered with what is no XML-RPC."
+        raise AnswerUnreadableError(msg, host=host) from error
+    if isinstance(said, list):
+        return cast("Value", said)  # only system.listMethods answers so
+    answer = cast("Answer", said if isinstance(said, dict) else {})
+    if answer.get("Status") == "Success" and "Value" in answer:
+        return answer["Value"]
+    if answer.get("Status") == "Failure" and answer.get("ErrorDescription"):
+        code, *params = map(str, answer["ErrorDescription"])
+        raise RefusedError(code, tuple(params))
+    msg = f"{host} answered neither with a value nor with an error."
+    raise AnswerUnreadableError(msg, host=host)
+
+
+class Wire:
+    """Calls to one host; safe to use from several threads, each call on a connection of its own."""
+
+    def __init__(self, host: str, port: int, pins: frozenset[str]) -> None:
+        self.host, self.port = host, port
+        self._pins = pins
+        self._lock = threading.Lock()
+        self._idle: list[_Connection] = []
+
+    def call(
+        self, method: str, params: Sequence[object], within: float = ANSWER_WITHIN, *, once: bool = False
+    ) -> Value:
+        """Make a call and answer its value, or raise RefusedError, or a HostUnreachableError.
+
+        ``once`` is for what must not be said twice: it goes out on a fresh connection, and is never repeated.
+        """
+        body = _written(method, params).encode()
+        deadline = time.monotonic() + within
+        connection = self._taken(fresh=once)
+        was_used = connection.is_used
+        try:
+            said = self._exchanged(connection, body, deadline)
+        except (http.client.RemoteDisconnected, ConnectionError, BrokenPipeError) as error:
+            connection.close()
+            if not was_used or once:
+                raise self._unreachable(error) from error
+            # A connection that lay idle may have been closed meanwhile: that says nothing of the host.
+            connection = self._taken(fresh=True)
+            said = self._again(connection, body, deadline)
+        except (OSError, http.client.HTTPException) as error:
+            connection.close()
+            raise self._unreachable(error) from error
+        except BaseException:
+            connection.close()
+            raise
+        self._give_back(connection)
+        return read_answer(self.host, said)
+
+    def _again(self, connection: _Connection, body: bytes, deadline: float) -> bytes:
+        try:
+            return self._exchanged(connection, body, deadline)
+        except (OSError, http.client.HTTPException) as error:
+            connection.close()
+            raise self._unreachable(error) from error
+
+    def _exchanged(self, connection: _Connection, body: bytes, deadline: float) -> bytes:
+        if connection.sock is None:
+            connection.connect()
+        connection.until(deadline)
+        connection.request("POST", "/", body, {"Content-Type": "text/xml", "User-Agent": "xenweb"})
+        answer = connection.getresponse()
+        length = int(answer.headers.get("Content-Length") or 0)
+        said = b"" if length > MOST_BYTES else answer.read(MOST_BYTES + 1)
+        if length > MOST_BYTES or len(said) > MOST_BYTES:
+            connection.close()
+            msg = f"{self.host} answered with more than {MOST_BYTES // 1024 // 1024} MiB; it was not read."
+            raise AnswerUnreadableError(msg, host=self.host)
+        if answer.status != http.client.OK:
+            connection.close()
+            msg = f"{self.host} answered with HTTP {answer.status}, as a XAPI that is not ready does."
+            raise AnswerUnreadableError(msg, host=self.host, status=answer.status)
+        if not answer.isclosed() or len(said) < length:
+            raise http.client.IncompleteRead(said)
+        return said
+
+    def _taken(self, *, fresh: bool) -> _Connection:
+        with self._lock:
+            if not fresh and self._idle:
+                return self._idle.pop()
+        return _Connection(self.host, self.port, self._pins)
+
+    def _give_back(self, connection: _Connection) -> None:
+        connection.is_used = True
+        with self._lock:
+            if connection.sock is not None and len(self._idle) < MOST_IDLE:
+                self._idle.append(connection)
+                return
+        connection.close()
+
+    def close(self) -> None:
+        """Let go of connections that lie idle."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for each in idle:
+            each.close()
+
+    def _unreachable(self, error: Exception) -> HostUnreachableError:
+        if isinstance(error, TimeoutError):
+            return HostUnreachableError(f"{self.host} did not answer in time.", host=self.host)
+        return HostUnreachableError(f"{self.host} does not answer ({type(error).__name__}).", host=self.host)

@@ -1,0 +1,33 @@
+"""Run two simulated pools: ``python -m xenweb.lab.xapi FOLDER [PREFIX [LABEL]]`` until the process is ended.
+
+Users and passwords come from the file ``users.json`` in the folder: ``{name: [password, role]}``. When all
+hosts listen, ``ready.json`` says where, with their certificates' fingerprints.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from xenweb.lab.xapi.control import Door, serve
+from xenweb.lab.xapi.dispatch import Site
+from xenweb.lab.xapi.server import Hosts
+
+DEFAULT_PREFIX = "127.20.0"
+
+
+def main(folder: Path, prefix: str = DEFAULT_PREFIX, label: str = "") -> None:
+    """Run until ended."""
+    users = {name: (each[0], each[1]) for name, each in json.loads((folder / "users.json").read_text()).items()}
+    site = Site(prefix, users, label)
+    door = Door(site, Hosts(site, 0, folder))
+    draft = folder / f"ready.{os.getpid()}"
+    draft.write_text(json.dumps(door.do({"do": "about"})))
+    socket = folder / "control.sock"
+    socket.unlink(missing_ok=True)
+    draft.replace(folder / "ready.json")
+    serve(socket, door)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), *sys.argv[2:4])
