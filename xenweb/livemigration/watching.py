@@ -241,8 +241,8 @@ class Watching:
 
     def _copies_memory(self, progress: Progress) -> bool:
         """Say whether memory is being copied: by its passes, or by the word of a hypervisor that tells none."""
-        is_wordless = Capability.PASSES not in self.driver.capabilities or progress.total is None
-        return bool(self.track.passes) or (is_wordless and progress.phase is Phase.COPYING)
+        is_wordless = Capability.PASSES not in self.driver.capabilities and progress.phase is Phase.COPYING
+        return bool(self.track.passes) or is_wordless or _tells_only_that_it_copies(progress)
 
     def _observe(self, progress: Progress) -> None:
         now = time.monotonic()
@@ -265,7 +265,6 @@ class Watching:
             self.track = observe(self.track, look)
             throttle = self.said.throttle if progress.throttle is None else progress.throttle
             self.said = Said(progress.expected_downtime, throttle)
-
         elif progress.share is not None and progress.phase is Phase.COPYING:
             # A hypervisor that tells a share alone: no byte and no pass is made up from it.
             self.track = replace(self.track, total=max(self.track.total, progress.share))
@@ -366,7 +365,7 @@ class Watching:
 
 def _tells_only_that_it_copies(progress: Progress) -> bool:
     """Say whether a hypervisor copies memory and counts nothing of it: then the time is all there is to see."""
-    return progress.phase is Phase.COPYING and progress.total is None
+    return progress.phase is Phase.COPYING and progress.total is None and progress.share is None
 
 
 def _track_of(row: Migration) -> Track:

@@ -71,10 +71,10 @@ def leftover_disk_wire(row: LeftoverDisk) -> LeftoverDiskWire:
 
 
 def _share(row: Migration, share: float | None) -> Figure:
-    """Shape how much is done; a source that tells nothing of its passes lets nobody say, before the end."""
+    """Shape how much is done; a source that tells neither passes nor a share lets nobody say, before the end."""
     if row.state == State.DONE:
         return Figure(value=1.0, provenance="measured")
-    if was_called(row) and not row.copied_bytes and not tells_passes(row):
+    if was_called(row) and not row.copied_bytes and not row.total_share and not tells_passes(row):
         return Figure(value=None, provenance="not_available")
     return Figure(value=share, provenance="estimated")
 
