@@ -38,7 +38,7 @@ def ask(stage: Stage, target: str) -> str:
     """Ask for the move by REST; answer its id."""
     vm = named(rest(stage, "GET", "/vms")["items"], GUEST)
     host = named(rest(stage, "GET", "/hosts")["items"], target)
-    return str(rest(stage, "POST", "/migrations", {"vm": vm["uuid"], "target": host["uuid"], "options": {}})["id"])
+    return str(rest(stage, "POST", "/migrations", {"vm": vm["uuid"], "target": str(host["id"]), "options": {}})["id"])
 
 
 def move(stage: Stage, migration: str) -> dict[str, Any]:
