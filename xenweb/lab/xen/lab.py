@@ -154,9 +154,15 @@ class Lab:
         deadline = time.monotonic() + BEAT_PATIENCE
         while silent := [guest for guest in started if self.beating_on(guest) is None]:
             if time.monotonic() > deadline:
-                msg = f"No heartbeat from {', '.join(silent)}."
+                msg = "; ".join(f"No heartbeat from {self._last_words(guest, started[guest])}" for guest in silent)
                 raise LabError(msg)
             time.sleep(0.5)
+
+    def _last_words(self, guest: str, host: str) -> str:
+        """Say what is known of a guest that is not heard: its flags, the end of its console, and the time there."""
+        resident = self.residents(host).get(guest)
+        said = self.run(host, f"tail -n 1 {_console_file(guest)} 2>/dev/null; date +'at %s%6N'").split("\n")
+        return f"{guest} on {host} ({resident.flags if resident else 'not there'}): {' '.join(said).strip()}"
 
     # --- doing things to machines
 
