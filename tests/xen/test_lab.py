@@ -6,6 +6,7 @@ The oracles are xl, the guests' own words and the records on their disks; never 
 """
 
 import time
+from itertools import pairwise
 
 import libvirt
 import pytest
@@ -70,7 +71,7 @@ def test_every_guest_beats_on_its_host_without_a_gap(lab: Lab) -> None:
 
 def test_a_busy_guest_changes_as_much_memory_as_it_was_told(lab: Lab) -> None:
     busy = next(guest for guest in GUESTS if guest.rate > 1)
-    wait_until("twenty seconds of beats", lambda: len(lab.beats(busy.name)) > 200)
+    wait_until("twenty seconds of beats", lambda: len(lab.beats(busy.name)) > 100)
     beats = lab.beats(busy.name)[-100:]
     seconds = (beats[-1].monotonic - beats[0].monotonic) / 1e6
     changed = beats[-1].changed - beats[0].changed
@@ -132,7 +133,11 @@ def test_a_live_move_loses_no_record_on_any_storage(lab: Lab, guest: str) -> Non
     assert after.run == before.run  # the same start of the same witness: it moved, and was not started again
     assert after.is_complete, (after.missing, after.torn)
     assert after.newest > said >= before.newest
-    assert not lab.beats(guest)[-1].monotonic < lab.beats(guest)[0].monotonic
+    # By the wall clock of both hosts the beats are in one row: no older memory ever ran, and no two copies at once.
+    assert all(
+        later.number > earlier.number and later.monotonic > earlier.monotonic
+        for earlier, later in pairwise(lab.beats(guest))
+    )
 
 
 @pytest.mark.parametrize("wish", ["down", "silent"])

@@ -39,8 +39,8 @@ from xenweb.lab.xen.residents import Resident, residents
 Say = Callable[[str], None]
 BEAT_PATIENCE: Final = 120.0
 STATUS_PATIENCE: Final = 20.0
-FRESH: Final = 5.0
-"""Seconds; a guest whose newest beat is older does not beat."""
+SILENT_AFTER: Final = 5.0
+LOOK_EVERY: Final = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,9 +158,14 @@ class Lab:
         deadline = time.monotonic() + BEAT_PATIENCE
         while silent := [guest for guest in started if self.beating_on(guest) is None]:
             if time.monotonic() > deadline:
-                msg = f"No heartbeat from {', '.join(silent)}."
+                msg = "; ".join(f"No heartbeat from {self._last_words(guest, started[guest])}" for guest in silent)
                 raise LabError(msg)
-            time.sleep(0.5)
+
+    def _last_words(self, guest: str, host: str) -> str:
+        """Say what is known of a guest that is not heard: its flags, the end of its console, and the time there."""
+        resident = self.residents(host).get(guest)
+        said = self.run(host, f"tail -n 1 {_console_file(guest)} 2>/dev/null; date +'at %s%6N'").split("\n")
+        return f"{guest} on {host} ({resident.flags if resident else 'not there'}): {' '.join(said).strip()}"
 
     # --- doing things to machines
 
@@ -255,14 +260,22 @@ class Lab:
         return heartbeat.last_start(beat for text in consoles for beat in heartbeat.beats(text))
 
     def beating_on(self, guest: str) -> str | None:
-        """Return the host on whose console a guest has beaten within the last five seconds, or None."""
-        command = f"date +%s%6N; tail -n 3 {_console_file(guest)} 2>/dev/null || true"
-        for host in self._hosts_on():
-            now, _, text = self.run(host.name, command).partition("\n")
-            newest = max((beat.realtime for beat in heartbeat.beats(text)), default=0)
-            if int(now) - newest < FRESH * 1e6:
-                return host.name
+        """Return the host on whose console a guest beats now, or None when nothing comes within five seconds.
+
+        It takes two looks and no clock: a guest's own may be ahead of or behind its host's.
+        """
+        before = {host.name: self._newest_beat(guest, host.name) for host in self._hosts_on()}
+        deadline = time.monotonic() + SILENT_AFTER
+        while time.monotonic() < deadline:
+            for host, beat in before.items():
+                if self._newest_beat(guest, host) != beat:
+                    return host
+            time.sleep(LOOK_EVERY)
         return None
+
+    def _newest_beat(self, guest: str, host: str) -> Beat | None:
+        said = heartbeat.beats(self.run(host, f"tail -n 3 {_console_file(guest)} 2>/dev/null || true"))
+        return said[-1] if said else None
 
     def records(self, guest: str, host: str) -> Verdict:
         """Return what a guest's disk holds as ``host`` reads it, past its cache; the disk must be usable there."""
