@@ -157,6 +157,8 @@ class Moves:
             return
         status = record.text_or("status")
         if status == "success":
+            if plan.kind is Kind.COLD:
+                self._settle_home(plan)
             self._prove(plan)
         elif status == "cancelled":
             msg = "The pool gave the move up, as it was asked to."
@@ -220,6 +222,11 @@ class Moves:
     def _shows_movement(self, plan: MigrationPlan, running: Running) -> bool:
         running.pool = self._pools.reach(plan.source)
         return is_moving(running.pool.record("VM", running.pool.by_uuid("VM", plan.vm_uuid)))
+
+    def _settle_home(self, plan: MigrationPlan) -> None:
+        """Make the target the home of a halted VM that has just been sent there: XAPI itself leaves that open."""
+        _, target = self.ends(plan)
+        target.pool.call("VM.set_affinity", target.pool.by_uuid("VM", plan.vm_uuid), target.host.ref)
 
     def _prove(self, plan: MigrationPlan) -> None:
         if not self.has_arrived(plan):
