@@ -154,7 +154,8 @@ def test_a_move_whose_process_was_lost_is_adopted_and_watched_to_its_end(board: 
     assert board.pools.do("residence", vm="web-1") == "host-b"
 
 
-def test_a_late_failure_is_told_as_a_vm_that_stands_still(board: Board) -> None:
+def test_a_late_failure_is_told_as_a_vm_that_stands_still(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("xenweb.livemigration.watching.PROVE_FOR", 1.0)
     board.pools.do("set", fail_late="web-1")
     move = board.ask("web-1", "host-b")
     driven(move).join(60)
