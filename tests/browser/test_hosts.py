@@ -36,7 +36,7 @@ def test_a_host_is_removed_and_added_again_by_keyboard(signed_in: SignedIn, stag
     page.keyboard.press("Tab")
     page.keyboard.type("qemu+ext:///system")
     page.keyboard.press("Enter")
-    uri = dialog.get_by_role("textbox", name="libvirt URI")
+    uri = dialog.get_by_role("textbox", name="URI")
     expect(uri).to_have_attribute("aria-invalid", "true")
     expect(uri).to_be_focused()
     expect(dialog.get_by_test_id("field-fault")).to_contain_text("not one of a hypervisor and a transport")

@@ -1,6 +1,7 @@
 """Moves in a XAPI pool by the whole of our services: asked for, driven, shown as far as XAPI tells, and proven."""
 
 import threading
+from collections.abc import Callable
 
 import pytest
 from django.db import connections
@@ -8,18 +9,20 @@ from django.utils import timezone
 
 from tests.board import person
 from tests.xapi.fixture import xapi, xapi_process  # noqa: F401 - the fixtures of the simulated pools
-from tests.xapi.moving import until
+from tests.xapi.moving import calling, until, until_moving
 from tests.xapi.process import PASSWORD, Pools
 from xenweb.accounts.policy import Actor, Role
 from xenweb.core.migration import State
 from xenweb.drivers import registry
 from xenweb.drivers.contract import MoveOptions
+from xenweb.drivers.xapi_driver.driver import XapiDriver
 from xenweb.inventory.models import Host, VirtualMachine
 from xenweb.inventory.selectors import endpoint_of
 from xenweb.inventory.services import HostAddress, host_add, pool_ensure
 from xenweb.inventory.sync import HostReading, reading_apply
-from xenweb.livemigration.drive import drive
+from xenweb.livemigration.drive import adopt, drive
 from xenweb.livemigration.models import LeftoverDisk, Migration
+from xenweb.livemigration.plan import plan_of
 from xenweb.livemigration.services import migration_cancel, migration_request
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -57,10 +60,10 @@ def board(xapi: Pools) -> Board:  # noqa: F811 - the fixture
     return Board(xapi)
 
 
-def driven(move: Migration) -> threading.Thread:
+def driven(move: Migration, work: Callable[[str, str], None] = drive) -> threading.Thread:
     def run() -> None:
         try:
-            drive(move.pk, "tests")
+            work(move.pk, "tests")
         finally:
             connections.close_all()
 
@@ -135,7 +138,24 @@ def test_a_coordinator_that_dies_in_mid_move_costs_no_certainty(board: Board) ->
     assert board.pools.do("residence", vm="web-1") == "host-b"
 
 
-def test_a_late_failure_is_told_as_a_vm_that_stands_still(board: Board) -> None:
+def test_a_move_whose_process_was_lost_is_adopted_and_watched_to_its_end(board: Board) -> None:
+    board.pools.do("set", link=6.0 * 2**20)
+    move = board.ask("web-1", "host-b")
+    Migration.objects.filter(pk=move.pk).update(state=State.PREPARING, call_intended_at=timezone.now())
+    lost, planned = XapiDriver(), plan_of(Migration.objects.get(pk=move.pk))
+    with calling(lost, planned):
+        until_moving(lost, planned)
+        thread = driven(move, adopt)
+        until(lambda: Migration.objects.get(pk=move.pk).state == State.PRE_COPY)
+        assert 0 < Migration.objects.get(pk=move.pk).total_share < 1
+        thread.join(30)
+    move.refresh_from_db()
+    assert move.state == State.DONE, (move.state, move.failure_sentence)
+    assert board.pools.do("residence", vm="web-1") == "host-b"
+
+
+def test_a_late_failure_is_told_as_a_vm_that_stands_still(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("xenweb.livemigration.watching.PROVE_FOR", 1.0)
     board.pools.do("set", fail_late="web-1")
     move = board.ask("web-1", "host-b")
     driven(move).join(60)

@@ -71,7 +71,7 @@ def pools_running(folder: Path, prefix: str, users: dict[str, list[str]] = USERS
             [sys.executable, "-m", "xenweb.lab.xapi", str(folder), prefix],
             stdout=log,
             stderr=log,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
         )
     try:
         deadline = time.monotonic() + READY_WITHIN
@@ -83,6 +83,8 @@ def pools_running(folder: Path, prefix: str, users: dict[str, list[str]] = USERS
     finally:
         process.kill()
         process.wait()
+        assert process.stdin is not None
+        process.stdin.close()
 
 
 def prefix_of_this_process(last: int) -> str:

@@ -62,7 +62,15 @@ def test_another_process_finds_the_move_again_by_what_the_pool_still_shows(xapi:
         xapi.do("failover", host="host-c")
         other = XapiDriver()
         assert conclude(proof(other, planned)) is Conclusion.STILL_MOVING, "room is still reserved at the target"
+        assert tells_nothing(other, planned)
     assert call.is_done
+
+
+def test_looks_from_another_process_go_on_when_another_host_leads(xapi: Pools, driver: XapiDriver) -> None:
+    other, calm = XapiDriver(), plan(xapi, "dns-2", "host-b", "host-a")
+    assert other.progress(calm).phase is Phase.NONE
+    xapi.do("failover", host="host-a", dies=True)
+    assert other.progress(calm).phase is Phase.NONE, "the old coordinator is silent, and the host names the new one"
 
 
 def test_a_dead_member_is_silent_by_its_own_word_long_before_the_pool_says_so(xapi: Pools, driver: XapiDriver) -> None:

@@ -223,6 +223,14 @@ def test_a_lost_answer_to_the_call_is_not_asked_again_and_the_move_goes_on(xapi:
     assert len(xapi.do("messages", name="VM_MIGRATED")) == 1
 
 
+def test_a_slow_pool_is_slow_and_not_dead(xapi: Pools, driver: XapiDriver) -> None:
+    planned = plan(xapi, "dns-1", "host-a", "host-b")
+    driver.inventory(planned.source)
+    xapi.do("set", answers_after=0.06)
+    driver.migrate(planned)
+    assert conclude(proof(driver, planned)) is Conclusion.ON_TARGET
+
+
 def test_a_call_that_was_never_begun_is_told_as_unreachable_and_undecided_until_then(
     xapi: Pools, driver: XapiDriver, monkeypatch: pytest.MonkeyPatch
 ) -> None:

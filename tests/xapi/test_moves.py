@@ -144,8 +144,8 @@ def test_a_move_waits_in_the_pool_while_another_hand_holds_the_vm_and_can_be_giv
     xapi.do("busy", vm="web-1")
 
 
-def test_a_fourth_move_of_disks_from_one_pool_is_refused_with_the_number(xapi: Pools, driver: XapiDriver) -> None:
-    for vm in ("dns-1", "dns-2", "wiki"):
+def test_a_fourth_move_of_disks_from_one_host_is_refused_with_the_number(xapi: Pools, driver: XapiDriver) -> None:
+    for vm in ("dns-2", "web-2", "mail-2"):
         xapi.do("busy", vm=vm, operation="migrate_send")
     planned = plan(xapi, "ledger", "host-b", "host-a", disks=True)
     with pytest.raises(MoveRefusedError, match=r"already copies disks of 3 VMs"):

@@ -4,7 +4,7 @@ from xenweb.drivers.contract import HypervisorDriver
 
 
 def create() -> HypervisorDriver:
-    """Make the driver. It needs no library beside Python's own."""
+    """Make the driver. It needs no library that the product does not have anyway."""
     from xenweb.drivers.xapi_driver.driver import XapiDriver
 
     return XapiDriver()

@@ -65,12 +65,15 @@ def disk_map(plan: MigrationPlan, vm: Record, source: End, target: End) -> dict[
 
 
 def network_map(plan: MigrationPlan, vm: Record, source: End, target: End) -> dict[str, str]:
-    """Say for every network card where it goes: to the network of the same name, in another pool alone."""
+    """Say for every network card where it goes: to the network of the same name, in another pool alone.
+
+    Those of the VM's snapshots are told too: XAPI refuses a map without them if a card was changed since.
+    """
     if source.pool is target.pool:
         return {}
     there = {network_name(each): each for each in target.tables["network"].values()}
     found = {}
-    for ref in vm.many("VIFs"):
+    for ref in _cards(vm, source):
         vif = source.tables["VIF"].get(ref)
         network = source.tables["network"].get(vif.ref_or_null("network")) if vif else None
         name = network_name(network) if network else "?"
@@ -80,6 +83,13 @@ def network_map(plan: MigrationPlan, vm: Record, source: End, target: End) -> di
             raise MoveRefusedError(msg, network=name)
         found[ref] = other.ref
     return found
+
+
+def _cards(vm: Record, source: End) -> Iterator[str]:
+    yield from vm.many("VIFs")
+    for snapshot in vm.many("snapshots"):
+        record = source.tables["VM"].get(snapshot)
+        yield from record.many("VIFs") if record else ()
 
 
 def missing_networks(vm: Record, source: End, target: End) -> Iterator[str]:

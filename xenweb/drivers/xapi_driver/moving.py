@@ -157,6 +157,8 @@ class Moves:
             return
         status = record.text_or("status")
         if status == "success":
+            if plan.kind is Kind.COLD:
+                self._settle_home(plan)
             self._prove(plan)
         elif status == "cancelled":
             msg = "The pool gave the move up, as it was asked to."
@@ -221,6 +223,11 @@ class Moves:
         running.pool = self._pools.reach(plan.source)
         return is_moving(running.pool.record("VM", running.pool.by_uuid("VM", plan.vm_uuid)))
 
+    def _settle_home(self, plan: MigrationPlan) -> None:
+        """Make the target the home of a halted VM that has just been sent there: XAPI itself leaves that open."""
+        _, target = self.ends(plan)
+        target.pool.call("VM.set_affinity", target.pool.by_uuid("VM", plan.vm_uuid), target.host.ref)
+
     def _prove(self, plan: MigrationPlan) -> None:
         if not self.has_arrived(plan):
             msg = f"The pool says that the move succeeded, but {plan.vm_name} is not on {plan.target.name}."
@@ -257,13 +264,20 @@ class Moves:
                 running = self._adopted(plan)
             if running is None:
                 return Progress(Phase.NONE)
-            record = errands.read(running.pool, running.ref)
+            try:
+                record = errands.read(running.pool, running.ref)
+            except (HostUnreachableError, RefusedError):
+                self._forget(plan)  # who leads may have changed: at the next look it is found anew
+                raise
             if record is None or record.text("status") in errands.ENDED:
-                with self._lock:
-                    self._adoptions.pop(plan.migration, None)
+                self._forget(plan)
                 return Progress(Phase.NONE)
             look(running, record)
             return errands.progress_of(plan, running.track, is_cancelling=_is_cancelling(record, running))
+
+    def _forget(self, plan: MigrationPlan) -> None:
+        with self._lock:
+            self._adoptions.pop(plan.migration, None)
 
     def _adopted(self, plan: MigrationPlan) -> Running | None:
         """Find a move that another process began; its track is kept for the next look."""
@@ -280,13 +294,12 @@ class Moves:
             return self._adoptions.setdefault(plan.migration, running)
 
     def _found(self, plan: MigrationPlan) -> tuple[Pool, Record | None]:
-        pool = self._pools.known(plan.source)
         try:
-            return pool, pool.record("VM", pool.by_uuid("VM", plan.vm_uuid))
+            return self._pools.with_known(plan.source, lambda pool: pool.record("VM", pool.by_uuid("VM", plan.vm_uuid)))
         except RefusedError as error:
             if error.code not in {"UUID_INVALID", "HANDLE_INVALID"}:
                 raise
-            return pool, None
+            return self._pools.known(plan.source), None
 
     def cancel(self, plan: MigrationPlan) -> None:
         """Ask for the end of a move while it still can be ended; where none is under way there is nothing to do."""

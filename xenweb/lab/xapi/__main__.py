@@ -6,7 +6,9 @@ hosts listen, ``ready.json`` says where, with their certificates' fingerprints.
 
 import json
 import os
+import stat
 import sys
+import threading
 from pathlib import Path
 
 from xenweb.lab.xapi.control import Door, serve
@@ -29,5 +31,19 @@ def main(folder: Path, prefix: str = DEFAULT_PREFIX, label: str = "") -> None:
     serve(socket, door)
 
 
+def end_with_parent() -> None:
+    """End when whoever started this process is gone: its end of the pipe is closed then, however it died."""
+    if not stat.S_ISFIFO(os.fstat(0).st_mode):
+        return
+
+    def wait() -> None:
+        while os.read(0, 4096):
+            pass
+        os._exit(0)
+
+    threading.Thread(target=wait, name="parent", daemon=True).start()
+
+
 if __name__ == "__main__":
+    end_with_parent()
     main(Path(sys.argv[1]), *sys.argv[2:4])

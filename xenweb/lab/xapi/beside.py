@@ -42,6 +42,8 @@ class SimulatedPools:
         """End the pools; nothing of them is kept."""
         self.process.kill()
         self.process.wait()
+        if self.process.stdin is not None:
+            self.process.stdin.close()
 
 
 def start(folder: Path, label: str) -> SimulatedPools:
@@ -57,7 +59,7 @@ def start(folder: Path, label: str) -> SimulatedPools:
     prefix = f"127.{200 + number % 50}.{number // 50 % 250}"
     process = subprocess.Popen(
         [sys.executable, "-m", "xenweb.lab.xapi", str(folder), prefix, label],
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,  # closed when we end, and then the pools end too
         stdout=subprocess.DEVNULL,
         stderr=(folder / "log").open("wb"),
         cwd=Path(__file__).resolve().parents[3],

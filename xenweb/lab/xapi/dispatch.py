@@ -104,8 +104,10 @@ class Site:
             raise XapiError("MESSAGE_METHOD_UNKNOWN", method)
         call = model().call(plain)
         is_async = plain != method
-        if call is None or (is_async and not _has_async(plain, call)):
+        if call is None:
             raise XapiError("MESSAGE_METHOD_UNKNOWN", method)
+        if is_async and not _has_async(plain, call):
+            raise XapiError("Fault", f"{plain} has no asynchronous form")
         if call.is_removed:
             raise XapiError("MESSAGE_REMOVED")
         name = f"{model().class_of(plain)}.{call.name}"

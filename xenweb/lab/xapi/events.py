@@ -71,6 +71,7 @@ def _gathered(store: Store, wanted: _Wanted, since: int) -> list[Told]:
         for number, ref in store.deletions[kind]:
             if number > since and wanted.takes(kind, ref):
                 gone.append(_event(number, kind, "del", ref, None))
+    added.sort(key=lambda event: event["class"] != "message")  # messages come first
     return [*added, *changed, *(gone if since else [])]
 
 

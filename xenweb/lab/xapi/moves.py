@@ -193,14 +193,13 @@ def _fits_elsewhere(pool: Pool, send: Send) -> None:
 
 def migrate_send(pool: Pool, errand: Errand, send: Send) -> Value:
     """Move a VM with its disks, to another storage, host or pool; answer its reference there."""
-    busy = sum(
-        "migrate_send" in pool.store.mapped("VM", vm, "current_operations").values() for vm in pool.store.refs("VM")
-    )
+    store = pool.store
+    source = store.text("VM", send.vm, "resident_on")
+    beside = [vm for vm in store.refs("VM") if store.text("VM", vm, "resident_on") == source]
+    busy = sum("migrate_send" in store.mapped("VM", vm, "current_operations").values() for vm in beside)
     if busy >= checks.MOST_STORAGE_MOVES:
         raise XapiError("TOO_MANY_STORAGE_MIGRATES", str(checks.MOST_STORAGE_MOVES))
     moving = assert_can_migrate(pool, send)
-    store = pool.store
-    source = store.text("VM", send.vm, "resident_on")
     with operation(pool, send.vm, "migrate_send", errand):
         try:
             if send.target_pool is pool and source not in {NULL, send.host}:
