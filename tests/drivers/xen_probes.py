@@ -53,6 +53,10 @@ class FakeProbes(Probes):
     at: dict[str, dict[str, PathSeen]] = field(default_factory=dict)
     bridged: dict[str, list[str]] = field(default_factory=dict)
     done: list[tuple[str, str]] = field(default_factory=list)
+    told: dict[str, dict[str, object]] = field(default_factory=dict)
+    """What a host's probe answers to a look, by the host's name and the verb."""
+
+    asked: list[tuple[str, str, dict[str, object]]] = field(default_factory=list)
     refuses: str = ""
     on: Callable[[str, str], None] = lambda host, verb: None
 
@@ -74,6 +78,15 @@ class FakeProbes(Probes):
 
     def bridges(self, endpoint: Endpoint) -> list[str] | None:
         return self.bridged.get(endpoint.name)
+
+    def look(self, endpoint: Endpoint, verb: str, within: float = 0, **more: object) -> object:
+        return self.told.get(endpoint.name, {}).get(verb)
+
+    def tell(self, endpoint: Endpoint, verb: str, within: float = 0, **more: object) -> object:
+        self.asked.append((endpoint.name, verb, more))
+        if self.refuses:
+            raise MoveRefusedError(self.refuses)
+        return self.told.get(endpoint.name, {}).get(verb)
 
     def do(self, endpoint: Endpoint, verb: str, vm_uuid: str = "") -> None:
         self.done.append((endpoint.name, verb))

@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar, Protocol
 
-from xenweb.core.facts import Ability, Kind, PowerState
+from xenweb.core.facts import Ability, Kind, PowerState, StorageKind
 from xenweb.core.migration import Copy
 from xenweb.core.placement import Fact, Finding
 from xenweb.core.quantities import Bytes, BytesPerSecond, Milliseconds
@@ -95,7 +95,8 @@ class VmSnapshot:
 class RepositorySnapshot:
     """A storage repository as one host reaches it.
 
-    ``identity`` is equal on two hosts exactly when it is the same storage.
+    ``identity`` is equal on two hosts exactly when it is the same storage. ``kind`` is the hypervisor's word
+    for it, ``storage`` what it is.
     """
 
     identity: str
@@ -104,6 +105,7 @@ class RepositorySnapshot:
     path: str
     capacity: Bytes | None
     available: Bytes | None
+    storage: StorageKind = StorageKind.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +170,8 @@ class CopyAction(StrEnum):
     """What can be done to one host's copy of a VM that a move has left standing or doubled.
 
     REMOVE takes only a copy that stands still because of a move, REMOVE_PAUSED only a paused one.
-    CORRECT lets the host's daemon see that a VM runs which it believes to be paused.
+    CORRECT lets the host's daemon see that a VM runs which it believes to be paused. RELEASE_VOLUME deactivates
+    one logical volume of a VM that the host proves not to have.
     """
 
     RESUME = "resume"
@@ -177,6 +180,7 @@ class CopyAction(StrEnum):
     REMOVE_PAUSED = "remove_paused"
     REMOVE_DISK = "remove_disk"
     CORRECT = "correct"
+    RELEASE_VOLUME = "release_volume"
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,12 +193,21 @@ class CopiedDisk:
 
 
 @dataclass(frozen=True, slots=True)
+class MovedVolume:
+    """One logical volume that a move needs active on the target; ``was_active`` says that it was, before the move."""
+
+    path: str
+    was_active: bool
+
+
+@dataclass(frozen=True, slots=True)
 class MigrationPlan:
     """One move, complete: whatever a driver needs to make the call and to watch it.
 
     ``trust_shared_storage`` says that our own facts prove the disks to be the
     same storage on both hosts, where the hypervisor itself cannot see it. The
-    ``copied_disks`` are copied, all others must be there already.
+    ``copied_disks`` are copied, all others must be there already. The logical
+    ``volumes`` at these paths are activated on the target right before the call.
     """
 
     migration: str
@@ -206,6 +219,7 @@ class MigrationPlan:
     trust_shared_storage: bool = False
     kind: Kind = Kind.LIVE
     copied_disks: tuple[CopiedDisk, ...] = ()
+    volumes: tuple[str, ...] = ()
 
 
 class Phase(StrEnum):
@@ -289,10 +303,14 @@ class VmSighting:
 
 @dataclass(frozen=True, slots=True)
 class Preflight:
-    """What both hosts say before a move; ``command`` makes the same call by hand, empty if nothing does."""
+    """What both hosts say before a move; ``command`` makes the same call by hand, empty if nothing does.
+
+    The logical ``volumes`` are those that the move needs active on the target.
+    """
 
     findings: tuple[Finding, ...] = ()
     command: str = ""
+    volumes: tuple[MovedVolume, ...] = ()
 
 
 class Watch(Protocol):

@@ -5,6 +5,7 @@ the lease next goes on watching with ``adopt``.
 """
 
 import logging
+from dataclasses import replace
 
 from django.utils import timezone
 
@@ -137,11 +138,14 @@ def _from_the_queue(lease: Lease, row: Migration) -> None:
     intended: dict[str, Figure] = {
         "call_intended_at": timezone.now(),
         "command": check.command,
+        "volumes": [{"path": each.path, "was_active": each.was_active} for each in check.volumes],
         "forecast": _foretold(row, plan),
         **found,
     }
     state_change(row.pk, State.CHECKING, State.PREPARING, lease=lease, figures=intended)
-    watching = Watching(lease, _row(row.pk), driver, plan)
+    row = _row(row.pk)
+    plan = replace(plan, volumes=tuple(each.path for each in check.volumes))
+    watching = Watching(lease, row, driver, plan)
     call = Call(driver, plan, permit=lambda: lease_renew(lease))
     call.begin()
     watching.follow(call)

@@ -35,7 +35,9 @@ class Migration(models.Model):
     ``call_intended_at`` is stored before the hypervisor is called. ``repairs`` are
     those that the hosts' last answers allow, separated by spaces. ``copied_disks``
     are those that were found to need copying when the move was asked for, each as
-    its device, path and capacity; ``copied_bytes`` is their sum. ``override_codes``
+    its device, path and capacity; ``copied_bytes`` is their sum. ``volumes`` are the
+    logical volumes that were found to be needed at the target right before the call,
+    each with its path and whether it was active there. ``override_codes``
     are the findings that the requester overrode, and ``preflight`` is what was found
     right before the call: a PreflightWire.
     """
@@ -55,6 +57,7 @@ class Migration(models.Model):
     kind = models.CharField(max_length=10, default=Kind.LIVE)
     copied_disks = models.JSONField(default=list)
     copied_bytes = models.BigIntegerField(default=0)
+    volumes = models.JSONField(default=list)
     state = models.CharField(max_length=20, default=State.REQUESTED)
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     requested_by_name = models.CharField(max_length=150)
@@ -168,6 +171,34 @@ class LeftoverDisk(models.Model):
                 fields=["host", "path"],
                 condition=models.Q(removed_at=None),
                 name="one_leftover_disk_per_place",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.path} on {self.host_id}"
+
+
+class HeldVolume(models.Model):
+    """A logical volume that a move has left active on a host where its VM is not.
+
+    It is let go by itself, once that is proven; ``refusal`` says why it was not yet.
+    """
+
+    migration = models.ForeignKey(Migration, on_delete=models.CASCADE, related_name="held_volumes")
+    host = models.ForeignKey("inventory.Host", on_delete=models.PROTECT, related_name="+")
+    path = models.CharField(max_length=1000)
+    since = models.DateTimeField()
+    tried_at = models.DateTimeField(null=True)
+    released_at = models.DateTimeField(null=True)
+    refusal = models.TextField(blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["since", "pk"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["host", "path"],
+                condition=models.Q(released_at=None),
+                name="one_held_volume_per_place",
             ),
         ]
 

@@ -27,6 +27,7 @@ def plan_of(row: Migration) -> MigrationPlan:
         copied_disks=tuple(
             CopiedDisk(each["device"], each["path"], Bytes(each["capacity"])) for each in row.copied_disks
         ),
+        volumes=tuple(each["path"] for each in row.volumes),
     )
 
 

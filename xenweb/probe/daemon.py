@@ -12,8 +12,10 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from . import places, remedies, wire
+from .commands import Commands
 from .configuration import Configuration
 from .guests import Xen, XenError
+from .keeping import StorageVerbs
 
 MOST_RECORDS: Final = 256
 MOST_CALLERS: Final = 32
@@ -104,6 +106,7 @@ class Daemon:
             "remove_half_built": self._remove_half_built,
             "restart_daemon": self._restart_daemon,
             "hold": lambda asked: remedies.hold(self.xen, str(asked["vm"])),
+            **StorageVerbs(configuration, self.xen, Commands(), self.moves.all).verbs(),
         }
 
     def serve(self) -> None:

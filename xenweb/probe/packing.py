@@ -8,15 +8,19 @@ from typing import Final
 FOLDER: Final = Path(__file__).parent
 MODULES: Final = (
     "__init__",
+    "commands",
     "configuration",
     "daemon",
     "entry",
     "frames",
     "guests",
+    "keeping",
     "places",
     "record",
     "relay",
     "remedies",
+    "storage",
+    "volumes",
     "wire",
 )
 SHEBANG: Final = b"#!/usr/bin/python3 -I\n"

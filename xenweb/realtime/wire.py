@@ -36,6 +36,7 @@ class StorageRepositoryWire(Wire):
     pool: str
     name: str
     kind: str
+    storage: Literal["san_block", "nfs", "ocfs2", "local_block", "local_file", "unknown"]
     shared: bool
     vouched: bool
     capacity: int | None

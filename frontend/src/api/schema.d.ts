@@ -1301,6 +1301,11 @@ export interface components {
             pool: string;
             /** Shared */
             shared: boolean;
+            /**
+             * Storage
+             * @enum {string}
+             */
+            storage: "san_block" | "nfs" | "ocfs2" | "local_block" | "local_file" | "unknown";
             /** Vouched */
             vouched: boolean;
         };

@@ -60,6 +60,7 @@ export const aRepository = (id: number, name: string): StorageRepository => ({
   pool: 'rack-2',
   name,
   kind: 'dir',
+  storage: 'unknown',
   shared: true,
   vouched: false,
   capacity: 100 * GIB,

@@ -70,7 +70,7 @@ class LibvirtDriver:
         with self._connections.use(endpoint, READING) as connection:
             snapshot = self._inventory.look(connection, endpoint.uri, self._dirty_rates.of(endpoint.uri))
         if _is_xen(endpoint):
-            return self._xen.corrected(endpoint, snapshot)
+            return self._xen.corrected(endpoint, self._xen.with_storage(endpoint, snapshot))
         self._dirty_rates.next_turn(endpoint, snapshot.vms)
         return snapshot
 
@@ -183,7 +183,7 @@ class LibvirtDriver:
     def repair(self, endpoint: Endpoint, vm_uuid: str, action: CopyAction, path: str = "") -> None:
         """Resume, pause or remove one host's copy, or remove a disk that was left behind."""
         if _is_xen(endpoint) and action is not CopyAction.REMOVE_DISK:
-            self._xen.repair(endpoint, vm_uuid, action)
+            self._xen.repair(endpoint, vm_uuid, action, path)
             return
         with self._connections.use(endpoint, ASKING) as connection:
             if action is CopyAction.REMOVE_DISK:

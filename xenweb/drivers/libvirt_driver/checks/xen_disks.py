@@ -12,7 +12,7 @@ import libvirt
 
 from xenweb.core.placement import Finding, blocker, note, warning
 from xenweb.core.quantities import human_size
-from xenweb.drivers.libvirt_driver.checks import storage
+from xenweb.drivers.libvirt_driver.checks import storage, xen_volumes
 from xenweb.drivers.libvirt_driver.checks.asked import Asked, guarded
 from xenweb.drivers.libvirt_driver.description import DiskDescription
 from xenweb.drivers.libvirt_driver.xen.probing import PathSeen
@@ -30,6 +30,7 @@ def disks(asked: Asked) -> Iterator[Finding]:
             yield from guarded(f"disk {disk.device}", partial(_by_pools, asked, disk))
         return
     here = asked.probes.paths(asked.plan.source, paths) or {}
+    there = xen_volumes.as_if_active(asked, there)
     for disk in wanted:
         yield from _compared(asked, disk, here.get(disk.path), there.get(disk.path, PathSeen("missing", None, "")))
 

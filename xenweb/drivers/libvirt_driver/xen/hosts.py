@@ -31,9 +31,10 @@ from xenweb.drivers.contract import (
 from xenweb.drivers.libvirt_driver.connections import Connections
 from xenweb.drivers.libvirt_driver.dialects import capabilities_at
 from xenweb.drivers.libvirt_driver.errors import translated
-from xenweb.drivers.libvirt_driver.xen import mending, moving, sightings
+from xenweb.drivers.libvirt_driver.xen import mending, moving, sightings, storing
 from xenweb.drivers.libvirt_driver.xen.looks import is_worked_on
 from xenweb.drivers.libvirt_driver.xen.probing import Probes, XenCopy
+from xenweb.drivers.libvirt_driver.xen.volumes import VmVolumes
 
 LOOKING, ASKING, MOVING = "looking", "asking", "moving"
 """Purposes of connections: a call that blocks must not hold up the looks at it."""
@@ -54,6 +55,7 @@ class XenHosts:
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
         self.probes = Probes()
+        self.volumes = VmVolumes(lambda: self.probes)
 
     def capabilities(self, endpoint: Endpoint) -> frozenset[Capability]:
         """Say what a host can at this moment: more, while its probe answers."""
@@ -73,6 +75,11 @@ class XenHosts:
             networks=(*said.networks, *bridges),
         )
 
+    def with_storage(self, endpoint: Endpoint, snapshot: HostSnapshot) -> HostSnapshot:
+        """Lay what a probe knows of its host's storage over what libvirt tells of it."""
+        seen = self.volumes.storage(endpoint)
+        return snapshot if seen is None else storing.laid_over(snapshot, seen)
+
     def migrate(self, plan: MigrationPlan, permit: Permit) -> CompletedStats:
         """Make the call and block until libvirt answers."""
         if plan.kind is not Kind.LIVE or plan.copied_disks:
@@ -82,6 +89,9 @@ class XenHosts:
             domain = connection.lookupByUUIDString(plan.vm_uuid)
             flags = moving.flags_for(is_persistent=bool(domain.isPersistent()))
             where, parameters = moving.address_for_source(plan), moving.parameters_for(plan)
+            if plan.volumes:
+                permit()
+                self.volumes.activate(plan)
             permit()
             began = time.monotonic()
             try:
@@ -145,8 +155,11 @@ class XenHosts:
             raise NotSupportedError(msg, host=plan.source.name)
         self.probes.do(plan.source, "cancel", plan.vm_uuid)
 
-    def repair(self, endpoint: Endpoint, vm_uuid: str, action: CopyAction) -> None:
-        """Mend one copy, as far as Xen itself proves that it may be."""
+    def repair(self, endpoint: Endpoint, vm_uuid: str, action: CopyAction, path: str = "") -> None:
+        """Mend one copy, as far as Xen itself proves that it may be; or let go of one volume of the VM's."""
+        if action is CopyAction.RELEASE_VOLUME:
+            self.volumes.release(endpoint, vm_uuid, path)
+            return
 
         def reach() -> libvirt.virDomain:
             with self._connections.use(endpoint, ASKING) as connection:

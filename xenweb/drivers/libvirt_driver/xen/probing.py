@@ -148,13 +148,23 @@ class Probes:
         """Have a probe do something; raise MoveRefusedError with its reason, or ProbeSilentError."""
         self._ask(endpoint, verb, MEND_WITHIN, vm=vm_uuid)
 
-    def _asked(self, endpoint: Endpoint, verb: str, **more: object) -> object:
+    def tell(self, endpoint: Endpoint, verb: str, within: float = MEND_WITHIN, **more: object) -> object:
+        """Have a probe do something and answer what it says of it; raise MoveRefusedError or ProbeSilentError."""
+        return self._ask(endpoint, verb, within, **more)
+
+    def look(self, endpoint: Endpoint, verb: str, within: float = ANSWER_WITHIN, **more: object) -> object:
+        """Ask a probe in passing; None where nobody says."""
+        with suppress(DriverError):
+            return self._asked(endpoint, verb, within, **more)
+        return None
+
+    def _asked(self, endpoint: Endpoint, verb: str, within: float = ANSWER_WITHIN, **more: object) -> object:
         """Ask in passing: a probe that was silent a moment ago is not waited for again."""
         with self._lock:
             is_silent = time.monotonic() - self._silent.get(endpoint.probe, float("-inf")) < SILENT_FOR
         if is_silent:
             raise _silent(endpoint)
-        return self._ask(endpoint, verb, ANSWER_WITHIN, **more)
+        return self._ask(endpoint, verb, within, **more)
 
     def _ask(self, endpoint: Endpoint, verb: str, within: float, **more: object) -> object:
         if not endpoint.probe or not endpoint.probe_key:
