@@ -34,6 +34,9 @@ class Configuration:
     restart: tuple[str, ...] = ("systemctl", "restart", "libvirtd.service")
     """What starts libvirt's daemon anew; its guests run on meanwhile."""
 
+    states: Path = Path("/var/lib/xenweb-probe/states")
+    """Where the memory of guests is kept that a guard was asked to keep."""
+
     @classmethod
     def read(cls) -> "Configuration":
         """Read the file; what is missing, unknown or unreadable is as if it were not written."""

@@ -92,6 +92,7 @@ class Daemon:
         self.key = read_key(configuration)
         self.xen = xen or Xen(configuration.xl)
         self.moves = Moves()
+        self.storage = StorageVerbs(configuration, self.xen, Commands(), self.moves.all)
         self._callers = threading.Semaphore(MOST_CALLERS)
         self._changing = threading.Lock()
         self._verbs: dict[str, Callable[[dict[str, Any]], object]] = {
@@ -106,11 +107,12 @@ class Daemon:
             "remove_half_built": self._remove_half_built,
             "restart_daemon": self._restart_daemon,
             "hold": lambda asked: remedies.hold(self.xen, str(asked["vm"])),
-            **StorageVerbs(configuration, self.xen, Commands(), self.moves.all).verbs(),
+            **self.storage.verbs(),
         }
 
     def serve(self) -> None:
         """Listen until the process ends."""
+        self.storage.guards.recover()
         reports = self.open_reports()
         threading.Thread(target=self.listen_to_relays, args=(reports,), daemon=True).start()
         with socket.create_server((self.configuration.address, self.configuration.port), backlog=16) as listener:

@@ -118,7 +118,7 @@ class Probes:
 
     def _copies(self, endpoint: Endpoint, verb: str, **more: object) -> tuple[XenCopy, ...] | None:
         with suppress(DriverError):
-            return tuple(_copy(each) for each in _listed(self._asked(endpoint, verb, **more)))
+            return tuple(_copy(each) for each in _listed(self._asked(endpoint, verb, ANSWER_WITHIN, **more)))
         return None
 
     def moves(self, endpoint: Endpoint, vm_uuid: str) -> tuple[SeenMove, ...]:
