@@ -38,7 +38,7 @@ class ScriptedDriver:
 
     name: str = "scripted"
     simulated: bool = True
-    capabilities: frozenset[Capability] = frozenset(Capability)
+    capabilities: frozenset[Capability] = frozenset(Capability) - {Capability.GUARD}
     copies: dict[tuple[str, str], Copy] = field(default_factory=dict)
     busy: bool = False
     findings: tuple[Finding, ...] = ()

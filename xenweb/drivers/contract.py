@@ -30,6 +30,7 @@ class Capability(StrEnum):
     CHANGE_DOWNTIME = "change_downtime"
     PAUSE_AND_FINISH = "pause_and_finish"
     POST_COPY = "post_copy"
+    GUARD = "guard"
     NON_SHARED_DISKS = Ability.NON_SHARED_DISKS.value
     COLD_MOVE = Ability.COLD_MOVE.value
     PAUSED_MOVE = Ability.PAUSED_MOVE.value
@@ -141,6 +142,9 @@ class MoveOptions:
     auto_converge: bool = False
     post_copy: bool = False
     """Whether it may be chosen while the move runs; it never begins by itself."""
+
+    guard: bool | None = None
+    """Whether the VM's disks are kept as they were before the move; None: if it is measured to be very busy."""
 
 
 class Lever(StrEnum):

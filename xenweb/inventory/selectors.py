@@ -167,6 +167,11 @@ def endpoints_reaching(host_id: int, path: str) -> list[Endpoint]:
     return [endpoint_of(host) for host in (*rows.filter(pk=host_id), *others)]
 
 
+def endpoints_of_pool(pool_id: int) -> list[Endpoint]:
+    """Answer every host of a pool, enabled or not; raise CredentialLostError if one's credential is lost."""
+    return [endpoint_of(host) for host in Host.objects.filter(pool_id=pool_id, removed=False)]
+
+
 @dataclass(frozen=True, slots=True)
 class WatchedHosts:
     """The enabled hosts: those that can be reached with the kind of their driver, the others with what hinders it."""

@@ -17,6 +17,7 @@ from xenweb.inventory.credentials import CredentialLostError
 from xenweb.livemigration.checking import checked
 from xenweb.livemigration.doorbell import enqueue
 from xenweb.livemigration.foretelling import foretell, past_for, subject_of
+from xenweb.livemigration.guarding import guarded
 from xenweb.livemigration.keeping import kept
 from xenweb.livemigration.models import Migration
 from xenweb.livemigration.plan import driver_kind, plan_of
@@ -114,6 +115,10 @@ def _foretold(row: Migration, plan: MigrationPlan) -> dict[str, object] | None:
     return foretell(subject_of(row), plan.options, past, timezone.now()).model_dump()
 
 
+def _is_given_up(row: Migration) -> bool:
+    return Migration.objects.filter(pk=row.pk, cancel_requested_at__isnull=False).exists()
+
+
 def _from_the_queue(lease: Lease, row: Migration) -> None:
     try:
         plan = plan_of(row)
@@ -124,6 +129,8 @@ def _from_the_queue(lease: Lease, row: Migration) -> None:
     # The hosts may take their time to answer: long enough for others to think that this worker was lost.
     with kept(lease):
         check = checked(row, driver, plan)
+        if check.refusal is None and not _is_given_up(row):
+            check = guarded(row, driver, plan, check, permit=lambda: lease_renew(lease))
     found: dict[str, Figure] = {
         "preflight": None if check.preflight is None else check.preflight.model_dump(mode="json")
     }

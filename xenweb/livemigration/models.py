@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import models
 
 from xenweb.core.facts import Kind
+from xenweb.core.guard import AT_WORK, GuardState
 from xenweb.core.migration import ACTIVE, State
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -23,7 +24,7 @@ class MigrationQuerySet(models.QuerySet["Migration"]):
 
     def with_all(self) -> "MigrationQuerySet":
         """Load each move with all that its wire shape and its plan need."""
-        loaded = self.prefetch_related("passes", "choices", "leftover_disks__host")
+        loaded = self.prefetch_related("passes", "choices", "leftover_disks__host", "guards__host")
         return loaded.select_related("vm__team", "source__pool", "target__pool")
 
 
@@ -73,6 +74,7 @@ class Migration(models.Model):
     downtime_limit = models.PositiveIntegerField(null=True)
     auto_converge = models.BooleanField(default=False)
     post_copy = models.BooleanField(default=False)
+    guard = models.BooleanField(null=True)
     trust_shared_storage = models.BooleanField(default=False)
     override_codes = models.JSONField(default=list)
     override_reason = models.CharField(max_length=500, blank=True)
@@ -204,6 +206,50 @@ class HeldVolume(models.Model):
 
     def __str__(self) -> str:
         return f"{self.path} on {self.host_id}"
+
+
+class Guard(models.Model):
+    """The disks of a VM as they were at one moment before its move. Its life is a table in ``core.guard``.
+
+    ``paths`` are its disks, on ``host``. ``expected_pause`` was estimated, ``pause`` measured, in ms. The
+    database allows one guard of a pool at work: its volume groups' books are changed by one host at a time.
+    """
+
+    id = models.CharField(primary_key=True, max_length=16, default=new_id)
+    migration = models.ForeignKey(Migration, on_delete=models.CASCADE, related_name="guards")
+    pool = models.ForeignKey("inventory.Pool", on_delete=models.PROTECT, related_name="+")
+    host = models.ForeignKey("inventory.Host", on_delete=models.PROTECT, related_name="+")
+    paths = models.JSONField(default=list)
+    state = models.CharField(max_length=20, default=GuardState.ASKED)
+    automatic = models.BooleanField(default=False)
+    reason = models.TextField(blank=True)
+    total = models.BigIntegerField(default=0)
+    done = models.BigIntegerField(default=0)
+    expected_pause = models.PositiveBigIntegerField(null=True)
+    pause = models.PositiveBigIntegerField(null=True)
+    asked_at = models.DateTimeField()
+    tried_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    expires_at = models.DateTimeField(null=True)
+    roll_back_by = models.CharField(max_length=150, blank=True)
+    roll_back_at = models.DateTimeField(null=True)
+    roll_back_reason = models.TextField(blank=True)
+    rolled_back_at = models.DateTimeField(null=True)
+    sentence = models.TextField(blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["asked_at", "pk"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["pool"],
+                condition=models.Q(state__in=sorted(AT_WORK)),
+                name="one_guard_at_work_per_pool",
+            ),
+        ]
+        indexes: ClassVar = [models.Index(fields=["state"])]
+
+    def __str__(self) -> str:
+        return f"guard of {self.migration_id}"
 
 
 class MigrationPass(models.Model):

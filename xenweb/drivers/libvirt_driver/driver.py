@@ -28,6 +28,7 @@ from xenweb.drivers.contract import (
     VmSighting,
     freely,
 )
+from xenweb.drivers.guards import GuardForeseen, GuardPlan, GuardSeen
 from xenweb.drivers.libvirt_driver import disks, levers, moving, preflight
 from xenweb.drivers.libvirt_driver.connections import Connections
 from xenweb.drivers.libvirt_driver.dialects import Dialect, dialect_of
@@ -202,6 +203,32 @@ class LibvirtDriver:
             return VmSighting(Copy.ABSENT)
         except DriverError:
             return VmSighting(Copy.NO_ANSWER)
+
+    def guard_foresee(self, host: Endpoint, vm_uuid: str) -> GuardForeseen:
+        """Say whether a guard of a VM can be made: libvirt's QEMU driver makes none."""
+        if _is_xen(host):
+            return self._xen.guard_foresee(host, vm_uuid)
+        return GuardForeseen(False, "Guards are made on Xen hosts alone.")
+
+    def guard_begin(self, plan: GuardPlan) -> None:
+        """Begin to make a guard."""
+        self._xen.guards.begin(plan)
+
+    def guard_look(self, plan: GuardPlan) -> GuardSeen:
+        """Look how far a guard is."""
+        return self._xen.guards.look(plan)
+
+    def guard_remove(self, plan: GuardPlan) -> None:
+        """Remove all of a guard."""
+        self._xen.guards.remove(plan)
+
+    def guard_roll_back(self, plan: GuardPlan) -> None:
+        """Begin to lay a guard over the disks that it is of."""
+        self._xen.guards.roll_back(plan)
+
+    def guard_make_ready(self, plan: GuardPlan, home: Endpoint) -> None:
+        """Have the VM's disks usable again on the host that has its definition."""
+        self._xen.guards.make_ready(plan, home)
 
 
 def _is_xen(endpoint: Endpoint) -> bool:

@@ -28,10 +28,12 @@ from xenweb.drivers.contract import (
     VmSighting,
     VmSnapshot,
 )
+from xenweb.drivers.guards import GuardForeseen
 from xenweb.drivers.libvirt_driver.connections import Connections
 from xenweb.drivers.libvirt_driver.dialects import capabilities_at
 from xenweb.drivers.libvirt_driver.errors import translated
 from xenweb.drivers.libvirt_driver.xen import mending, moving, sightings, storing
+from xenweb.drivers.libvirt_driver.xen.guarding import XenGuards
 from xenweb.drivers.libvirt_driver.xen.looks import is_worked_on
 from xenweb.drivers.libvirt_driver.xen.probing import Probes, XenCopy
 from xenweb.drivers.libvirt_driver.xen.volumes import VmVolumes
@@ -56,6 +58,7 @@ class XenHosts:
         self._connections = connections
         self.probes = Probes()
         self.volumes = VmVolumes(lambda: self.probes)
+        self.guards = XenGuards(lambda: self.probes, self.volumes)
 
     def capabilities(self, endpoint: Endpoint) -> frozenset[Capability]:
         """Say what a host can at this moment: more, while its probe answers."""
@@ -123,6 +126,15 @@ class XenHosts:
             if source is None or is_told or time.monotonic() - ended > RUNS_WITHIN:
                 return moving.completed_of(source, target, total)
             time.sleep(LOOK_EVERY)
+
+    def guard_foresee(self, host: Endpoint, vm_uuid: str) -> GuardForeseen:
+        """Say whether a guard of a VM can be made, and of which disks."""
+        with self._connections.use(host, LOOKING) as connection:
+            domain = connection.lookupByUUIDString(vm_uuid)
+        try:
+            return self.guards.foresee(host, domain)
+        except libvirt.libvirtError as error:
+            raise translated(error, host.name) from error
 
     def progress(self, plan: MigrationPlan) -> Progress:
         """Look at the move from the source."""
