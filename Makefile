@@ -32,7 +32,7 @@ test: ## everything above, every test, on real hypervisors and in a real browser
 	@.ci/setup test
 	@$(MAKE) --no-print-directory check
 	@echo "== front end tests" && $(NPM) run --silent test
-	@echo "== Python tests" && $(PYTEST) -q --ignore=tests/browser --ignore=tests/architecture -m "not (fault and lab) and not alone"
+	@echo "== Python tests" && $(PYTEST) -q --ignore=tests/browser --ignore=tests/architecture -m "not (fault and lab) and not alone and not xen"
 	@echo "== smoke" && $(PYTHON) manage.py smoke
 	@echo "== browser tests" && $(PYTEST) -q tests/browser
 	@echo "== bounce" && $(PYTHON) -m tests.bounce $(N)

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from tests.bounce.chronicle import Chronicle
 from tests.stage_processes import send
-from xenweb.lab.qemu.errors import LabError
+from xenweb.lab.errors import LabError
 from xenweb.lab.qemu.lab import Lab
 from xenweb.lab.smoke import rest
 from xenweb.lab.stage import Stage, StageError

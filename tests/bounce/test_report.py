@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.bounce.__main__ import INTACT, NOTHING, is_clean
+from tests.bounce.__main__ import INTACT, NOTHING, Bounce, is_clean
 
 
 def good(**changes: Any) -> dict[str, Any]:
@@ -29,3 +29,29 @@ def test_a_broken_history_or_too_few_moves_is_not_clean() -> None:
 @pytest.mark.parametrize("hardly", [{"states": {"failed": 40, "done": 10}}, {"fault_count": 4}])
 def test_a_run_in_which_hardly_anything_moved_or_broke_shows_nothing(hardly: dict[str, Any]) -> None:
     assert not is_clean(good(**hardly), 50)
+
+
+class Luck(Bounce):
+    """A run without a lab: of so many moves that are asked for, one is done."""
+
+    def __init__(self, one_in: int) -> None:
+        self.one_in, self.accepted = one_in, 0
+
+    def _active(self) -> list[dict[str, Any]]:
+        return []
+
+    def _ask(self) -> None:
+        self.accepted += 1
+
+    def _all(self, what: str) -> list[dict[str, Any]]:
+        return [{"state": what.partition("=")[2]}] * (self.accepted // self.one_in)
+
+
+@pytest.mark.parametrize(("one_in", "asked"), [(1, 10), (2, 10), (4, 20)])
+def test_a_run_of_bad_luck_goes_on_until_enough_was_done(
+    monkeypatch: pytest.MonkeyPatch, one_in: int, asked: int
+) -> None:
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    run = Luck(one_in)
+    run.run(10)
+    assert run.accepted == asked

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.moves import card, expect_alive, expect_on, until
 from tests.stage_processes import send
-from xenweb.lab.qemu.errors import LabError
+from xenweb.lab.errors import LabError
 from xenweb.lab.qemu.lab import Lab
 from xenweb.lab.smoke import named, rest
 from xenweb.lab.stage import Stage

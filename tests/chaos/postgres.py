@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from xenweb.lab.stage import free_port
+from xenweb.lab.ports import free_port
 
 READY_WITHIN = 30.0
 INSTALLED = Path("/usr/lib/postgresql")

@@ -203,7 +203,10 @@ def test_no_repair_ever_removes_or_pauses_the_only_running_copy(
     if Repair.REMOVE_SOURCE_COPY in repairs:
         assert (source, target, busy) == (Copy.INCOMING, Copy.RUNNING, False)
     if Repair.REMOVE_TARGET_COPY in repairs:
-        assert (source, target) == (Copy.RUNNING, Copy.INCOMING)
+        assert (source, target) in {(Copy.RUNNING, Copy.INCOMING), (Copy.RUNNING, Copy.NEVER_RAN)}
+    if Repair.REMOVE_HALF_BUILT in repairs:
+        # Where the source stands still, only a copy that is proven never to have run may go.
+        assert (source, target, busy) == (Copy.INCOMING, Copy.NEVER_RAN, False)
     if {Repair.PAUSE_SOURCE, Repair.PAUSE_TARGET} & set(repairs):
         assert (source, target, busy) == (Copy.RUNNING, Copy.RUNNING, False)
     if Repair.REMOVE_PAUSED_SOURCE in repairs:

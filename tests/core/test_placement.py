@@ -152,9 +152,18 @@ def test_an_older_hypervisor_is_a_warning_and_what_cannot_be_compared_is_none(
 ) -> None:
     verdict = judge(VM, replace(TARGET, version=there), replace(SOURCE, version=here))
     assert codes(verdict) == (["hypervisor_older"] if warned else [])
+
     if warned:
         assert there in verdict.findings[0].sentence
         assert verdict.answer is Answer.CAN_GO_BUT
+
+
+@pytest.mark.parametrize(("target", "answer"), [("Xen 4.16.0", Answer.CANNOT_GO), ("Xen 4.17.0", Answer.CAN_GO)])
+def test_an_older_xen_is_no_target(target: str, answer: Answer) -> None:
+    source = replace(SOURCE, hypervisor="xen", version="Xen 4.17.0")
+    verdict = judge(replace(VM, hypervisor="xen"), replace(TARGET, hypervisor="xen", version=target), source)
+    assert verdict.answer is answer
+    assert codes(verdict) == (["xen_older"] if answer is Answer.CANNOT_GO else [])
 
 
 def test_a_host_with_as_many_moves_as_it_takes_is_a_note_that_forbids_nothing() -> None:

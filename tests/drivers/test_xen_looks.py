@@ -38,7 +38,12 @@ def test_what_a_hypervisor_cannot_do_is_data() -> None:
     assert capabilities_at("qemu:///system", has_probe=True) == frozenset(Capability) - {Capability.GUARD}
     assert capabilities_at("xen:///system") == frozenset()
     with_probe = capabilities_at("xen:///system", has_probe=True)
-    assert with_probe == {Capability.PASSES, Capability.CANCEL, Capability.MEASURED_DOWNTIME}
+    assert with_probe == {
+        Capability.PASSES,
+        Capability.CANCEL,
+        Capability.MEASURED_DOWNTIME,
+        Capability.GUARD,
+    }
 
 
 @pytest.mark.parametrize(("machine", "kind"), [("xenpv", "PV"), ("xenfv", "HVM"), ("xenpvh", "PVH"), ("pc", "")])

@@ -124,7 +124,7 @@ def test_without_a_probe_a_vm_runs_only_where_its_cpu_time_grows(
 @pytest.mark.parametrize(
     ("source", "target", "conclusion", "repairs"),
     [
-        (Copy.INCOMING, Copy.NEVER_RAN, Conclusion.HALF_BUILT, (Repair.REMOVE_TARGET_COPY,)),
+        (Copy.INCOMING, Copy.NEVER_RAN, Conclusion.HALF_BUILT, (Repair.REMOVE_HALF_BUILT,)),
         (Copy.INCOMING, Copy.ABSENT, Conclusion.INTERRUPTED, (Repair.RESUME_SOURCE,)),
         (Copy.RUNNING, Copy.NEVER_RAN, Conclusion.HALF_RECEIVED, (Repair.REMOVE_TARGET_COPY,)),
         (Copy.RUNNING, Copy.NO_ANSWER, Conclusion.UNDECIDED, ()),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from xenweb.lab.qemu.errors import LabUnavailableError
+from xenweb.lab.errors import LabUnavailableError
 from xenweb.lab.qemu.lab import Lab
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from xenweb.lab.errors import LabError, LabUnavailableError
 from xenweb.lab.qemu import acceleration
 from xenweb.lab.qemu.acceleration import choose, guest_survives_move
-from xenweb.lab.qemu.errors import LabError, LabUnavailableError
 from xenweb.lab.qemu.guest_build import build
 from xenweb.lab.qemu.layout import LabLayout
 from xenweb.lab.qemu.requirements import check

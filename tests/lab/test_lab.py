@@ -13,8 +13,8 @@ from pathlib import Path
 import libvirt
 import pytest
 
+from xenweb.lab.errors import LabError
 from xenweb.lab.qemu import control
-from xenweb.lab.qemu.errors import LabError
 from xenweb.lab.qemu.heartbeat import (
     Arrival,
     disk_counters,
@@ -316,7 +316,7 @@ def test_a_wrong_order_is_refused_and_changes_nothing(lab: Lab, order: tuple[str
 
 def test_a_second_lab_lives_beside_the_first_and_leaves_nothing(lab: Lab, second_lab: Lab) -> None:
     folder = str(second_lab.layout.folder)
-    command = [sys.executable, "-m", "xenweb.lab.qemu"]
+    command = [sys.executable, "-m", "xenweb.lab"]
     assert second_lab.where("wiki") == lab.where("wiki") == "host-c"
     told = subprocess.run([*command, "status", "--json", "--folder", folder], check=True, capture_output=True)
     assert [host["name"] for host in json.loads(told.stdout)] == ["host-a", "host-b", "host-c"]

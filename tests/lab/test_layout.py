@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from xenweb.lab.errors import LabError, LabUnavailableError
 from xenweb.lab.qemu import control
 from xenweb.lab.qemu.descriptions import groups, people
-from xenweb.lab.qemu.errors import LabError, LabUnavailableError
 from xenweb.lab.qemu.guests import GUESTS
 from xenweb.lab.qemu.layout import HOSTS, LabLayout, check_path, claim, default_folder, host_spec
 from xenweb.lab.qemu.namespaces import ORDINARY_ID

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from xenweb.lab.errors import LabUnavailableError
 from xenweb.lab.qemu import guest_build, requirements
-from xenweb.lab.qemu.errors import LabUnavailableError
 from xenweb.lab.qemu.requirements import KERNEL_STEPS, PROGRAMS, check
 
 

@@ -160,6 +160,7 @@ class Stand:
             "port": self.port,
             "helper": str(self.helper),
             "version_folder": str(self.folder / "version"),
+            "daemons": [],
             **more,
         }
         self.config.write_text(json.dumps(said))

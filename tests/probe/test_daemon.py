@@ -135,6 +135,27 @@ def test_it_says_which_xen_it_is_made_for(stand: Stand, daemon: object) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("name", "told", "is_used"),
+    [
+        ("libvirtd", "LIBXL_SAVE_HELPER={probe}", True),
+        ("virtxend", "LIBXL_SAVE_HELPER={probe}", True),
+        ("libvirtd", "PATH=/bin", False),
+        ("libvirtd", "LIBXL_SAVE_HELPER=/usr/lib/xen-4.17/bin/libxl-save-helper", False),
+        ("libvirtd", "LIBXL_SAVE_HELPER=/nowhere/xenweb-probe", False),
+        ("bash", "LIBXL_SAVE_HELPER={probe}", False),
+    ],
+)
+def test_passes_are_promised_only_where_the_daemon_that_runs_starts_relays(
+    stand: Stand, name: str, told: str, is_used: bool
+) -> None:
+    process = stand.folder / "proc" / "17"
+    process.mkdir(parents=True)
+    (process / "comm").write_text(f"{name}\n")
+    (process / "environ").write_bytes(f"A=b\0{told.format(probe=stand.probe)}\0".encode())
+    assert Configuration(processes=stand.folder / "proc").is_in_use() is is_used
+
+
 def test_who_does_not_hold_the_key_learns_nothing(stand: Stand, daemon: subprocess.Popen[bytes]) -> None:
     with pytest.raises((wire.WireError, OSError)):
         ask(stand, "hello", key=b"\xcd" * 32)

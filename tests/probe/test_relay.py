@@ -21,6 +21,26 @@ def stand(tmp_path: Path) -> Stand:
     return Stand(tmp_path)
 
 
+REAL = bytes.fromhex(
+    "320001000100000000000000120000006c6962786c2d736176652d68656c706572000e0000007374617274696e6720736176650052000100"
+    "08000000020000000800000078656e63616c6c0038000000436f756c64206e6f74206f627461696e2068616e646c65206f6e207072697669"
+    "6c6567656420636f6d6d616e6420696e74657266616365003d0001000800000002000000120000006c6962786c2d736176652d68656c7065"
+    "72001900000078635f696e746572666163655f6f70656e206661696c656400"
+)
+"""What the real helper of Xen 4.17.5 says on a machine without Xen, before it ends with 255."""
+
+
+def test_the_real_helpers_own_bytes_are_understood(stand: Stand) -> None:
+    reports = stand.reports()
+    stand.script([("write", REAL), ("exit", 255)])
+    libxl = stand.begin()
+    assert libxl.listen() == 255
+    assert bytes(libxl.said) == REAL
+    end = reports.wait(lambda said: said["ended"] is not None)
+    assert end["understood"]
+    assert end["errors"] == ["Could not obtain handle on privileged command interface", "xc_interface_open failed"]
+
+
 def written(steps: list[tuple[str, object]]) -> bytes:
     """Answer all that a script writes."""
     said = b""

@@ -51,7 +51,7 @@ def refuses(manage: Any, line: str, **more: str) -> str:
 @pytest.mark.django_db
 def test_the_steps_of_the_readme_lead_to_the_first_host(manage: Any) -> None:
     assert not User.objects.exists()
-    steps = ["user add ada", "role give ada administrator", "pool add rack", "token ada --name setup --days 1"]
+    steps = ["user add ada", "role give ada administrator", "pool add rack", "token issue ada --name setup --days 1"]
     readme = (ROOT / "README.md").read_text()
     assert all(f"manage.py {step}" in readme for step in steps)
     token = [manage(step) for step in steps][-1]
@@ -78,13 +78,16 @@ def test_the_steps_of_the_readme_lead_to_the_first_host(manage: Any) -> None:
         ("user add ada", "There is a user ada already."),
         ("user add console:root", "Enter a valid username."),
         ("user disable nobody", "There is no user nobody."),
+        ("user enable nobody", "There is no user nobody."),
+        ("user password nobody", "There is no user nobody."),
+        ("token revoke 0123456789ab", "There is no token 0123456789ab."),
         ("role give nobody auditor", "There is no user nobody."),
         ("role give ada team_lead", "The role team_lead needs a team"),
         ("role give ada auditor --team Shop", "The role team_lead needs a team"),
         ("role give ada team_lead --team Nowhere", "There is no team Nowhere."),
         ("role take ada auditor", "There is no user ada with that role."),
-        ("token nobody --name x", "There is no user nobody who may sign in."),
-        ("token ada --name x --days 9999", "lives 1 to 366 days"),
+        ("token issue nobody --name x", "There is no user nobody who may sign in."),
+        ("token issue ada --name x --days 9999", "lives 1 to 366 days"),
         ("pool add rack --driver vmware", "There is no driver called vmware; there are libvirt, simulated."),
         ("team give no-such-vm Shop", "There is no team Shop."),
         ("vouch nowhere", "There is no such storage repository."),
@@ -115,6 +118,47 @@ def test_roles_come_and_go_and_a_disabled_user_is_out(manage: Any) -> None:
     assert browser.get("/api/v1/me").json()["code"] == "no_role"
     manage("user disable ada")
     assert browser.get("/api/v1/me").status_code == 401
+
+
+@pytest.mark.django_db
+def test_another_password_ends_what_was_open_and_a_door_that_was_closed_opens_again(manage: Any) -> None:
+    for line in ("user add ada", "role give ada administrator"):
+        manage(line)
+    browser = Client()
+    browser.post("/sign-in", {"username": "ada", "password": PASSWORD})
+    assert "too short" in refuses(manage, "user password ada", password="short")
+    assert browser.get("/api/v1/me").status_code == 200
+
+    manage("user password ada", password="another horse of some battery")
+    assert browser.get("/api/v1/me").status_code == 401
+    manage("user disable ada")
+    entry = {"username": "ada", "password": "another horse of some battery"}
+    assert browser.post("/sign-in", entry).status_code != 302
+    manage("user enable ada")
+    assert browser.post("/sign-in", entry).status_code == 302
+    done = [action for _, action, outcome in records() if outcome == "allowed"]
+    assert done[-4:] == ["password_set", "user_disable", "user_enable", "sign_in"]
+    assert "battery" not in "".join(AuditRecord.objects.values_list("facts", flat=True))
+
+
+@pytest.mark.django_db
+def test_a_token_is_listed_without_its_secret_and_lets_nobody_in_once_it_is_revoked(manage: Any) -> None:
+    for line in ("user add ada", "role give ada administrator"):
+        manage(line)
+    token = manage("token issue ada --name backup")
+    prefix, secret = token.split("_", 2)[1:]
+    program = Client(headers={"Authorization": f"Bearer {token}"})
+    assert program.get("/api/v1/me").status_code == 200
+    shown = manage("token list")
+    assert prefix in shown
+    assert "ada  backup" in shown
+    assert secret not in shown
+
+    manage(f"token revoke {prefix}")
+    assert program.get("/api/v1/me").status_code == 401
+    assert manage("token list") == ""
+    assert records()[-1] == (CONSOLE, "token_revoke", "allowed")
+    assert "There is no token" in refuses(manage, f"token revoke {prefix}")
 
 
 def test_a_vm_is_given_to_a_team_and_taken_again(world: World, manage: Any) -> None:

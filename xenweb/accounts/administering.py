@@ -13,10 +13,10 @@ from django.core.exceptions import ValidationError
 from django.db import models, transaction
 
 from xenweb.accounts.errors import AccountsForbiddenError, AccountsInvalidError, NobodyNamedError, TakenError
-from xenweb.accounts.models import RoleBinding, Team, User
+from xenweb.accounts.models import ApiToken, RoleBinding, Team, User
 from xenweb.accounts.policy import Action, Actor, Role, decide
 from xenweb.accounts.selectors import actor_for
-from xenweb.accounts.services import role_bind, team_create, token_create, user_disable
+from xenweb.accounts.services import role_bind, team_create, token_create, user_disable, user_enable
 from xenweb.audit.services import record, refusals_recorded
 from xenweb.core.placement import Fact
 
@@ -58,10 +58,31 @@ def _check(user: User, password: str) -> None:
         raise AccountsInvalidError(" ".join(error.messages)) from None
 
 
+def password_set(by: Actor, username: str, password: str) -> None:
+    """Give a user another password; whatever was signed in with the old one ends within seconds.
+
+    Raises NobodyNamedError or AccountsInvalidError.
+    """
+    with administering(by, Action.MANAGE_PEOPLE, "password_set", "user", username):
+        user = User.objects.filter(username=username).first()
+        if user is None:
+            msg = f"There is no user {username}."
+            raise NobodyNamedError(msg)
+        _check(user, password)
+        user.set_password(password)
+        user.save(update_fields=["password"])
+
+
 def user_close(by: Actor, username: str) -> None:
     """Close the door to a user; open sockets end within seconds. Raises NobodyNamedError."""
     with administering(by, Action.MANAGE_PEOPLE, "user_disable", "user", username):
         user_disable(username)
+
+
+def user_open(by: Actor, username: str) -> None:
+    """Open the door again to a user whom it was closed to. Raises NobodyNamedError."""
+    with administering(by, Action.MANAGE_PEOPLE, "user_enable", "user", username):
+        user_enable(username)
 
 
 def team_add(by: Actor, name: str) -> None:
@@ -110,6 +131,17 @@ def token_issue(by: Actor, username: str, name: str, days: int) -> str:
             msg = f"There is no user {username} who may sign in."
             raise NobodyNamedError(msg)
         return token_create(actor, name, days)
+
+
+def token_revoke(by: Actor, prefix: str) -> None:
+    """End a token before its time; what is open with it ends within seconds. Raises NobodyNamedError."""
+    token = ApiToken.objects.select_related("user").filter(prefix=prefix).first()
+    subject, name = ("", "") if token is None else (token.user.username, token.name)
+    with administering(by, Action.MANAGE_PEOPLE, "token_revoke", "user", subject, token=name, prefix=prefix):
+        if token is None:
+            msg = f"There is no token {prefix}."
+            raise NobodyNamedError(msg)
+        token.delete()
 
 
 def _check_team(role: Role, team: str | None) -> None:

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import lru_cache
 from itertools import chain
 
@@ -13,7 +14,7 @@ from django.contrib.sessions.models import Session
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
-from xenweb.accounts.models import RoleBinding, Team, User
+from xenweb.accounts.models import ApiToken, RoleBinding, Team, User
 from xenweb.accounts.policy import Actor, Role
 
 
@@ -79,6 +80,25 @@ def _claim(data: str) -> _Claim | None:
 def _is_signed_in(user: User, claim: _Claim) -> bool:
     hashes = chain([user.get_session_auth_hash()], user.get_session_auth_fallback_hash())
     return user.is_active and any(constant_time_compare(claim.proof, each) for each in hashes)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenShown:
+    """What may be told of a bearer token: whose it is and what for, by its ``prefix``, never the token itself."""
+
+    prefix: str
+    username: str
+    name: str
+    expires_at: datetime
+    last_used_at: datetime | None
+
+
+def tokens_shown() -> list[TokenShown]:
+    """List all bearer tokens, the expired ones too, by user and name."""
+    rows = ApiToken.objects.order_by("user__username", "name", "prefix")
+    return [
+        TokenShown(*each) for each in rows.values_list("prefix", "user__username", "name", "expires_at", "last_used_at")
+    ]
 
 
 def team_names() -> dict[int, str]:

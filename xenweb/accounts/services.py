@@ -32,7 +32,16 @@ def user_create(username: str, password: str, name: str = "") -> int:
 
 def user_disable(username: str) -> None:
     """Close the door to a user; open sockets end within seconds."""
-    if not User.objects.filter(username=username).update(is_active=False):
+    _activity_set(username, is_active=False)
+
+
+def user_enable(username: str) -> None:
+    """Open the door again to a user."""
+    _activity_set(username, is_active=True)
+
+
+def _activity_set(username: str, *, is_active: bool) -> None:
+    if not User.objects.filter(username=username).update(is_active=is_active):
         msg = f"There is no user {username}."
         raise NobodyNamedError(msg, username=username)
 

@@ -206,6 +206,7 @@ class Repair(StrEnum):
     PAUSE_TARGET = "pause_target"
     REMOVE_PAUSED_SOURCE = "remove_paused_source"
     REMOVE_PAUSED_TARGET = "remove_paused_target"
+    REMOVE_HALF_BUILT = "remove_half_built"
     CORRECT_SOURCE = "correct_source"
 
 
@@ -214,7 +215,7 @@ REPAIRS: dict[Conclusion, tuple[Repair, ...]] = {
     Conclusion.LEFT_BEHIND: (Repair.REMOVE_SOURCE_COPY,),
     Conclusion.HALF_RECEIVED: (Repair.REMOVE_TARGET_COPY,),
     # Once nothing is left at the target that could run, the copy at the source goes on by itself.
-    Conclusion.HALF_BUILT: (Repair.REMOVE_TARGET_COPY,),
+    Conclusion.HALF_BUILT: (Repair.REMOVE_HALF_BUILT,),
     # Which copy is right only a person can know: the other one is paused, never removed.
     Conclusion.BOTH_RUNNING: (Repair.PAUSE_SOURCE, Repair.PAUSE_TARGET),
     # It has been chosen, and the other one still runs: what was paused may go, if that is chosen too.

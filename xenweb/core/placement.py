@@ -251,14 +251,21 @@ def _numbers(version: str) -> tuple[str, tuple[int, ...]] | None:
 
 
 def hypervisor_older(source: str, source_version: str, target: str, target_version: str) -> Iterator[Finding]:
-    """Warn of a move to an older version of the same program; versions that cannot be compared say nothing."""
+    """Warn of a move to an older version of the same program; versions that cannot be compared say nothing.
+
+    An older Xen is no target at all: it need not be able to read what a newer one saves.
+    """
     here, there = _numbers(source_version), _numbers(target_version)
     if here is None or there is None or here[0] != there[0] or there[1] >= here[1]:
         return
-    yield warning(
-        "hypervisor_older",
+    is_xen = here[0].lower() == "xen"
+    weigh = blocker if is_xen else warning
+    yield weigh(
+        "xen_older" if is_xen else "hypervisor_older",
         f"{target} runs {target_version}, which is older than {source_version} on {source}.",
-        "Moving back in time is seldom tested: update the target first if you can.",
+        "Choose a host with the same Xen or a newer one, or update this one."
+        if is_xen
+        else "Moving back in time is seldom tested: update the target first if you can.",
         source_version=source_version,
         target_version=target_version,
     )

@@ -95,3 +95,10 @@ class AmbiguousNameError(InventoryError):
 
     code = "ambiguous_name"
     remedy = "Give the id or UUID instead of the name."
+
+
+class ProbeRefusedError(InventoryError):
+    """A probe cannot be noted so, or does not do what was asked of it."""
+
+    code = "probe_refused"
+    remedy = "Mend what the sentence says; manage.py probe status tells which probes answer."

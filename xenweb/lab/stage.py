@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -21,7 +20,8 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from xenweb.lab.qemu.errors import LabError
+from xenweb.lab.errors import LabError
+from xenweb.lab.ports import free_port
 from xenweb.lab.qemu.guests import GUESTS, GuestSpec
 from xenweb.lab.qemu.lab import Lab
 from xenweb.processes import session_members
@@ -33,13 +33,6 @@ END_WITHIN = 30.0
 
 class StageError(RuntimeError):
     """The stage could not be brought up; the sentence says what failed."""
-
-
-def free_port() -> int:
-    """Find a port of the loopback address that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass

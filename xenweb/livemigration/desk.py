@@ -127,7 +127,7 @@ class Desk:
                 return self.plan.source, CopyAction.RESUME
             case Repair.REMOVE_SOURCE_COPY:
                 return self.plan.source, CopyAction.REMOVE
-            case Repair.REMOVE_TARGET_COPY:
+            case Repair.REMOVE_TARGET_COPY | Repair.REMOVE_HALF_BUILT:
                 return self.plan.target, CopyAction.REMOVE
             case Repair.PAUSE_SOURCE:
                 return self.plan.source, CopyAction.PAUSE

@@ -68,7 +68,7 @@ def guard_remove(actor: Actor, migration_id: str, request_id: str = "") -> Migra
 def _asked(actor: Actor, migration_id: str, action: str, request_id: str) -> Guard:
     with refusals_recorded(actor.username, action, "migration", migration_id, request_id):
         move = migration_row_for(actor, migration_id)
-        found = Guard.objects.filter(migration=move).order_by("-asked_at", "-pk").first()
+        found = Guard.objects.filter(migration=move).first()
         row = None if found is None else guard_row(found.pk)
         if row is None:
             raise GuardNotFoundError

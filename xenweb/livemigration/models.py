@@ -24,8 +24,8 @@ class MigrationQuerySet(models.QuerySet["Migration"]):
 
     def with_all(self) -> "MigrationQuerySet":
         """Load each move with all that its wire shape and its plan need."""
-        loaded = self.prefetch_related("passes", "choices", "leftover_disks__host", "guards__host")
-        return loaded.select_related("vm__team", "source__pool", "target__pool")
+        loaded = self.prefetch_related("passes", "choices", "leftover_disks__host")
+        return loaded.select_related("vm__team", "source__pool", "target__pool", "guard__host")
 
 
 class Migration(models.Model):
@@ -74,7 +74,7 @@ class Migration(models.Model):
     downtime_limit = models.PositiveIntegerField(null=True)
     auto_converge = models.BooleanField(default=False)
     post_copy = models.BooleanField(default=False)
-    guard = models.BooleanField(null=True)
+    guard_wanted = models.BooleanField(null=True)
     trust_shared_storage = models.BooleanField(default=False)
     override_codes = models.JSONField(default=list)
     override_reason = models.CharField(max_length=500, blank=True)
@@ -100,6 +100,7 @@ class Migration(models.Model):
     forecast = models.JSONField(null=True)
     forecast_now = models.JSONField(null=True)
     downtime = models.PositiveBigIntegerField(null=True)
+    memory_hand_over = models.PositiveBigIntegerField(null=True)
     total = models.PositiveBigIntegerField(null=True)
     total_is_measured = models.BooleanField(default=False)
     command = models.TextField(blank=True)
@@ -216,7 +217,7 @@ class Guard(models.Model):
     """
 
     id = models.CharField(primary_key=True, max_length=16, default=new_id)
-    migration = models.ForeignKey(Migration, on_delete=models.CASCADE, related_name="guards")
+    migration = models.OneToOneField(Migration, on_delete=models.CASCADE, related_name="guard")
     pool = models.ForeignKey("inventory.Pool", on_delete=models.PROTECT, related_name="+")
     host = models.ForeignKey("inventory.Host", on_delete=models.PROTECT, related_name="+")
     paths = models.JSONField(default=list)

@@ -71,6 +71,11 @@ _TEXTS: dict[Lever | Repair, _Text] = {
         "Remove the paused copy at the target",
         "The VM runs at the source. What the paused copy alone holds in memory is lost; its disks stay as they are.",
     ),
+    Repair.REMOVE_HALF_BUILT: _Text(
+        "Remove the half-built copy, and let the VM go on at the source",
+        "The copy at the target never ran, as its host proves again. It is thrown away, and then the VM, which stands "
+        "still at the source, goes on there.",
+    ),
     Repair.CORRECT_SOURCE: _Text(
         "Let the source's daemon see that the VM runs",
         "The VM runs, and the daemon takes it for paused. It is held for a moment so that the daemon can let it go on.",
@@ -82,6 +87,11 @@ _LEVERS_WORK_IN = frozenset({State.PRE_COPY, State.STOP_AND_COPY})
 def can_be_given_up(row: Migration) -> bool:
     """Say whether a move can be given up where it stands: once called, only its source's hypervisor can do so."""
     return row.state in NOT_CALLED or Capability.CANCEL in capabilities_of(row.source)
+
+
+def tells_passes(row: Migration) -> bool:
+    """Say whether passes of a move can be seen: they were, or its source can tell them."""
+    return bool(row.passes.all()) or Capability.PASSES in capabilities_of(row.source)
 
 
 def _kinds(row: Migration) -> list[Lever | Repair]:

@@ -21,7 +21,7 @@ def plan_of(row: Migration) -> MigrationPlan:
             downtime_limit=None if pause is None else Milliseconds(pause),
             auto_converge=row.auto_converge,
             post_copy=row.post_copy,
-            guard=row.guard,
+            guard=row.guard_wanted,
         ),
         trust_shared_storage=row.trust_shared_storage,
         kind=Kind(row.kind),

@@ -143,6 +143,7 @@ def settle(
         figures = {
             # A VM that did not run had no pause, whatever the hypervisor counts as one.
             "downtime": stats.downtime if row.kind == Kind.LIVE else None,
+            "memory_hand_over": stats.memory_hand_over,
             "total": stats.total if stats.total is not None else row.elapsed,
             "total_is_measured": stats.total is not None,
             "transferred": stats.transferred if stats.transferred is not None else row.transferred,

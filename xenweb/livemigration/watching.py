@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -85,6 +86,7 @@ RUNNING = frozenset(
         State.CANCELLING,
     }
 )
+MENDINGS = 2
 HELD_UP_AFTER = 3.0
 """Seconds after which a move that was given up and does not end is looked into."""
 
@@ -291,7 +293,10 @@ class Watching:
         self.track = finish(self.track, self._since_call(time.monotonic()))
         self._with_patience(self._verifying if self.state in RUNNING else self._tell)
         proof = self._with_patience(lambda: self._settled(call))
-        if self._with_patience(lambda: self.desk.mend(proof, cancelling=self.asked_to_cancel)):
+        # One mending may let another follow: what was in the way is gone, and the VM is let go on.
+        for _ in range(MENDINGS):
+            if not self._with_patience(partial(self.desk.mend, proof, cancelling=self.asked_to_cancel)):
+                break
             proof = self._with_patience(lambda: self._settled(call))
         self._with_patience(lambda: self.desk.offer(proof, cancelling=self.asked_to_cancel))
         stats = self._stats(call) if conclude(proof) is Conclusion.ON_TARGET else CompletedStats()

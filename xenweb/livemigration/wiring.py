@@ -6,7 +6,7 @@ from xenweb.core.migration import ACTIVE, CALLED, CANCELLABLE, CLOSABLE, Repair,
 from xenweb.core.precopy.storage import memory_share_in
 from xenweb.core.quantities import Bytes
 from xenweb.livemigration.models import Guard, LeftoverDisk, Migration, MigrationChoice, MigrationPass
-from xenweb.livemigration.offers import can_be_given_up, offers_for
+from xenweb.livemigration.offers import can_be_given_up, offers_for, tells_passes
 from xenweb.realtime.wire import (
     ChoiceWire,
     Figure,
@@ -99,16 +99,24 @@ def guard_wire(row: Guard, *, is_moving: bool) -> GuardWire:
 
 
 def _guard(row: Migration) -> GuardWire | None:
-    guards = list(row.guards.all())
-    return guard_wire(guards[-1], is_moving=row.state in ACTIVE) if guards else None
+    guard: Guard | None = getattr(row, "guard", None)
+    return None if guard is None else guard_wire(guard, is_moving=row.state in ACTIVE)
+
+
+def _share(row: Migration, share: float | None) -> Figure:
+    """Shape how much is done; a source that tells nothing of its passes lets nobody say, before the end."""
+    if row.state == State.DONE:
+        return Figure(value=1.0, provenance="measured")
+    if was_called(row) and not row.copied_bytes and not tells_passes(row):
+        return Figure(value=None, provenance="not_available")
+    return Figure(value=share, provenance="estimated")
 
 
 def _progress(row: Migration) -> ProgressWire:
-    is_done = row.state == State.DONE
     memory = memory_share_in(row.total_share, Bytes(row.copied_bytes), Bytes(row.vm_memory))
     return ProgressWire(
-        total=Figure(value=1.0 if is_done else row.total_share, provenance="measured" if is_done else "estimated"),
-        memory=Figure(value=1.0 if is_done else memory, provenance="measured" if is_done else "estimated"),
+        total=_share(row, row.total_share),
+        memory=_share(row, memory),
         pass_number=row.pass_number,
         remaining=_figure(row.remaining),
         transferred=_figure(row.transferred),
@@ -161,11 +169,13 @@ def migration_wire(row: Migration) -> MigrationWire:
             "downtime_limit_ms": row.downtime_limit,
             "auto_converge": row.auto_converge,
             "post_copy": row.post_copy,
-            "guard": row.guard,
+            "guard": row.guard_wanted,
         },
         progress=_progress(row),
         passes=[pass_wire(each) for each in row.passes.all()],
+        passes_told=tells_passes(row),
         downtime_ms=_figure(row.downtime),
+        memory_hand_over_ms=_figure(row.memory_hand_over),
         total_ms=_figure(row.total, "measured" if row.total_is_measured else "estimated"),
         failure_code=row.failure_code or None,
         failure_sentence=row.failure_sentence or None,

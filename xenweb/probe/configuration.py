@@ -11,6 +11,8 @@ XEN: Final = "4.17"
 """The Xen whose save helper this probe understands."""
 
 PORT: Final = 16515
+PROGRAM: Final = "xenweb-probe"
+VARIABLE: Final = b"LIBXL_SAVE_HELPER="
 HELPERS: Final = (
     f"/usr/lib/xen-{XEN}/bin/libxl-save-helper",
     "/usr/lib/xen/bin/libxl-save-helper",
@@ -36,6 +38,11 @@ class Configuration:
 
     states: Path = Path("/var/lib/xenweb-probe/states")
     """Where the memory of guests is kept that a guard was asked to keep."""
+
+    daemons: tuple[str, ...] = ("libvirtd", "virtxend")
+    """The processes of which one must have been told to start this probe in its helper's place."""
+
+    processes: Path = Path("/proc")
 
     @classmethod
     def read(cls) -> "Configuration":
@@ -69,6 +76,28 @@ class Configuration:
         except OSError:
             return ""
 
+    def is_in_use(self) -> bool:
+        """Say whether libvirt's daemon, as it runs now, starts a relay: it reads its environment only once."""
+        if not self.daemons:
+            return True
+        return any(_starts_relay(each) for each in self.processes.glob("[0-9]*") if _name(each) in self.daemons)
+
     def is_made_for_this_xen(self) -> bool:
         """Say whether the helper of the Xen that runs here speaks as this probe expects."""
         return self.xen_version() == self.xen == XEN
+
+
+def _name(process: Path) -> str:
+    try:
+        return (process / "comm").read_text().strip()
+    except OSError:
+        return ""
+
+
+def _starts_relay(process: Path) -> bool:
+    try:
+        environment = (process / "environ").read_bytes().split(b"\0")
+    except OSError:
+        return False
+    named = [each.partition(b"=")[2].decode("utf-8", "replace") for each in environment if each.startswith(VARIABLE)]
+    return any(Path(each).name == PROGRAM and os.access(each, os.X_OK) for each in named)

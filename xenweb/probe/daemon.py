@@ -25,6 +25,7 @@ PATIENCE: Final = 10.0
 IDLE: Final = 120.0
 CANCELLED_WITHIN: Final = 2.0
 LONGEST_REPORT: Final = 65536
+IN_USE_FRESH_FOR: Final = 5.0
 UNPAUSED_WITHIN: Final = 30.0
 LOOK_EVERY: Final = 0.02
 
@@ -93,6 +94,7 @@ class Daemon:
         self.xen = xen or Xen(configuration.xl)
         self.moves = Moves()
         self.storage = StorageVerbs(configuration, self.xen, Commands(), self.moves.all)
+        self._used, self._looked = False, float("-inf")
         self._callers = threading.Semaphore(MOST_CALLERS)
         self._changing = threading.Lock()
         self._verbs: dict[str, Callable[[dict[str, Any]], object]] = {
@@ -199,13 +201,20 @@ class Daemon:
         except (KeyError, ValueError, TypeError):
             return {"error": "unknown", "sentence": "The question is not complete."}
 
+    def _is_in_use(self) -> bool:
+        """Say whether relays are started, as of a few seconds ago: to find out takes a look at every process."""
+        now = time.monotonic()
+        if now - self._looked > IN_USE_FRESH_FOR:
+            self._used, self._looked = self.configuration.is_in_use(), now
+        return self._used
+
     def _hello(self, _asked: dict[str, Any]) -> dict[str, object]:
         running = self.configuration.xen_version()
         return {
             "version": 1,
             "xen": running,
             "made_for": self.configuration.xen,
-            "relays": self.configuration.is_made_for_this_xen(),
+            "relays": self.configuration.is_made_for_this_xen() and self._is_in_use(),
             "moves": sum(each["alive"] for each in self.moves.all()),
         }
 

@@ -351,6 +351,9 @@ class MigrationWire(Wire):
     ``cancellable`` says whether asking the hypervisor still makes sense;
     ``closable`` whether an administrator may end the move without a proof;
     ``held_up`` that a move was given up and its target neither receives nor lets go;
+    ``passes_told`` whether its source tells of passes: without it the time is all that is seen;
+    ``downtime_ms`` is how long the VM stood still, ``memory_hand_over_ms`` the part of it until
+    its memory was whole on the target;
     ``as_of`` is the last time a process of ours looked at the move.
     """
 
@@ -375,7 +378,9 @@ class MigrationWire(Wire):
     options: dict[str, int | bool | None]
     progress: ProgressWire
     passes: list[PassWire]
+    passes_told: bool
     downtime_ms: Figure
+    memory_hand_over_ms: Figure
     total_ms: Figure
     failure_code: str | None
     failure_sentence: str | None

@@ -1047,6 +1047,9 @@ export interface components {
          *     ``cancellable`` says whether asking the hypervisor still makes sense;
          *     ``closable`` whether an administrator may end the move without a proof;
          *     ``held_up`` that a move was given up and its target neither receives nor lets go;
+         *     ``passes_told`` whether its source tells of passes: without it the time is all that is seen;
+         *     ``downtime_ms`` is how long the VM stood still, ``memory_hand_over_ms`` the part of it until
+         *     its memory was whole on the target;
          *     ``as_of`` is the last time a process of ours looked at the move.
          */
         MigrationWire: {
@@ -1095,6 +1098,7 @@ export interface components {
             kind: "live" | "paused" | "cold";
             /** Leftover Disks */
             leftover_disks: components["schemas"]["LeftoverDiskWire"][];
+            memory_hand_over_ms: components["schemas"]["Figure"];
             /** Offers */
             offers: components["schemas"]["ChoiceOfferWire"][];
             /** Options */
@@ -1104,6 +1108,8 @@ export interface components {
             override: components["schemas"]["OverrideWire"] | null;
             /** Passes */
             passes: components["schemas"]["PassWire"][];
+            /** Passes Told */
+            passes_told: boolean;
             preflight: components["schemas"]["PreflightWire"] | null;
             progress: components["schemas"]["ProgressWire"];
             /** Queue Place */

@@ -35,12 +35,18 @@ export const ACTIONS = [
   'storage_vouch',
   'user_add',
   'user_disable',
+  'user_enable',
+  'password_set',
   'team_add',
   'team_give',
   'role_give',
   'role_take',
   'token_issue',
+  'token_revoke',
   'pool_add',
+  'probe_set',
+  'probe_unset',
+  'probe_mend',
 ] as const
 
 export const OUTCOMES = ['allowed', 'refused', 'done', 'failed', 'cancelled', 'uncertain', 'observed'] as const

@@ -1,6 +1,6 @@
 import { cleanup, fireEvent, render, screen } from '@testing-library/svelte'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { aMigration } from '../store/world.fixture'
+import { aMigration, ONLY_TIME } from '../store/world.fixture'
 import MigrationCard from './MigrationCard.svelte'
 
 const show = (...all: Parameters<typeof aMigration>) => {
@@ -30,6 +30,16 @@ describe('the card of a move', () => {
     expect(figure('Expected pause')).toBe('7.1 s estimated')
     expect(text()).toContain('Not converging: it changes 91 MiB/s, the link copies 96 MiB/s')
     expect(screen.getAllByTestId('pass-bar')).toHaveLength(2)
+  })
+
+  it('says what is not available where the hypervisor tells the time alone', () => {
+    show('MOVE0001', ONLY_TIME)
+    expect(figure('Pass')).toBe('not available')
+    expect(figure('Left to copy')).toBe('not available')
+    expect(figure('Elapsed')).toBe('50 s')
+    cleanup()
+    show('MOVE0002', { ...ONLY_TIME, state: 'done', active: false })
+    expect(figure('Passes')).toBe('not available')
   })
 
   it('says how much the hypervisor slows the VM down, and nothing where it does not', () => {

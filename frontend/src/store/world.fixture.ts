@@ -95,6 +95,41 @@ const TWO_PASSES: Migration['passes'] = [
   },
 ]
 
+const PROGRESS: Migration['progress'] = {
+  total: { value: 0.62, provenance: 'estimated' },
+  memory: { value: 0.62, provenance: 'estimated' },
+  pass_number: 2,
+  remaining: measured(684 * MIB),
+  transferred: measured(5 * GIB),
+  dirty_rate: measured(91 * MIB),
+  transfer_rate: measured(96 * MIB),
+  expected_downtime_ms: { value: 7100, provenance: 'estimated' },
+  disk_total: unknown,
+  disk_processed: unknown,
+  disk_remaining: unknown,
+  elapsed_ms: 50_000,
+  converging: false,
+  throttle: unknown,
+}
+
+/** What is seen of a move where the hypervisor tells the time alone. */
+export const ONLY_TIME: Partial<Migration> = {
+  passes: [],
+  passes_told: false,
+  progress: {
+    ...PROGRESS,
+    total: unknown,
+    memory: unknown,
+    pass_number: null,
+    remaining: unknown,
+    transferred: unknown,
+    dirty_rate: unknown,
+    transfer_rate: unknown,
+    expected_downtime_ms: unknown,
+    converging: null,
+  },
+}
+
 export const aMigration = (id: string, more: Partial<Migration> = {}): Migration => ({
   id,
   vm: 1,
@@ -115,24 +150,11 @@ export const aMigration = (id: string, more: Partial<Migration> = {}): Migration
   started_at: '2026-11-23T12:00:02Z',
   ended_at: null,
   options: { auto_converge: false, bandwidth_limit: null, downtime_limit_ms: null },
-  progress: {
-    total: { value: 0.62, provenance: 'estimated' },
-    memory: { value: 0.62, provenance: 'estimated' },
-    pass_number: 2,
-    remaining: measured(684 * MIB),
-    transferred: measured(5 * GIB),
-    dirty_rate: measured(91 * MIB),
-    transfer_rate: measured(96 * MIB),
-    expected_downtime_ms: { value: 7100, provenance: 'estimated' },
-    disk_total: unknown,
-    disk_processed: unknown,
-    disk_remaining: unknown,
-    elapsed_ms: 50_000,
-    converging: false,
-    throttle: unknown,
-  },
+  progress: PROGRESS,
   passes: TWO_PASSES,
+  passes_told: true,
   downtime_ms: unknown,
+  memory_hand_over_ms: unknown,
   total_ms: unknown,
   failure_code: null,
   failure_sentence: null,

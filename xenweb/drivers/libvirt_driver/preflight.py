@@ -52,7 +52,7 @@ CHECKS = (
 
 
 XEN_CHECKS = (
-    Check("the versions", HOSTS, xen.versions),
+    Check("the versions", HOSTS, hosts.versions),
     Check("the hosts' own UUIDs", HOSTS, hosts.identity),
     Check("the way between the hosts", Need.TARGET, xen.connection),
     Check("the CPU", HOSTS, xen.processor),

@@ -17,10 +17,11 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final, Literal
 
-from xenweb.lab.qemu.errors import LabError
+from xenweb.lab.errors import LabError
+from xenweb.lab.processes import SYSTEM_PATH
 from xenweb.lab.qemu.heartbeat import beats, is_gap_free, is_undamaged
 from xenweb.lab.qemu.layout import LabLayout
-from xenweb.lab.qemu.namespaces import LAB, ORDINARY_USER, SYSTEM_PATH
+from xenweb.lab.qemu.namespaces import LAB, ORDINARY_USER
 from xenweb.lab.qemu.requirements import QEMU, qemu_version
 
 Acceleration = Literal["kvm", "tcg"]

@@ -8,9 +8,9 @@ import time
 from dataclasses import dataclass
 from typing import Final
 
-from xenweb.lab.qemu.errors import LabError
+from xenweb.lab.errors import LabError
+from xenweb.lab.processes import end_namespaces, remember, remembered
 from xenweb.lab.qemu.layout import LabLayout
-from xenweb.lab.qemu.processes import end_namespaces, identity
 
 PATIENCE: Final = 15.0
 END_PATIENCE: Final = 5.0
@@ -55,17 +55,13 @@ def conditions(layout: LabLayout) -> dict[str, HostCondition]:
 
 
 def remember_process(layout: LabLayout, pid: int) -> None:
-    """Write down which process the lab is: a pid alone could later be somebody else's."""
-    layout.process.write_text(json.dumps({"pid": pid, "identity": identity(pid)}))
+    """Write down which process the lab is."""
+    remember(layout.process, pid)
 
 
 def running_process(layout: LabLayout) -> int | None:
     """Return the pid of the lab's process if it is still that very process."""
-    try:
-        known = json.loads(layout.process.read_text())
-        return int(known["pid"]) if identity(int(known["pid"])) == known["identity"] else None
-    except (OSError, ValueError, KeyError):
-        return None
+    return remembered(layout.process)
 
 
 def end_process(layout: LabLayout) -> bool:

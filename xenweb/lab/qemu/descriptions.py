@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 from xml.sax.saxutils import escape, quoteattr
 
+from xenweb.lab.connections import repository_xml
 from xenweb.lab.qemu.acceleration import Acceleration
 from xenweb.lab.qemu.guests import GuestSpec
 from xenweb.lab.qemu.layout import HOSTS, HostSpec, LabLayout
@@ -99,16 +100,6 @@ def people() -> str:
 def groups() -> str:
     """Return what every host sees as /etc/group."""
     return f"root:x:0:\nlab:x:{ORDINARY_ID}:\n"
-
-
-def repository_xml(name: str, identity: str, path: Path) -> str:
-    """Return the description of one folder of disks; equal identity on two hosts means the same storage."""
-    return f"""\
-<pool type='dir'>
-  <name>{name}</name>
-  <uuid>{identity}</uuid>
-  <target><path>{escape(str(path))}</path></target>
-</pool>"""
 
 
 def repositories(layout: LabLayout, host: HostSpec) -> dict[str, str]:

@@ -7,9 +7,10 @@ import time
 from contextlib import suppress
 from typing import Final
 
+from xenweb.lab.errors import LabError
+from xenweb.lab.folders import hold
 from xenweb.lab.qemu import control, descriptions
-from xenweb.lab.qemu.errors import LabError
-from xenweb.lab.qemu.layout import HOSTS, LabLayout, hold
+from xenweb.lab.qemu.layout import HOSTS, LabLayout
 from xenweb.lab.qemu.namespaces import LAB, environment, python_module
 
 START_PATIENCE: Final = 15.0

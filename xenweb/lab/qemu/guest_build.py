@@ -4,7 +4,7 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
-from xenweb.lab.qemu.errors import LabUnavailableError
+from xenweb.lab.errors import LabUnavailableError
 
 SOURCE: Final = Path(__file__).parent / "guest"
 COMPILE: Final = (

@@ -18,11 +18,12 @@ import time
 from pathlib import Path
 from typing import Final
 
-from xenweb.lab.qemu.errors import LabError
+from xenweb.lab.errors import LabError
+from xenweb.lab.folders import MARK, hold
+from xenweb.lab.processes import end_namespaces
 from xenweb.lab.qemu.host import call, limit_rate
-from xenweb.lab.qemu.layout import HOSTS, MARK, HostSpec, LabLayout, hold, host_spec
+from xenweb.lab.qemu.layout import HOSTS, HostSpec, LabLayout, host_spec
 from xenweb.lab.qemu.namespaces import HOST, environment, python_module
-from xenweb.lab.qemu.processes import end_namespaces
 
 LARGEST_CONSOLE: Final = 16 * 1024 * 1024  # eight hours of beats
 LONGEST_REQUEST: Final = 4096

@@ -13,8 +13,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from xenweb.lab.connections import FoundGuest, LabHost
+from xenweb.lab.errors import LabError
 from xenweb.lab.qemu import acceleration, control, descriptions, foundation, hypervisors, requirements
-from xenweb.lab.qemu.errors import LabError
 from xenweb.lab.qemu.guest_build import build
 from xenweb.lab.qemu.guests import BEAT_MS, GUESTS, GuestSpec
 from xenweb.lab.qemu.heartbeat import beats
@@ -23,16 +24,6 @@ from xenweb.lab.qemu.layout import HOSTS, HostSpec, LabLayout, claim, default_fo
 
 Say = Callable[[str], None]
 BEAT_PATIENCE: Final = 20.0
-
-
-@dataclass(frozen=True, slots=True)
-class LabHost:
-    """A host of the lab as the product meets it; ``migration_address`` is on the lab's data network."""
-
-    name: str
-    uri: str
-    migration_address: str
-    uuid: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +221,7 @@ class Lab:
         return tuple(self._host_status(host.name, conditions[host.name]) for host in HOSTS)
 
     def _host_status(self, name: str, condition: control.HostCondition) -> HostStatus:
-        found: list[hypervisors.FoundGuest] = []
+        found: list[FoundGuest] = []
         if condition.daemon == "running":
             try:
                 found = hypervisors.found_guests(self.layout, name)

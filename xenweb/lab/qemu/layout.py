@@ -4,22 +4,18 @@ Standard library only: the processes inside the namespaces import this too.
 A lab is one folder; labs in different folders do not see each other.
 """
 
-import fcntl
 import os
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from xenweb.lab.qemu.errors import LabError, LabUnavailableError
+from xenweb.lab import folders
+from xenweb.lab.errors import LabError
 
 MIB: Final = 1024 * 1024
-SOCKET_PATH_LIMIT: Final = 107
 # libvirt's longest socket of a guest, below the folder of the lab; it keeps 20 characters of a guest's name.
 LONGEST_SOCKET: Final = "/host-a/config/libvirt/qemu/lib/domain-9999-" + "x" * 20 + "/monitor.sock"
-MARK: Final = ".xenweb-lab"
-HOLD_PATIENCE: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,26 +226,6 @@ class LabLayout:
         return self.consoles / f"{guest}.log"
 
 
-def hold(folder: Path) -> int:
-    """Hold the folder for one running lab until the returned descriptor is closed; raise LabError if one holds it.
-
-    Waits a moment, because a lab that was killed lets go only when its last process has ended.
-    """
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    deadline = time.monotonic() + HOLD_PATIENCE
-    while True:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            if time.monotonic() > deadline:
-                os.close(handle)
-                msg = f"A lab that nobody remembers starting holds {folder}: end it, or choose another folder."
-                raise LabError(msg) from error
-            time.sleep(0.02)
-        else:
-            return handle
-
-
 def default_folder(environment: Mapping[str, str] = os.environ) -> Path:
     """Return XENWEB_LAB, or a short path of this user: the paths of QEMU's sockets have to stay short."""
     return Path(environment.get("XENWEB_LAB") or f"/tmp/xw-{os.getuid()}")
@@ -257,33 +233,12 @@ def default_folder(environment: Mapping[str, str] = os.environ) -> Path:
 
 def check_path(folder: Path) -> None:
     """Raise LabUnavailableError when the sockets below ``folder`` would have names the kernel refuses."""
-    longest = SOCKET_PATH_LIMIT - len(LONGEST_SOCKET)
-    if len(os.fsencode(folder)) > longest:
-        msg = f"The lab's folder {folder} is too long for QEMU's sockets: choose one of at most {longest} characters."
-        raise LabUnavailableError(msg)
+    folders.check_path(folder, LONGEST_SOCKET)
 
 
 def claim(folder: Path) -> LabLayout:
-    """Make ``folder`` ours and private, and return its layout.
-
-    Raises LabError when it is somebody else's or holds something that is not a lab,
-    because a lab removes what an earlier lab left behind.
-    """
-    folder = Path(os.path.abspath(folder))  # noqa: PTH100 - a link must stay one, to be seen below
+    """Make ``folder`` ours and private, and return its layout; raise LabError when it cannot be had."""
+    folder = folders.absolute(folder)
     check_path(folder)
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        msg = f"The lab's folder {folder} cannot be made: {error.strerror}."
-        raise LabError(msg) from error
-    seen = folder.lstat()
-    if folder.is_symlink() or seen.st_uid != os.getuid():
-        msg = f"The lab's folder {folder} is not ours: it is a link or belongs to another user."
-        raise LabError(msg)
-    if not (folder / MARK).exists():
-        if any(folder.iterdir()):
-            msg = f"The folder {folder} holds something that is not a lab: choose an empty one."
-            raise LabError(msg)
-        (folder / MARK).touch()
-    folder.chmod(0o700)
+    folders.claim(folder)
     return LabLayout(folder)

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from xenweb.lab.processes import SYSTEM_PATH
+
 # One user namespace in which we are root, so that links, mounts and host names can be made without being root.
 LAB: Final = (
     "unshare", "--user", "--map-root-user", "--net", "--pid", "--fork", "--kill-child", "--mount", "--mount-proc", "--",
@@ -17,8 +19,6 @@ HOST: Final = (
 # libvirtd serves a session, and not the machine, only to somebody who is not root.
 ORDINARY_ID: Final = 1000
 ORDINARY_USER: Final = ("unshare", "--user", f"--map-user={ORDINARY_ID}", f"--map-group={ORDINARY_ID}", "--")
-
-SYSTEM_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def python_module(module: str, *arguments: str) -> Sequence[str]:

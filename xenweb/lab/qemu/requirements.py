@@ -6,8 +6,9 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Final
 
-from xenweb.lab.qemu.errors import LabUnavailableError
-from xenweb.lab.qemu.namespaces import LAB, ORDINARY_USER, SYSTEM_PATH
+from xenweb.lab.errors import LabUnavailableError
+from xenweb.lab.processes import SYSTEM_PATH
+from xenweb.lab.qemu.namespaces import LAB, ORDINARY_USER
 
 QEMU: Final = "qemu-system-x86_64"
 PROGRAMS: Final = {

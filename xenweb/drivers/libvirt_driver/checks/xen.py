@@ -6,35 +6,18 @@ from contextlib import suppress
 import libvirt
 
 from xenweb.core.facts import kind_for
-from xenweb.core.placement import Finding, blocker, hypervisor_older, network_missing, note, warning
+from xenweb.core.placement import Finding, blocker, network_missing, note, warning
 from xenweb.core.quantities import human_size
 from xenweb.drivers.libvirt_driver import description
 from xenweb.drivers.libvirt_driver.checks import hosts
 from xenweb.drivers.libvirt_driver.checks.asked import Asked
 from xenweb.drivers.libvirt_driver.checks.processor import INCOMPATIBLE, missing_features
 from xenweb.drivers.libvirt_driver.errors import sentence_of
-from xenweb.drivers.libvirt_driver.inventory import networks_of, power_state, version_of
+from xenweb.drivers.libvirt_driver.inventory import networks_of, power_state
 from xenweb.drivers.libvirt_driver.xen import looks, moving
 
 SLACK = 64 * 1024**2
 """Bytes that Xen needs for a guest besides its memory: page tables, its own books, one device model's ring."""
-
-
-def versions(asked: Asked) -> Iterator[Finding]:
-    """Forbid a move to an older Xen: what a newer one saves an older one need not read."""
-    plan = asked.plan
-    here, there = version_of(asked.source), version_of(asked.target)
-    for each in hypervisor_older(plan.source.name, here, plan.target.name, there):
-        yield blocker(
-            "xen_older",
-            each.sentence,
-            "Choose a host with the same Xen or a newer one, or update this one.",
-            source_version=here,
-            target_version=there,
-        )
-    for each in hosts.versions(asked):
-        if each.code != "hypervisor_older":
-            yield each
 
 
 def connection(asked: Asked) -> Iterator[Finding]:

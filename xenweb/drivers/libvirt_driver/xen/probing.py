@@ -86,7 +86,10 @@ class SeenMove:
 
 @dataclass(frozen=True, slots=True)
 class PathSeen:
-    """What stands at one path of a host; ``identity`` is the same on every host that has it, or empty."""
+    """What stands at one path of a host; ``identity`` is the same on every host that has it, or empty.
+
+    ``kind`` is block, file, other or missing.
+    """
 
     kind: str
     size: Bytes | None

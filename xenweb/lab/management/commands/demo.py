@@ -7,7 +7,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from xenweb.lab.stage import Stage, StageError, free_port
+from xenweb.lab.ports import free_port
+from xenweb.lab.stage import Stage, StageError
 
 ROOT = Path(__file__).resolve().parents[4]
 PREFERRED_PORT = 8000

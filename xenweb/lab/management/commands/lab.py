@@ -1,18 +1,18 @@
-"""``manage.py lab``: a thin shell over xenweb.lab.qemu, which knows no Django."""
+"""``manage.py lab``: a thin shell over xenweb.lab.cli, which knows no Django."""
 
 from argparse import ArgumentParser, Namespace
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from xenweb.lab.qemu import cli
-from xenweb.lab.qemu.errors import LabError
+from xenweb.lab import cli
+from xenweb.lab.errors import LabError
 
 
 class Command(BaseCommand):
     """Start, end, and play with the embedded lab."""
 
-    help = "Three real libvirt hosts with real QEMU guests on this machine."
+    help = "Real libvirt hosts with real guests on this machine: three with QEMU, or two nested Xen hosts."
     # The lab needs neither a database nor a checked project.
     requires_system_checks: list[str] = []
 

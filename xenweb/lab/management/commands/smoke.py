@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from xenweb.lab.qemu.errors import LabError
+from xenweb.lab.errors import LabError
 from xenweb.lab.smoke import proven_move
 from xenweb.lab.stage import StageError, passing_stage
 

@@ -1,4 +1,4 @@
-"""What can go wrong with the lab, each as one sentence for a person."""
+"""What can go wrong with a lab, each as one sentence for a person."""
 
 
 class LabError(Exception):

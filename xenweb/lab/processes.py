@@ -1,9 +1,13 @@
 """Processes by what they are, not by their number alone; and the end of a whole set of namespaces."""
 
 import contextlib
+import json
 import os
 import signal
 from pathlib import Path
+from typing import Final
+
+SYSTEM_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def identity(pid: int) -> str:
@@ -14,6 +18,20 @@ def identity(pid: int) -> str:
         raise ProcessLookupError(msg)
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     return f"{boot} {after_name[19]}"
+
+
+def remember(file: Path, pid: int) -> None:
+    """Write down in ``file`` which process this is: a pid alone could later be somebody else's."""
+    file.write_text(json.dumps({"pid": pid, "identity": identity(pid)}))
+
+
+def remembered(file: Path) -> int | None:
+    """Return the pid of the process written down in ``file`` if it is still that very process."""
+    try:
+        known = json.loads(file.read_text())
+        return int(known["pid"]) if identity(int(known["pid"])) == known["identity"] else None
+    except (OSError, ValueError, KeyError):
+        return None
 
 
 def end_namespaces(unshare: int) -> None:

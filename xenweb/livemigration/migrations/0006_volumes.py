@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("inventory", "0004_storage_kind"),
-        ("livemigration", "0004_override_preflight"),
+        ("livemigration", "0005_memory_hand_over"),
     ]
 
     operations = [

@@ -1,0 +1,161 @@
+"""Probes of Xen hosts: noted with a key of their own, installed by a script, asked, and made to mend."""
+
+import base64
+import re
+import subprocess
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import CommandError
+
+from tests.board import Board, make_board
+from xenweb.audit.models import AuditRecord
+from xenweb.core.migration import Copy
+from xenweb.drivers.contract import CopyAction, MoveRefusedError
+from xenweb.inventory.models import Host
+from xenweb.inventory.selectors import endpoint_of
+from xenweb.probe.packing import packed
+from xenweb.probe.recipe import PROGRAM, script
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def board(monkeypatch: pytest.MonkeyPatch) -> Board:
+    board = make_board(monkeypatch)
+    for host in (board.source, board.target):
+        host.uri = f"xen+ssh://root@{host.name}/system"
+        host.save()
+    return board
+
+
+def told(*words: str) -> str:
+    out = StringIO()
+    call_command("probe", *words, stdout=out)
+    return out.getvalue()
+
+
+def recorded(action: str) -> list[tuple[str, str]]:
+    rows = AuditRecord.objects.filter(action=action).order_by("pk")
+    return list(rows.values_list("outcome", "subject_name"))
+
+
+def test_a_script_is_written_that_only_its_owner_reads_and_the_key_is_in_nothing_that_is_said(board: Board) -> None:
+    said = told("install", "host-a")
+    file = Path(settings.XENWEB_DATA) / "probe-host-a.sh"
+    endpoint = endpoint_of(Host.objects.get(pk=board.source.pk))
+    assert endpoint.probe == "host-a:16515"
+    assert len(bytes.fromhex(endpoint.probe_key)) == 32
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert endpoint.probe_key in file.read_text()
+    assert endpoint.probe_key not in said
+    assert endpoint.probe_key not in Host.objects.get(pk=board.source.pk).probe_key
+    kept = " ".join(str(each) for each in AuditRecord.objects.values_list("facts", "reason"))
+    assert endpoint.probe_key not in kept
+    assert recorded("probe_set")[0][0] == "allowed"
+
+
+def test_each_install_makes_a_new_key(board: Board) -> None:
+    keys = set()
+    for _ in range(2):
+        told("install", "host-a")
+        keys.add(endpoint_of(Host.objects.get(pk=board.source.pk)).probe_key)
+    assert len(keys) == 2
+
+
+def test_over_ssh_the_key_is_no_argument(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[tuple[list[str], str]] = []
+
+    def run(words: list[str], **more: Any) -> subprocess.CompletedProcess[str]:
+        calls.append((words, more["input"]))
+        return subprocess.CompletedProcess(words, 0, "The probe runs.\n", "")
+
+    monkeypatch.setattr("xenweb.inventory.management.commands.probe.subprocess.run", run)
+    assert "The probe runs." in told("install", "host-a", "--ssh", "root@host-a", "--at", "10.0.0.1:999")
+    [(words, given)] = calls
+    key = endpoint_of(Host.objects.get(pk=board.source.pk)).probe_key
+    assert key in given
+    assert key not in " ".join(words)
+    assert words[-1] == "sh -s"
+
+
+def test_what_fails_over_ssh_is_told(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
+    failed = subprocess.CompletedProcess([], 1, "", "This host is not one that the probe is made for.")
+    monkeypatch.setattr("xenweb.inventory.management.commands.probe.subprocess.run", lambda *_, **__: failed)
+    with pytest.raises(CommandError, match="not one that the probe is made for"):
+        told("install", "host-a", "--ssh", "root@host-a")
+    with pytest.raises(CommandError, match="is no host"):
+        told("install", "host-a", "--ssh=-oProxyCommand=x")
+
+
+@pytest.mark.parametrize("place", ["host-a", "host-a:0", "host-a:99999", "a b:1", "host-a:1;reboot", ":1"])
+def test_an_odd_place_is_refused_and_recorded(board: Board, place: str) -> None:
+    with pytest.raises(CommandError):
+        told("install", "host-a", "--at", place)
+    assert recorded("probe_set")[0][0] == "refused"
+    assert Host.objects.get(pk=board.source.pk).probe == ""
+
+
+def test_a_host_of_another_hypervisor_needs_no_probe(board: Board) -> None:
+    Host.objects.filter(pk=board.source.pk).update(uri="qemu+ssh://host-a/system")
+    with pytest.raises(CommandError, match="no Xen host"):
+        told("install", "host-a")
+
+
+def test_the_status_says_which_probes_answer(board: Board) -> None:
+    told("install", "host-a")
+    lines = told("status").splitlines()
+    assert lines[0].startswith("host-a  host-a:16515")
+    assert lines[1] == "host-b  -  none is installed"
+
+
+def test_a_probe_is_forgotten(board: Board) -> None:
+    told("install", "host-a")
+    told("forget", "host-a")
+    assert Host.objects.get(pk=board.source.pk).probe_key == ""
+    assert recorded("probe_unset")[0][0] == "allowed"
+
+
+def test_what_is_mended_is_recorded_with_its_outcome(board: Board) -> None:
+    told("mend", "host-b", board.vm.uuid, "remove")
+    assert board.driver.repairs == [("host-b", CopyAction.REMOVE)]
+    assert [outcome for outcome, _ in recorded("probe_mend")] == ["allowed", "done"]
+    board.driver.repair_error = MoveRefusedError("It is not proven that this copy never ran: it is not destroyed.")
+    with pytest.raises(CommandError, match="never ran"):
+        told("mend", "host-b", board.vm.uuid, "remove")
+    assert recorded("probe_mend")[-1][0] == "failed"
+
+
+@pytest.mark.parametrize("copy", [Copy.RUNNING, Copy.PAUSED, Copy.INCOMING, Copy.NEVER_RAN])
+def test_nothing_is_let_go_on_while_another_host_may_have_a_copy(board: Board, copy: Copy) -> None:
+    board.driver.copies[("host-b", board.vm.uuid)] = copy
+    with pytest.raises(CommandError, match="host-b does not prove"):
+        told("mend", "host-a", board.vm.uuid, "resume")
+    assert board.driver.repairs == []
+    board.driver.copies[("host-b", board.vm.uuid)] = Copy.ABSENT
+    told("mend", "host-a", board.vm.uuid, "resume")
+    assert board.driver.repairs == [("host-a", CopyAction.RESUME)]
+
+
+def test_the_script_is_one_that_a_shell_reads_and_holds_the_whole_probe() -> None:
+    text = script("ab" * 32, address="10.0.0.1")
+    assert subprocess.run(["sh", "-n"], input=text, text=True).returncode == 0
+    held = re.search(r"<<'PROBE'\n(.*?)\nPROBE\n", text, re.DOTALL)
+    assert held is not None
+    assert base64.b64decode(held[1]) == packed()
+
+
+def test_the_script_changes_nothing_of_a_host_that_the_probe_is_not_made_for() -> None:
+    text = script("ab" * 32)
+    refused = text.index("check; then")
+    assert refused < text.index("systemctl daemon-reload")
+    assert refused < text.index("LIBXL_SAVE_HELPER")
+
+
+def test_the_program_lies_where_libvirts_own_confinement_lets_it_be_started() -> None:
+    # Debian's and Ubuntu's AppArmor profile of libvirtd has "/usr/sbin/* PUx", and nothing for /usr/local.
+    assert Path(PROGRAM).parent == Path("/usr/sbin")

@@ -1,0 +1,162 @@
+"""Puts the product's probe on the lab's hosts, and gives the driver's endpoints for them.
+
+The lab's machines have no systemd: what the installer's script does with units is done here with files that the
+lab's own scripts read. The probe's port is reached through the lab's ssh connection.
+"""
+
+import json
+import shlex
+import subprocess
+import time
+from dataclasses import dataclass, field, replace
+
+from xenweb.core.migration import Copy, Proof, conclude
+from xenweb.drivers.contract import Endpoint, MigrationPlan, MoveOptions, VmSighting
+from xenweb.drivers.libvirt_driver.driver import LibvirtDriver
+from xenweb.lab.ports import free_port
+from xenweb.lab.xen import heartbeat, shell
+from xenweb.lab.xen.heartbeat import Beat
+from xenweb.lab.xen.lab import Lab
+from xenweb.lab.xen.layout import HOSTS
+from xenweb.probe.configuration import PORT
+from xenweb.probe.packing import packed
+from xenweb.probe.recipe import PROGRAM
+
+KEY = "5a" * 32
+RESTART = ["/bin/sh", "-c", "/lab/daemon kill; /lab/daemon start"]
+START = f"setsid -f {PROGRAM} daemon </dev/null >/var/log/xenweb-probe.log 2>&1"
+PROBE_PID = f"pgrep -f '^/usr/bin/python3 -I {PROGRAM} daemon'"
+HELPER_PID = "pgrep -f '^/usr/lib/xen-4.17/bin/libxl-save-helper --{mode}-domain'"
+
+# Hands on to the real helper what libxl says, and takes the link away between the guest's suspension and its last
+# pass: what nobody can time from outside.
+CUTTER = """#!/usr/bin/python3
+import os, select, subprocess, sys
+real = "/usr/lib/xen-4.17/bin/libxl-save-helper"
+if sys.argv[1] != "--save-domain" or not os.path.exists("/run/cut-in-last-pass"):
+    os.execv(real, [real, *sys.argv[1:]])
+child = subprocess.Popen([real, *sys.argv[1:]], stdin=subprocess.PIPE, stdout=subprocess.PIPE, close_fds=False)
+for fd in (int(sys.argv[2]),): os.close(fd)
+out, said, asked = child.stdout.fileno(), b"", False
+poll = select.poll(); poll.register(out, select.POLLIN); poll.register(0, select.POLLIN)
+while True:
+    ready = {fd for fd, _ in poll.poll()}
+    if out in ready:
+        data = os.read(out, 65536)
+        if not data: break
+        said = (said + data)[-4:]
+        asked = asked or said == b"\\x02\\x00\\x03\\x00"
+        os.write(1, data)
+    if 0 in ready:
+        data = os.read(0, 4096)
+        if not data: poll.unregister(0); child.stdin.close(); continue
+        if asked:
+            asked = False
+            os.unlink("/run/cut-in-last-pass")
+            subprocess.run(["ip", "link", "set", "eth1", "down"])
+        child.stdin.write(data); child.stdin.flush()
+sys.exit(child.wait() & 255)
+"""
+
+
+@dataclass
+class Probed:
+    """The lab with probes on both hosts, and the driver over them."""
+
+    lab: Lab
+    driver: LibvirtDriver = field(default_factory=LibvirtDriver)
+    ports: dict[str, int] = field(default_factory=dict)
+
+    def equip(self) -> "Probed":
+        """Put the probe on both hosts and have their libvirt use it."""
+        config = {"port": PORT, "address": "127.0.0.1", "restart": RESTART, "helper": "/lab/cutter"}
+        for host in HOSTS:
+            self.lab.put(host.name, PROGRAM, packed(), 0o755)
+            self.lab.put(host.name, "/lab/cutter", CUTTER.encode(), 0o755)
+            self.lab.put(host.name, "/etc/xenweb-probe/config.json", json.dumps(config).encode())
+            self.lab.put(host.name, "/etc/xenweb-probe/key", KEY.encode(), 0o600)
+            self.lab.put(host.name, "/etc/default/libvirtd", f"LIBXL_SAVE_HELPER={PROGRAM}\n".encode())
+            self.lab.run(host.name, f"{PROGRAM} check")
+            self.lab.run(host.name, START)
+            self.lab.daemon(host.name, "kill")
+            self.lab.daemon(host.name, "start")
+            self.ports[host.name] = self._forward(host.name)
+        wait_until("both probes answer", lambda: all(self.answers(host.name) for host in HOSTS))
+        return self
+
+    def _forward(self, name: str) -> int:
+        port = free_port()
+        *words, where = shell.ssh_words(self.lab.layout, name, self.lab.cabinet.ports.shell[name])
+        forward = [*words, "-O", "forward", "-L", f"127.0.0.1:{port}:127.0.0.1:{PORT}", where]
+        subprocess.run(forward, check=True, capture_output=True)
+        return port
+
+    def answers(self, name: str) -> bool:
+        return self.driver._xen.probes.answers(self.endpoint(name))
+
+    def endpoint(self, name: str) -> Endpoint:
+        spec = next(host for host in HOSTS if host.name == name)
+        probe = f"127.0.0.1:{self.ports[name]}"
+        return Endpoint(spec.number, name, self.lab.uri(name), spec.address, probe=probe, probe_key=KEY)
+
+    def plan(self, guest: str, *, probed: bool = True) -> MigrationPlan:
+        """Plan a move of a guest from where it is to the other host."""
+        [source] = self.lab.where(guest)
+        target = next(host.name for host in HOSTS if host.name != source)
+        ends = [self.endpoint(name) for name in (source, target)]
+        if not probed:
+            ends = [replace(each, probe="", probe_key="") for each in ends]
+        return MigrationPlan("LAB", self.lab.guest(guest).uuid, guest, ends[0], ends[1], MoveOptions())
+
+    def locate(self, endpoint: Endpoint, plan: MigrationPlan) -> VmSighting:
+        return self.driver.locate(endpoint, plan.vm_uuid)
+
+    def proof(self, plan: MigrationPlan) -> Proof:
+        source, target = self.locate(plan.source, plan), self.locate(plan.target, plan)
+        return Proof(source.copy, target.copy, source.busy, plan.kind, source.misread)
+
+    def settled(self, plan: MigrationPlan, patience: float = 40.0) -> Proof:
+        """Ask until both hosts answer and nothing is worked on; answer what they say then, or last."""
+        until = time.monotonic() + patience
+        while True:
+            proof = self.proof(plan)
+            is_settled = not proof.busy and Copy.NO_ANSWER not in {proof.source, proof.target}
+            if is_settled or time.monotonic() > until:
+                print(f"{plan.vm_name}: {proof.source} {proof.target} busy={proof.busy}: {conclude(proof)}")
+                return proof
+            time.sleep(0.5)
+
+    def helper(self, name: str, mode: str = "save") -> int:
+        """Answer the process of the real helper on a host."""
+        return int(self.lab.run(name, HELPER_PID.format(mode=mode)).split()[0])
+
+    def runs_once_on(self, guest: str, host: str) -> None:
+        """Hold a guest to the oracle: one running copy by xl on both hosts, and its heart goes on beating there."""
+        wait_until(f"only {host} has {guest}", lambda: set(self.lab.where(guest)) == {host}, 60)
+        assert not self.lab.where(guest)[host].is_stopped
+        newest = self.newest_beat(guest, host)
+        wait_until(f"{guest} beats on {host}", lambda: self.newest_beat(guest, host) > newest + 5)
+        other = next(each.name for each in HOSTS if each.name != host)
+        silent = self.newest_beat(guest, other)
+        assert self.newest_beat(guest, other) == silent, f"{guest} beats on {other} too"
+
+    def newest_beat(self, guest: str, host: str) -> int:
+        """Answer the number of the newest beat on a host's console of a guest; 0 where it never beat."""
+        show = f"tail -n 5 /var/log/xen/guest-{guest}.log 2>/dev/null || true"
+        return max((beat.number for beat in heartbeat.beats(self.lab.run(host, show))), default=0)
+
+    def beats(self, guest: str) -> list[Beat]:
+        """Answer the beats of a guest's last start; a host that it never was on has no console of it."""
+        show = f"cat /var/log/xen/guest-{guest}.log 2>/dev/null || true"
+        consoles = [self.lab.run(host.name, show) for host in HOSTS]
+        return heartbeat.last_start(beat for text in consoles for beat in heartbeat.beats(text))
+
+    def sh(self, name: str, *words: str) -> str:
+        return self.lab.run(name, shlex.join(words))
+
+
+def wait_until(what: str, condition, patience: float = 60.0) -> None:  # type: ignore[no-untyped-def]
+    deadline = time.monotonic() + patience
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {patience} s: {what}"
+        time.sleep(0.25)
