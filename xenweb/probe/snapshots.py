@@ -97,8 +97,8 @@ class VolumeDisk:
 
     @property
     def room(self) -> int:
-        """Answer how much the snapshot may take of changes."""
-        return min(self.size, max(LEAST_ROOM, self.size // ROOM_SHARE))
+        """Answer how much the snapshot may take of changes: all of them need a little more than the disk itself."""
+        return min(self.size + self.size // 20 + CHUNK, max(LEAST_ROOM, self.size // ROOM_SHARE))
 
     def _beside(self, mark: str) -> str:
         return f"{self.volume.name[: LONGEST_NAME - 16]}.{mark}-{self.guard}"
