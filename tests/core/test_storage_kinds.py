@@ -32,6 +32,12 @@ def test_a_volume_group_that_is_not_a_sans_still_needs_a_word(storage: StorageKi
     assert "sharing_unproven" in codes(verdict("logical", storage))
 
 
+def test_a_device_has_no_cache_of_the_hosts_even_where_nobody_knows_what_it_lies_on() -> None:
+    assert "disk_cache_of_host" not in codes(verdict("iscsi", StorageKind.UNKNOWN))
+    assert "disk_cache_of_host" in codes(verdict("netfs", StorageKind.UNKNOWN))
+    assert "disk_cache_of_host" in codes(verdict("logical", StorageKind.LOCAL_FILE))
+
+
 def test_for_qemu_an_unsafe_cache_forbids_the_move_as_before_and_no_kind_is_told_to_be_slow() -> None:
     assert codes(verdict("netfs", StorageKind.NFS, hypervisor="qemu")) == ["disk_cache_unsafe"]
     assert codes(verdict("netfs", StorageKind.NFS, hypervisor="qemu", cache="none")) == []

@@ -22,12 +22,12 @@ from xenweb.core.facts import (
 )
 from xenweb.core.quantities import MIB, Bytes, human_size
 from xenweb.core.storage import (
-    BLOCK_KINDS,
     LOCAL_KINDS,
     SAFE_CACHES,
     SLOW_FILES,
     Placed,
     Way,
+    is_block,
     is_shared_by_itself,
     placed,
     rooms,
@@ -396,7 +396,7 @@ def _of_cache(vm: VmFacts, disk: DiskFacts, repository: RepositoryFacts) -> Iter
             device=disk.device,
             cache=disk.cache,
         )
-    elif repository.storage not in BLOCK_KINDS:
+    elif not is_block(repository):
         # Xen has no cache modes: a block device has no cache of the host's, a file always has.
         yield warning(
             "disk_cache_of_host",
