@@ -126,6 +126,22 @@ def test_a_guard_holds_what_the_disks_had_at_its_moment(rig: Rig) -> None:
     assert rig.content(f"web01.xwg-{GUARD}").startswith(b"before")
 
 
+def test_a_snapshot_is_not_taken_for_gone_because_lvm_does_not_say(rig: Rig) -> None:
+    original = rig.host.run
+
+    def silent(*words: str, within: float = 0) -> str:
+        removed = any(each.startswith("lvremove") for each in rig.host.calls)
+        if words[0] == "lvs" and removed and not rig.host.failing:
+            rig.host.failing["lvs"] = "it did not answer within 10 s"
+        return original(*words, within=within)
+
+    rig.host.run = silent  # type: ignore[method-assign]
+    rig.guards.begin(GUARD, VM, (WEB,))
+    until(lambda: {} if any(each.startswith("lvremove") for each in rig.host.calls) else None)
+    time.sleep(0.1)
+    assert not any("xenweb.guard.whole" in each.tags for each in rig.host.volumes.values())
+
+
 def test_a_guard_is_still_whole_to_a_probe_that_was_started_anew(rig: Rig) -> None:
     rig.guards.begin(GUARD, VM, (WEB,))
     rig.until("whole", (WEB,))

@@ -127,12 +127,13 @@ class Guards:
     def look(self, guard: str, paths: Sequence[str]) -> dict[str, Any]:
         """Say how far a guard is; what nobody works on is what its disks say it is."""
         work = self._works.get(guard)
-        disks = self._disks(guard, paths)
-        seen = {"done": 0, "total": sum(each.size for each in disks), "pause_ms": None, "error": ""}
+        seen = {"done": 0, "total": 0, "pause_ms": None, "error": ""}
         if work is not None:
-            seen |= {"done": work.done, "pause_ms": work.pause_ms, "error": work.error}
+            seen = {"done": work.done, "total": work.total, "pause_ms": work.pause_ms, "error": work.error}
         if work is not None and (work.is_under_way or work.phase == "rolled_back"):
             return {"phase": work.phase, **seen}
+        disks = self._disks(guard, paths)
+        seen["total"] = sum(each.size for each in disks)
         stands = {each.stands() for each in disks}
         phase = "none" if stands <= {"none"} else "whole" if stands == {"whole"} else "broken"
         return {"phase": phase, **seen}

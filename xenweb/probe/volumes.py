@@ -90,15 +90,12 @@ class Volumes:
         self.commands, self.kind = commands, kind
 
     def of(self, path: str) -> Volume | None:
-        """Answer the volume that a path names, active or not; None if there is none."""
+        """Answer the volume that a path names, active or not; None if there is none.
+
+        Raises CommandError where LVM does not say: that one is gone is never read from a tool that failed.
+        """
         named = named_by(path)
-        if named is None:
-            return None
-        try:
-            rows = self.commands.rows("lvs", COLUMNS, "/".join(named))
-        except CommandError:
-            return None
-        return read(rows[0]) if len(rows) == 1 else None
+        return None if named is None else self.all().get(named)
 
     def all(self) -> dict[tuple[str, str], Volume]:
         """Answer every volume that this host knows of, by its group and its name."""
