@@ -6,7 +6,7 @@ import pytest
 
 from tests.core.test_placement import DISK, SHARED, SOURCE, TARGET, VM, codes
 from xenweb.core.facts import RepositoryFacts, StorageKind
-from xenweb.core.placement import Verdict, judge
+from xenweb.core.placement import Answer, Verdict, judge
 
 
 def verdict(kind: str, storage: StorageKind, *, hypervisor: str = "xen", cache: str = "default") -> Verdict:
@@ -17,7 +17,9 @@ def verdict(kind: str, storage: StorageKind, *, hypervisor: str = "xen", cache: 
 
 
 def test_block_storage_on_a_san_is_shared_by_its_own_name_and_needs_no_word() -> None:
-    assert codes(verdict("logical", StorageKind.SAN_BLOCK)) == []
+    found = verdict("logical", StorageKind.SAN_BLOCK)
+    assert codes(found) == ["storage_on_san"]
+    assert found.answer is Answer.CAN_GO
 
 
 @pytest.mark.parametrize(("kind", "storage"), [("netfs", StorageKind.NFS), ("dir", StorageKind.OCFS2)])

@@ -372,7 +372,18 @@ def _of_shared(vm: VmFacts, each: Placed) -> Iterator[Finding]:
 
 def _of_kind(vm: VmFacts, disk: DiskFacts, repository: RepositoryFacts) -> Iterator[Finding]:
     """Say what the field knows of a kind of storage on Xen; it is experience, no figure that was measured here."""
-    if vm.hypervisor == Hypervisor.XEN and repository.storage in SLOW_FILES:
+    if vm.hypervisor != Hypervisor.XEN:
+        return
+    if repository.storage is StorageKind.SAN_BLOCK:
+        yield note(
+            "storage_on_san",
+            f"Disk {disk.device} is block storage on a SAN ({repository.name}), by one name on both hosts.",
+            "Nothing to do.",
+            device=disk.device,
+            storage=repository.name,
+            kind=repository.storage.value,
+        )
+    elif repository.storage in SLOW_FILES:
         what = "OCFS2" if repository.storage is StorageKind.OCFS2 else "NFS"
         yield note(
             "storage_slower",
