@@ -20,6 +20,7 @@ from xenweb.drivers.contract import (
     HostUnreachableError,
     Lever,
     MigrationPlan,
+    MovedVolume,
     Permit,
     Phase,
     Preflight,
@@ -37,7 +38,7 @@ class ScriptedDriver:
 
     name: str = "scripted"
     simulated: bool = True
-    capabilities: frozenset[Capability] = frozenset(Capability) - {Capability.TIDIES_DISKS}
+    capabilities: frozenset[Capability] = frozenset(Capability) - {Capability.TIDIES_DISKS, Capability.GUARD}
     copies: dict[tuple[str, str], Copy] = field(default_factory=dict)
     busy: bool = False
     findings: tuple[Finding, ...] = ()
@@ -49,6 +50,9 @@ class ScriptedDriver:
     repairs: list[tuple[str, CopyAction]] = field(default_factory=list)
     repair_error: DriverError | None = None
     removed_disks: list[tuple[str, str]] = field(default_factory=list)
+    volumes: tuple[MovedVolume, ...] = ()
+    released: list[tuple[str, str]] = field(default_factory=list)
+    release_error: DriverError | None = None
     disk_error: DriverError | None = None
     disks: dict[tuple[str, str], tuple[DiskSnapshot, ...]] = field(default_factory=dict)
     repositories: tuple[RepositorySnapshot, ...] = ()
@@ -87,7 +91,7 @@ class ScriptedDriver:
     def preflight(self, plan: MigrationPlan) -> Preflight:
         """Answer the findings of the script, and name the move."""
         self.on_preflight(plan)
-        return Preflight(self.findings, f"move {plan.vm_name} to {plan.target.name}")
+        return Preflight(self.findings, f"move {plan.vm_name} to {plan.target.name}", self.volumes)
 
     def migrate(self, plan: MigrationPlan, permit: Permit = freely) -> CompletedStats:
         """Block until the test lets go, then do what the script says."""
@@ -121,6 +125,11 @@ class ScriptedDriver:
             if self.disk_error is not None:
                 raise self.disk_error
             self.removed_disks.append((endpoint.name, path))
+            return
+        if action is CopyAction.RELEASE_VOLUME:
+            if self.release_error is not None:
+                raise self.release_error
+            self.released.append((endpoint.name, path))
             return
         if self.repair_error is not None:
             raise self.repair_error

@@ -29,11 +29,9 @@ from xenweb.drivers.contract import (
     NotSupportedError,
     Phase,
     Progress,
-    RepositorySnapshot,
 )
 from xenweb.drivers.libvirt_driver.driver import LibvirtDriver
 from xenweb.drivers.libvirt_driver.xen import mending, moving
-from xenweb.drivers.libvirt_driver.xen.probing import PathSeen
 
 XEN1 = Endpoint(1, "xen1", "xen+ssh://root@xen1/system", probe="xen1:16515", probe_key="ab" * 32)
 XEN2 = Endpoint(2, "xen2", "xen+ssh://root@xen2/system", "10.77.0.2", probe="xen2:16515", probe_key="cd" * 32)
@@ -351,42 +349,3 @@ def test_a_source_copy_that_stands_still_after_its_move_is_removed_with_its_defi
     rig.guest.work = WORK
     with pytest.raises(MoveRefusedError):
         rig.driver.repair(XEN1, UUID, CopyAction.REMOVE)
-
-
-VOLUME = "/dev/sr1/web01"
-GROUP = RepositorySnapshot("lvm:vg-uuid", "sr1", "lvm", "/dev/sr1", Bytes(1), Bytes(1))
-
-
-def switched(rig: Rig, kind: str) -> None:
-    rig.probes.at["xen2"] = {VOLUME: PathSeen(kind, None, "")}
-
-
-def test_a_logical_volume_is_switched_on_before_the_call_and_off_where_the_guest_left(rig: Rig) -> None:
-    switched(rig, "switched_off")
-    order = rig.probes.done
-    rig.guest.move = lambda *words: order.append(("libvirt", "moves"))
-    rig.driver.migrate(PLAN)
-    assert order == [("xen2", f"on {VOLUME}"), ("libvirt", "moves"), ("xen1", f"off {VOLUME}")]
-
-
-def test_a_volume_that_cannot_be_switched_on_ends_the_move_before_the_call(rig: Rig) -> None:
-    switched(rig, "switched_off")
-    rig.probes.refuses = "It has a snapshot."
-    with pytest.raises(MoveRefusedError, match="snapshot"):
-        rig.driver.migrate(PLAN, permit=lambda: pytest.fail("the right to call was asked for"))
-    assert rig.guest.done == []
-
-
-def test_a_failed_move_switches_nothing_off_that_its_guest_uses(rig: Rig) -> None:
-    switched(rig, "switched_off")
-    fails(rig.guest)
-    with pytest.raises(MoveBrokenError):
-        rig.driver.migrate(PLAN)
-    assert rig.probes.done == [("xen2", f"on {VOLUME}")]
-
-
-def test_a_disk_on_a_volume_group_lies_on_storage_that_both_hosts_name_alike(rig: Rig) -> None:
-    rig.probes.groups_of = {"xen1": (GROUP,)}
-    said = rig.driver.inventory(XEN1)
-    assert said.repositories == (GROUP,)
-    assert [disk.repository for disk in said.vms[0].disks] == ["lvm:vg-uuid"]

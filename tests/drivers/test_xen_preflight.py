@@ -93,13 +93,6 @@ def test_a_disk_must_be_there_be_a_device_and_be_the_same(there: PathSeen, code:
     assert heavy(found(probes=probed(at={"xen1": {DISK: VOLUME}, "xen2": {DISK: there}}))) == [code]
 
 
-def test_a_volume_that_is_only_switched_off_there_is_no_hindrance() -> None:
-    off = PathSeen("switched_off", None, "")
-    findings = found(probes=probed(at={"xen1": {DISK: VOLUME}, "xen2": {DISK: off}}))
-    assert heavy(findings) == []
-    assert "switched on there right before" in one(findings, "disk_switched_on_first").sentence
-
-
 def test_a_disk_whose_source_nobody_describes_is_not_proven_the_same() -> None:
     assert heavy(found(probes=probed(at={"xen2": {DISK: VOLUME}}))) == ["disk_identity_unproven"]
 

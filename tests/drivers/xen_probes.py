@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from xenweb.core.quantities import MIB, Bytes
-from xenweb.drivers.contract import Endpoint, MoveRefusedError, RepositorySnapshot
+from xenweb.drivers.contract import Endpoint, MoveRefusedError
 from xenweb.drivers.libvirt_driver.xen.probing import PathSeen, Probes, SeenMove, SeenPass, XenCopy
 
 UUID = "7d2a1c1e-0000-4000-8000-000000000001"
@@ -52,8 +52,11 @@ class FakeProbes(Probes):
     seen_moves: dict[str, tuple[SeenMove, ...]] = field(default_factory=dict)
     at: dict[str, dict[str, PathSeen]] = field(default_factory=dict)
     bridged: dict[str, list[str]] = field(default_factory=dict)
-    groups_of: dict[str, tuple[RepositorySnapshot, ...]] = field(default_factory=dict)
     done: list[tuple[str, str]] = field(default_factory=list)
+    told: dict[str, dict[str, object]] = field(default_factory=dict)
+    """What a host's probe answers to a look, by the host's name and the verb."""
+
+    asked: list[tuple[str, str, dict[str, object]]] = field(default_factory=list)
     refuses: str = ""
     on: Callable[[str, str], None] = lambda host, verb: None
 
@@ -73,16 +76,17 @@ class FakeProbes(Probes):
     def paths(self, endpoint: Endpoint, paths: Sequence[str]) -> dict[str, PathSeen] | None:
         return self.at.get(endpoint.name)
 
-    def groups(self, endpoint: Endpoint) -> tuple[RepositorySnapshot, ...]:
-        return self.groups_of.get(endpoint.name, ())
-
-    def switch(self, endpoint: Endpoint, path: str, *, is_on: bool) -> None:
-        self.done.append((endpoint.name, f"{'on' if is_on else 'off'} {path}"))
-        if self.refuses:
-            raise MoveRefusedError(self.refuses)
-
     def bridges(self, endpoint: Endpoint) -> list[str] | None:
         return self.bridged.get(endpoint.name)
+
+    def look(self, endpoint: Endpoint, verb: str, within: float = 0, **more: object) -> object:
+        return self.told.get(endpoint.name, {}).get(verb)
+
+    def tell(self, endpoint: Endpoint, verb: str, within: float = 0, **more: object) -> object:
+        self.asked.append((endpoint.name, verb, more))
+        if self.refuses:
+            raise MoveRefusedError(self.refuses)
+        return self.told.get(endpoint.name, {}).get(verb)
 
     def do(self, endpoint: Endpoint, verb: str, vm_uuid: str = "") -> None:
         self.done.append((endpoint.name, verb))

@@ -1,94 +1,113 @@
-"""Logical volumes of a host: switched on and off by LVM's own tools, and never where a snapshot would be spoiled."""
+"""Activating and deactivating a VM's volumes: exactly those, and never one that two hosts would spoil."""
 
-import json
-import sys
 from pathlib import Path
 
 import pytest
 
-from xenweb.probe.volumes import VolumeRefusedError, Volumes
+from tests.probe.lvm import PlayedHost
+from xenweb.probe import volumes
+from xenweb.probe.commands import CommandError
+from xenweb.probe.remedies import RemedyRefusedError
+from xenweb.probe.volumes import Volumes, named_by
 
-PATH = "/dev/san/web01"
-
-
-class Lvm:
-    """LVM's tools, that list what a test wants and note what they are told."""
-
-    def __init__(self, folder: Path, *, attributes: str = "-wi-------", active: str = "", origin: str = "") -> None:
-        self.calls = folder / "calls"
-        volume = {
-            "vg_name": "san", "lv_name": "web01", "lv_path": PATH, "lv_uuid": "l",
-            "lv_active": active, "origin": origin, "lv_attr": attributes,
-        }  # fmt: skip
-        group = {"vg_name": "san", "vg_uuid": "u-1", "vg_size": "1073741824", "vg_free": "1000"}
-        self.tools = {}
-        for tool, kind, row in (("vgs", "vg", group), ("lvs", "lv", volume), ("lvchange", "", {}), ("udevadm", "", {})):
-            place = folder / tool
-            said = json.dumps({"report": [{kind: [row]}]}) if kind else ""
-            place.write_text(
-                f"#!{sys.executable}\nimport sys\n"
-                f"open({str(self.calls)!r}, 'a').write({tool!r} + ' ' + ' '.join(sys.argv[1:]) + '\\n')\n"
-                f"print({said!r})\n"
-            )
-            place.chmod(0o755)
-            self.tools[tool] = str(place)
-        self.volumes = Volumes(self.tools)
-
-    def changes(self) -> list[str]:
-        return [line for line in self.calls.read_text().splitlines() if line.startswith("lvchange")]
+WEB = "/dev/sr1/web01"
 
 
-def test_a_group_is_told_with_the_uuid_that_every_host_gives_it(tmp_path: Path) -> None:
-    lvm = Lvm(tmp_path)
-    [group] = lvm.volumes.groups()
-    assert group == {"name": "san", "uuid": "u-1", "size": 1024**3, "free": 1000}
-    lvm.volumes.groups()
-    assert lvm.calls.read_text().count("vgs ") == 1
+@pytest.fixture
+def host(tmp_path: Path) -> PlayedHost:
+    played = PlayedHost(tmp_path)
+    played.add("web01", b"disk")
+    played.add("web02", b"another")
+    return played
 
 
-def test_a_host_without_lvm_has_no_groups(tmp_path: Path) -> None:
-    assert Volumes({"vgs": str(tmp_path / "none")}).groups() == []
+@pytest.fixture
+def of_host(host: PlayedHost) -> Volumes:
+    return Volumes(host, host.kind)
 
 
-def test_a_volume_is_switched_on_once(tmp_path: Path) -> None:
-    lvm = Lvm(tmp_path)
-    assert lvm.volumes.may_be_switched_on(PATH)
-    lvm.volumes.switch_on(PATH)
-    assert lvm.changes() == ["lvchange -ay san/web01"]
+@pytest.mark.parametrize(
+    ("path", "named"),
+    [
+        ("/dev/sr1/web01", ("sr1", "web01")),
+        ("/dev/mapper/sr1-web01", ("sr1", "web01")),
+        ("/dev/mapper/my--sr-web--01", ("my-sr", "web-01")),
+        ("/dev/mapper/control", None),
+        ("/dev/sda", None),
+        ("/srv/web01.img", None),
+        ("/dev/sr1/--force", None),
+        ("/dev/../etc", None),
+    ],
+)
+def test_a_path_names_a_volume_in_either_form_and_nothing_else_does(path: str, named: tuple[str, str] | None) -> None:
+    assert named_by(path) == named
 
 
-def test_one_that_is_on_stays_as_it_is(tmp_path: Path) -> None:
-    lvm = Lvm(tmp_path, active="active", attributes="-wi-a-----")
-    lvm.volumes.switch_on(PATH)
-    assert lvm.changes() == []
+def test_exactly_the_named_volumes_are_activated_and_proven_to_stand_there(host: PlayedHost, of_host: Volumes) -> None:
+    seen = of_host.activate([WEB])
+    assert host.changes() == ["lvchange --activate y sr1/web01"]
+    assert (seen[WEB]["active"], seen[WEB]["stands"]) == (True, "block")
+    assert seen[WEB]["identity"] == "LVM-VGsr1web01_abcd0005"
 
 
-@pytest.mark.parametrize(("attributes", "origin"), [("owi-------", ""), ("Owi-------", ""), ("swi-------", "web00")])
-def test_nothing_is_switched_on_that_a_snapshot_hangs_on(tmp_path: Path, attributes: str, origin: str) -> None:
-    lvm = Lvm(tmp_path, attributes=attributes, origin=origin)
-    assert not lvm.volumes.may_be_switched_on(PATH)
-    with pytest.raises(VolumeRefusedError, match="snapshot"):
-        lvm.volumes.switch_on(PATH)
-    assert lvm.changes() == []
+def test_a_volume_that_was_active_is_left_as_it_is(host: PlayedHost, of_host: Volumes) -> None:
+    host.volumes["sr1/web01"].active = True
+    of_host.activate([WEB])
+    assert host.changes() == []
 
 
-def test_a_volume_in_use_is_not_switched_off(tmp_path: Path) -> None:
-    lvm = Lvm(tmp_path, active="active", attributes="-wi-ao----")
-    with pytest.raises(VolumeRefusedError, match="in use"):
-        lvm.volumes.switch_off(PATH)
-    assert lvm.changes() == []
+def test_a_plain_file_in_a_device_s_place_is_refused(host: PlayedHost, of_host: Volumes) -> None:
+    host.replies[f"kind {WEB}"] = "file"
+    with pytest.raises(RemedyRefusedError, match="plain file"):
+        of_host.activate([WEB])
+    assert host.changes() == []
 
 
-def test_one_that_nobody_uses_is(tmp_path: Path) -> None:
-    lvm = Lvm(tmp_path, active="active", attributes="-wi-a-----")
-    lvm.volumes.switch_off(PATH)
-    assert lvm.changes() == ["lvchange -an san/web01"]
+def test_a_volume_with_a_snapshot_is_not_activated_on_a_second_host(host: PlayedHost, of_host: Volumes) -> None:
+    host.add("old", b"x").origin = "web01"
+    with pytest.raises(RemedyRefusedError, match="has a snapshot"):
+        of_host.activate([WEB])
+    assert host.changes() == []
 
 
-@pytest.mark.parametrize("path", ["/dev/san/other", "/etc/passwd", "san/web01", "/dev/san/web01;reboot"])
-def test_what_is_no_volume_is_left_alone(tmp_path: Path, path: str) -> None:
-    lvm = Lvm(tmp_path)
-    for switch in (lvm.volumes.switch_on, lvm.volumes.switch_off):
-        with pytest.raises(VolumeRefusedError, match="no logical volume"):
-            switch(path)
-    assert lvm.changes() == []
+def test_a_thin_volume_is_not_activated_on_a_second_host(host: PlayedHost, of_host: Volumes) -> None:
+    host.volumes["sr1/web01"].layout = "thin,sparse"
+    with pytest.raises(RemedyRefusedError, match="only plain volumes"):
+        of_host.activate([WEB])
+
+
+def test_what_was_begun_is_taken_back_when_another_volume_cannot_be_activated(
+    host: PlayedHost, of_host: Volumes
+) -> None:
+    host.failing["--activate y sr1/web02"] = "the storage is gone"
+    with pytest.raises(CommandError, match="storage is gone"):
+        of_host.activate([WEB, "/dev/sr1/web02"])
+    assert not host.volumes["sr1/web01"].active
+
+
+def test_a_volume_that_is_missing_is_refused(of_host: Volumes) -> None:
+    with pytest.raises(RemedyRefusedError, match="No logical volume"):
+        of_host.activate(["/dev/sr1/nobody"])
+
+
+def test_volumes_are_deactivated_once_nothing_has_them(host: PlayedHost, of_host: Volumes) -> None:
+    host.volumes["sr1/web01"].active = True
+    of_host.deactivate([WEB], lambda: False)
+    assert host.changes() == ["lvchange --activate n sr1/web01"]
+    of_host.deactivate([WEB], lambda: False)
+    assert len(host.changes()) == 1
+
+
+def test_volumes_of_a_vm_that_xen_has_here_stay_active(host: PlayedHost, of_host: Volumes) -> None:
+    host.volumes["sr1/web01"].active = True
+    with pytest.raises(RemedyRefusedError, match="Xen has the VM"):
+        of_host.deactivate([WEB], lambda: True)
+    assert host.changes() == []
+
+
+def test_an_open_volume_stays_active(host: PlayedHost, of_host: Volumes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(volumes, "CLOSED_WITHIN", 0.2)
+    host.volumes["sr1/web01"].active, host.volumes["sr1/web01"].opened = True, 1
+    with pytest.raises(RemedyRefusedError, match="is open here"):
+        of_host.deactivate([WEB], lambda: False)
+    assert host.changes() == []

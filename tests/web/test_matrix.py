@@ -31,6 +31,9 @@ EXPECTED = {
     # The move is still queued: there is nothing to close, and nothing to choose.
     ("POST", "/api/v1/migrations/{migration}/close"): (401, 403, 409, 403, 404, 403),
     ("POST", "/api/v1/migrations/{migration}/choices"): (401, 403, 409, 409, 404, 403),
+    # It has no guard; who may ask something of one stands in test_guards.
+    ("POST", "/api/v1/migrations/{migration}/guard/roll-back"): (401, 403, 404, 404, 404, 404),
+    ("POST", "/api/v1/migrations/{migration}/guard/remove"): (401, 403, 404, 404, 404, 404),
     ("GET", "/api/v1/leftover-disks"): ANYBODY,
     ("POST", "/api/v1/leftover-disks/{disk}/remove"): (401, 403, 202, 202, 404, 403),
     ("GET", "/api/v1/audit"): ANYBODY,
@@ -39,6 +42,7 @@ BODIES = {
     "/api/v1/hosts": {"pool": "nowhere", "uri": "scripted:x"},
     "/api/v1/migrations/{migration}/choices": {"kind": "pause"},
     "/api/v1/migrations/{migration}/close": {"reason": "The host burnt."},
+    "/api/v1/migrations/{migration}/guard/roll-back": {"reason": "The upgrade broke it."},
 }
 
 

@@ -151,3 +151,18 @@ def test_a_disk_that_somebody_wants_gone_is_deleted_once(board: Board, monkeypat
     until(lambda: not any(thread.is_alive() for thread in reconciler._caring.values()))
     reconciler.look()
     until(lambda: settled == [7, 7])
+
+
+@pytest.mark.parametrize(
+    ("due", "settle", "care"),
+    [("held_volumes_due", "held_volume_settle", 7), ("guards_due", "guard_settle", "7F3K2QXZ")],
+)
+def test_volumes_and_guards_that_nobody_cares_for_are_cared_for(
+    board: Board, monkeypatch: pytest.MonkeyPatch, due: str, settle: str, care: int | str
+) -> None:
+    cared: list[int | str] = []
+    monkeypatch.setattr(module, due, lambda _now: [care])
+    monkeypatch.setattr(module, settle, cared.append)
+    reconciler = Reconciler()
+    reconciler.look()
+    until(lambda: cared == [care])

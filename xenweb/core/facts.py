@@ -60,6 +60,17 @@ def kind_for(state: PowerState) -> Kind | None:
     return _KINDS.get(state)
 
 
+class StorageKind(StrEnum):
+    """What a storage repository is, whatever its hypervisor calls it."""
+
+    SAN_BLOCK = "san_block"
+    NFS = "nfs"
+    OCFS2 = "ocfs2"
+    LOCAL_BLOCK = "local_block"
+    LOCAL_FILE = "local_file"
+    UNKNOWN = "unknown"
+
+
 class Ability(StrEnum):
     """What moves a host's driver can make beyond that of a running VM whose disks both hosts reach."""
 
@@ -110,6 +121,7 @@ class RepositoryFacts:
     vouched_shared: bool
     path: str = ""
     available: Bytes | None = None
+    storage: StorageKind = StorageKind.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,30 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from xenweb.core.facts import Ability, DiskFacts, HostFacts, HostState, Kind, VmFacts, kind_for
+from xenweb.core.facts import (
+    Ability,
+    DiskFacts,
+    HostFacts,
+    HostState,
+    Hypervisor,
+    Kind,
+    RepositoryFacts,
+    StorageKind,
+    VmFacts,
+    kind_for,
+)
 from xenweb.core.quantities import MIB, Bytes, human_size
-from xenweb.core.storage import LOCAL_KINDS, SAFE_CACHES, Placed, Way, placed, rooms
+from xenweb.core.storage import (
+    LOCAL_KINDS,
+    SAFE_CACHES,
+    SLOW_FILES,
+    Placed,
+    Way,
+    is_block,
+    is_shared_by_itself,
+    placed,
+    rooms,
+)
 
 STALE_AFTER = 30.0
 """Seconds after which facts of a host are too old to place a VM by."""
@@ -335,7 +356,7 @@ def _of_shared(vm: VmFacts, each: Placed) -> Iterator[Finding]:
             device=disk.device,
             storage=repository.name,
         )
-    elif repository.kind in LOCAL_KINDS:
+    elif repository.kind in LOCAL_KINDS and not is_shared_by_itself(repository):
         yield blocker(
             "sharing_unproven",
             f"{repository.name} is of a kind ({repository.kind}) that may be another place on each host: "
@@ -345,13 +366,55 @@ def _of_shared(vm: VmFacts, each: Placed) -> Iterator[Finding]:
             storage=repository.name,
             kind=repository.kind,
         )
-    if kind_for(vm.state) is not Kind.COLD and disk.cache not in SAFE_CACHES:
+    yield from _of_kind(vm, each.disk, repository)
+    yield from _of_cache(vm, each.disk, repository)
+
+
+def _of_kind(vm: VmFacts, disk: DiskFacts, repository: RepositoryFacts) -> Iterator[Finding]:
+    """Say what the field knows of a kind of storage on Xen; it is experience, no figure that was measured here."""
+    if vm.hypervisor != Hypervisor.XEN:
+        return
+    if repository.storage is StorageKind.SAN_BLOCK:
+        yield note(
+            "storage_on_san",
+            f"Disk {disk.device} is block storage on a SAN ({repository.name}), by one name on both hosts.",
+            "Nothing to do.",
+            device=disk.device,
+            storage=repository.name,
+            kind=repository.storage.value,
+        )
+    elif repository.storage in SLOW_FILES:
+        what = "OCFS2" if repository.storage is StorageKind.OCFS2 else "NFS"
+        yield note(
+            "storage_slower",
+            f"Disk {disk.device} is a file on {what} ({repository.name}): in the field, block storage on a SAN was "
+            "far ahead of it for busy VMs.",
+            "Nothing to do for this move. A very busy VM is better off on block storage.",
+            device=disk.device,
+            storage=repository.name,
+            kind=repository.storage.value,
+        )
+
+
+def _of_cache(vm: VmFacts, disk: DiskFacts, repository: RepositoryFacts) -> Iterator[Finding]:
+    if kind_for(vm.state) is Kind.COLD or disk.cache in SAFE_CACHES:
+        return
+    if vm.hypervisor != Hypervisor.XEN:
         yield blocker(
             "disk_cache_unsafe",
             f"Disk {disk.device} uses the host's cache ({disk.cache}), so writes could be lost on the way.",
             "Set the disk's cache mode to none.",
             device=disk.device,
             cache=disk.cache,
+        )
+    elif not is_block(repository):
+        # Xen has no cache modes: a block device has no cache of the host's, a file always has.
+        yield warning(
+            "disk_cache_of_host",
+            f"Disk {disk.device} is a file: what {vm.name} has not flushed lies in the memory of its host alone.",
+            "Nothing to do for the move. If the source crashes, unflushed writes are lost, as by any write cache.",
+            device=disk.device,
+            storage=repository.name,
         )
 
 

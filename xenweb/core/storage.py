@@ -5,13 +5,35 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from xenweb.core.facts import Ability, DiskFacts, HostFacts, RepositoryFacts, VmFacts
+from xenweb.core.facts import Ability, DiskFacts, HostFacts, RepositoryFacts, StorageKind, VmFacts
 from xenweb.core.quantities import Bytes
 
 SAFE_CACHES = frozenset({"none", "directsync"})
 
 LOCAL_KINDS = frozenset({"dir", "fs", "disk", "logical", "zfs"})
 """Kinds of storage that look the same on every host and may be another place on each."""
+
+BLOCK_KINDS = frozenset({StorageKind.SAN_BLOCK, StorageKind.LOCAL_BLOCK})
+BLOCK_POOLS = frozenset({"logical", "disk", "iscsi", "iscsi-direct", "scsi", "mpath", "rbd", "zfs"})
+"""Kinds of storage pools of libvirt's whose volumes are devices."""
+
+SLOW_FILES = frozenset({StorageKind.NFS, StorageKind.OCFS2})
+"""Kinds that the field found far behind block storage on a SAN."""
+
+SHARED_BY_ITSELF = frozenset({StorageKind.SAN_BLOCK, StorageKind.NFS, StorageKind.OCFS2})
+"""Kinds that bear one name on every host that reaches them: who has the same name has the same storage."""
+
+
+def is_block(repository: RepositoryFacts) -> bool:
+    """Say whether what lies in a repository are block devices, by what it is, or else by its hypervisor's word."""
+    if repository.storage is not StorageKind.UNKNOWN:
+        return repository.storage in BLOCK_KINDS
+    return repository.kind in BLOCK_POOLS
+
+
+def is_shared_by_itself(repository: RepositoryFacts) -> bool:
+    """Say whether two hosts that know the repository by its name are proven to reach the same storage."""
+    return repository.storage in SHARED_BY_ITSELF
 
 
 class Way(StrEnum):

@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar, Protocol
 
-from xenweb.core.facts import Ability, Kind, PowerState
+from xenweb.core.facts import Ability, Kind, PowerState, StorageKind
 from xenweb.core.migration import Copy
 from xenweb.core.placement import Fact, Finding
 from xenweb.core.quantities import Bytes, BytesPerSecond, Milliseconds
@@ -30,6 +30,7 @@ class Capability(StrEnum):
     CHANGE_DOWNTIME = "change_downtime"
     PAUSE_AND_FINISH = "pause_and_finish"
     POST_COPY = "post_copy"
+    GUARD = "guard"
     NON_SHARED_DISKS = Ability.NON_SHARED_DISKS.value
     COLD_MOVE = Ability.COLD_MOVE.value
     PAUSED_MOVE = Ability.PAUSED_MOVE.value
@@ -96,7 +97,8 @@ class VmSnapshot:
 class RepositorySnapshot:
     """A storage repository as one host reaches it.
 
-    ``identity`` is equal on two hosts exactly when it is the same storage.
+    ``identity`` is equal on two hosts exactly when it is the same storage. ``kind`` is the hypervisor's word
+    for it, ``storage`` what it is.
     """
 
     identity: str
@@ -105,6 +107,7 @@ class RepositorySnapshot:
     path: str
     capacity: Bytes | None
     available: Bytes | None
+    storage: StorageKind = StorageKind.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +144,9 @@ class MoveOptions:
     post_copy: bool = False
     """Whether it may be chosen while the move runs; it never begins by itself."""
 
+    guard: bool | None = None
+    """Whether the VM's disks are kept as they were before the move; None: if it is measured to be very busy."""
+
 
 class Lever(StrEnum):
     """What can be changed about a running move. ``bandwidth`` takes bytes/s, ``downtime`` milliseconds.
@@ -169,7 +175,8 @@ class CopyAction(StrEnum):
     """What can be done to one host's copy of a VM that a move has left standing or doubled.
 
     REMOVE takes only a copy that stands still because of a move, REMOVE_PAUSED only a paused one.
-    CORRECT lets the host's daemon see that a VM runs which it believes to be paused.
+    CORRECT lets the host's daemon see that a VM runs which it believes to be paused. RELEASE_VOLUME deactivates
+    one logical volume of a VM that the host proves not to have.
     """
 
     RESUME = "resume"
@@ -178,6 +185,7 @@ class CopyAction(StrEnum):
     REMOVE_PAUSED = "remove_paused"
     REMOVE_DISK = "remove_disk"
     CORRECT = "correct"
+    RELEASE_VOLUME = "release_volume"
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,12 +198,21 @@ class CopiedDisk:
 
 
 @dataclass(frozen=True, slots=True)
+class MovedVolume:
+    """One logical volume that a move needs active on the target; ``was_active`` says that it was, before the move."""
+
+    path: str
+    was_active: bool
+
+
+@dataclass(frozen=True, slots=True)
 class MigrationPlan:
     """One move, complete: whatever a driver needs to make the call and to watch it.
 
     ``trust_shared_storage`` says that our own facts prove the disks to be the
     same storage on both hosts, where the hypervisor itself cannot see it. The
-    ``copied_disks`` are copied, all others must be there already.
+    ``copied_disks`` are copied, all others must be there already. The logical
+    ``volumes`` at these paths are activated on the target right before the call.
     """
 
     migration: str
@@ -207,6 +224,7 @@ class MigrationPlan:
     trust_shared_storage: bool = False
     kind: Kind = Kind.LIVE
     copied_disks: tuple[CopiedDisk, ...] = ()
+    volumes: tuple[str, ...] = ()
 
 
 class Phase(StrEnum):
@@ -292,10 +310,14 @@ class VmSighting:
 
 @dataclass(frozen=True, slots=True)
 class Preflight:
-    """What both hosts say before a move; ``command`` makes the same call by hand, empty if nothing does."""
+    """What both hosts say before a move; ``command`` makes the same call by hand, empty if nothing does.
+
+    The logical ``volumes`` are those that the move needs active on the target.
+    """
 
     findings: tuple[Finding, ...] = ()
     command: str = ""
+    volumes: tuple[MovedVolume, ...] = ()
 
 
 class Watch(Protocol):

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from django.db import models
 
-from xenweb.core.facts import HostState, PowerState
+from xenweb.core.facts import HostState, PowerState, StorageKind
 
 
 class Pool(models.Model):
@@ -63,7 +63,8 @@ class StorageRepository(models.Model):
     """A place for disks; ``identity`` is equal on two hosts exactly if it is the same place.
 
     ``vouched_shared`` is an administrator's word that it is shared, for kinds of
-    storage where the hypervisor cannot see it.
+    storage where the hypervisor cannot see it. ``storage`` is what it is, ``kind``
+    what its hypervisor calls it.
     """
 
     pool = models.ForeignKey(Pool, on_delete=models.PROTECT, related_name="storage_repositories")
@@ -73,6 +74,7 @@ class StorageRepository(models.Model):
     capacity = models.BigIntegerField(null=True)
     available = models.BigIntegerField(null=True)
     vouched_shared = models.BooleanField(default=False)
+    storage = models.CharField(max_length=20, default=StorageKind.UNKNOWN)
 
     class Meta:
         ordering: ClassVar = ["name", "id"]

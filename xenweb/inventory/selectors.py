@@ -8,7 +8,16 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 
 from xenweb.accounts.policy import Action, Actor, decide, visible_teams
-from xenweb.core.facts import Ability, DiskFacts, HostFacts, HostState, PowerState, RepositoryFacts, VmFacts
+from xenweb.core.facts import (
+    Ability,
+    DiskFacts,
+    HostFacts,
+    HostState,
+    PowerState,
+    RepositoryFacts,
+    StorageKind,
+    VmFacts,
+)
 from xenweb.core.quantities import Bytes
 from xenweb.drivers.contract import Capability, DriverUnavailableError, Endpoint
 from xenweb.drivers.registry import driver_for
@@ -158,6 +167,11 @@ def endpoints_reaching(host_id: int, path: str) -> list[Endpoint]:
     return [endpoint_of(host) for host in (*rows.filter(pk=host_id), *others)]
 
 
+def endpoints_of_pool(pool_id: int) -> list[Endpoint]:
+    """Answer every host of a pool, enabled or not; raise CredentialLostError if one's credential is lost."""
+    return [endpoint_of(host) for host in Host.objects.filter(pool_id=pool_id, removed=False)]
+
+
 @dataclass(frozen=True, slots=True)
 class WatchedHosts:
     """The enabled hosts: those that can be reached with the kind of their driver, the others with what hinders it."""
@@ -220,7 +234,8 @@ def _repositories(host: Host) -> Iterable[RepositoryFacts]:
     for attachment in host.attachments.all():
         row = attachment.repository
         available = None if row.available is None else Bytes(row.available)
-        yield RepositoryFacts(row.pk, row.name, row.kind, row.vouched_shared, attachment.path, available)
+        storage = StorageKind(row.storage)
+        yield RepositoryFacts(row.pk, row.name, row.kind, row.vouched_shared, attachment.path, available, storage)
 
 
 def capabilities_of(host: Host) -> frozenset[Capability]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from xenweb.core.facts import HostState, PowerState, Sighting
+from xenweb.core.facts import HostState, PowerState, Sighting, StorageKind
 from xenweb.core.residence import residence
 from xenweb.drivers.contract import DiskSnapshot, HostSnapshot, RepositorySnapshot, VmSnapshot
 from xenweb.inventory import wiring
@@ -105,14 +105,18 @@ def _repositories_apply(host: Host, said: Iterable[RepositorySnapshot]) -> dict[
         row, is_new = StorageRepository.objects.get_or_create(
             pool=host.pool,
             identity=snapshot.identity,
-            defaults={"name": snapshot.name, "kind": snapshot.kind},
+            defaults={"name": snapshot.name, "kind": snapshot.kind, "storage": snapshot.storage},
         )
         identities[snapshot.identity] = row.pk
         # Free space drifts all the time; a step of 1 % is news, a sector is not.
         drift = abs((row.available or 0) - (snapshot.available or 0))
         is_news = drift * 100 > (snapshot.capacity or 1) or row.capacity != snapshot.capacity
-        if is_news or is_new or (row.name, row.kind) != (snapshot.name, snapshot.kind):
-            row.name, row.kind = snapshot.name, snapshot.kind
+        is_named_anew = (row.name, row.kind) != (snapshot.name, snapshot.kind)
+        # A host without a probe does not know: what another has told stays.
+        storage = row.storage if snapshot.storage is StorageKind.UNKNOWN else snapshot.storage.value
+        is_news |= storage != row.storage
+        if is_news or is_new or is_named_anew:
+            row.name, row.kind, row.storage = snapshot.name, snapshot.kind, storage
             row.capacity, row.available = snapshot.capacity, snapshot.available
             row.save()
         attachment = known.pop(snapshot.identity, None)

@@ -2,7 +2,7 @@
 
 from typing import Literal, cast
 
-from xenweb.core.facts import HostState
+from xenweb.core.facts import HostState, StorageKind
 from xenweb.drivers.registry import is_simulated
 from xenweb.inventory.models import Host, StorageRepository, VirtualDisk, VirtualMachine
 from xenweb.realtime.wire import DiskWire, Figure, HostWire, StorageRepositoryWire, VmWire
@@ -78,6 +78,7 @@ def repository_wire(row: StorageRepository) -> StorageRepositoryWire:
         pool=row.pool.name,
         name=row.name,
         kind=row.kind,
+        storage=StorageKind(row.storage).value,
         shared=len(hosts) > 1,
         vouched=row.vouched_shared,
         capacity=row.capacity,

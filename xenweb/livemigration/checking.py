@@ -14,7 +14,7 @@ from xenweb.core.facts import HostFacts, Kind, VmFacts, kind_for
 from xenweb.core.migration import State
 from xenweb.core.placement import Finding, blocker, note
 from xenweb.core.storage import copied_disks
-from xenweb.drivers.contract import DriverError, HypervisorDriver, MigrationPlan, Preflight
+from xenweb.drivers.contract import DriverError, HypervisorDriver, MigrationPlan, MovedVolume, Preflight
 from xenweb.inventory.selectors import hosts_facts, vm_facts
 from xenweb.livemigration.models import Migration
 from xenweb.livemigration.selectors import judged, promises
@@ -32,6 +32,7 @@ class Checked:
     refusal: Failure | None
     preflight: PreflightWire | None = None
     command: str = ""
+    volumes: tuple[MovedVolume, ...] = ()
 
 
 def checked(row: Migration, driver: HypervisorDriver, plan: MigrationPlan) -> Checked:
@@ -48,7 +49,7 @@ def checked(row: Migration, driver: HypervisorDriver, plan: MigrationPlan) -> Ch
     preflight = PreflightWire(taken_at=taken_at, findings=[finding_wire(each) for each in verdict.findings])
     standing = verdict.blockers_beside(row.override_codes)
     if not standing:
-        return Checked(None, preflight, said.command)
+        return Checked(None, preflight, said.command, said.volumes)
     reason = next((each for each in standing if each.code in FIRST_TOLD), standing[0])
     return Checked(Failure(reason.code, reason.sentence, reason.remedy), preflight, said.command)
 

@@ -5,6 +5,7 @@ the lease next goes on watching with ``adopt``.
 """
 
 import logging
+from dataclasses import replace
 
 from django.utils import timezone
 
@@ -16,6 +17,7 @@ from xenweb.inventory.credentials import CredentialLostError
 from xenweb.livemigration.checking import checked
 from xenweb.livemigration.doorbell import enqueue
 from xenweb.livemigration.foretelling import foretell, past_for, subject_of
+from xenweb.livemigration.guarding import guarded
 from xenweb.livemigration.keeping import kept
 from xenweb.livemigration.models import Migration
 from xenweb.livemigration.plan import driver_kind, plan_of
@@ -113,6 +115,10 @@ def _foretold(row: Migration, plan: MigrationPlan) -> dict[str, object] | None:
     return foretell(subject_of(row), plan.options, past, timezone.now()).model_dump()
 
 
+def _is_given_up(row: Migration) -> bool:
+    return Migration.objects.filter(pk=row.pk, cancel_requested_at__isnull=False).exists()
+
+
 def _from_the_queue(lease: Lease, row: Migration) -> None:
     try:
         plan = plan_of(row)
@@ -123,6 +129,8 @@ def _from_the_queue(lease: Lease, row: Migration) -> None:
     # The hosts may take their time to answer: long enough for others to think that this worker was lost.
     with kept(lease):
         check = checked(row, driver, plan)
+        if check.refusal is None and not _is_given_up(row):
+            check = guarded(row, driver, plan, check, permit=lambda: lease_renew(lease))
     found: dict[str, Figure] = {
         "preflight": None if check.preflight is None else check.preflight.model_dump(mode="json")
     }
@@ -137,11 +145,14 @@ def _from_the_queue(lease: Lease, row: Migration) -> None:
     intended: dict[str, Figure] = {
         "call_intended_at": timezone.now(),
         "command": check.command,
+        "volumes": [{"path": each.path, "was_active": each.was_active} for each in check.volumes],
         "forecast": _foretold(row, plan),
         **found,
     }
     state_change(row.pk, State.CHECKING, State.PREPARING, lease=lease, figures=intended)
-    watching = Watching(lease, _row(row.pk), driver, plan)
+    row = _row(row.pk)
+    plan = replace(plan, volumes=tuple(each.path for each in check.volumes))
+    watching = Watching(lease, row, driver, plan)
     call = Call(driver, plan, permit=lambda: lease_renew(lease))
     call.begin()
     watching.follow(call)

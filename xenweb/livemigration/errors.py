@@ -46,6 +46,25 @@ class NotPlaceableError(LiveMigrationError):
     remedy = "Mend what the findings name, or choose another host."
 
 
+class GuardNotFoundError(LiveMigrationError):
+    """The move has no guard, or belongs to a VM that the actor may not see."""
+
+    code = "guard_not_found"
+    kind = RefusalKind.NOT_FOUND
+    remedy = "Look at the migration's page."
+
+    def __init__(self) -> None:
+        super().__init__("This migration has no guard.")
+
+
+class GuardRefusedError(LiveMigrationError):
+    """What was asked of a guard cannot be done, or it is not proven that it may be."""
+
+    code = "guard_refused"
+    kind = RefusalKind.CONFLICT
+    remedy = "Mend what the sentence names, then ask again."
+
+
 class LeftoverDiskNotFoundError(LiveMigrationError):
     """The disk does not exist, or belongs to a VM that the actor may not see."""
 

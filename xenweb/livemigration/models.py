@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import models
 
 from xenweb.core.facts import Kind
+from xenweb.core.guard import AT_WORK, GuardState
 from xenweb.core.migration import ACTIVE, State
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -24,7 +25,7 @@ class MigrationQuerySet(models.QuerySet["Migration"]):
     def with_all(self) -> "MigrationQuerySet":
         """Load each move with all that its wire shape and its plan need."""
         loaded = self.prefetch_related("passes", "choices", "leftover_disks__host")
-        return loaded.select_related("vm__team", "source__pool", "target__pool")
+        return loaded.select_related("vm__team", "source__pool", "target__pool", "guard__host")
 
 
 class Migration(models.Model):
@@ -35,7 +36,9 @@ class Migration(models.Model):
     ``call_intended_at`` is stored before the hypervisor is called. ``repairs`` are
     those that the hosts' last answers allow, separated by spaces. ``copied_disks``
     are those that were found to need copying when the move was asked for, each as
-    its device, path and capacity; ``copied_bytes`` is their sum. ``override_codes``
+    its device, path and capacity; ``copied_bytes`` is their sum. ``volumes`` are the
+    logical volumes that were found to be needed at the target right before the call,
+    each with its path and whether it was active there. ``override_codes``
     are the findings that the requester overrode, and ``preflight`` is what was found
     right before the call: a PreflightWire.
     """
@@ -55,6 +58,7 @@ class Migration(models.Model):
     kind = models.CharField(max_length=10, default=Kind.LIVE)
     copied_disks = models.JSONField(default=list)
     copied_bytes = models.BigIntegerField(default=0)
+    volumes = models.JSONField(default=list)
     state = models.CharField(max_length=20, default=State.REQUESTED)
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     requested_by_name = models.CharField(max_length=150)
@@ -70,6 +74,7 @@ class Migration(models.Model):
     downtime_limit = models.PositiveIntegerField(null=True)
     auto_converge = models.BooleanField(default=False)
     post_copy = models.BooleanField(default=False)
+    guard_wanted = models.BooleanField(null=True)
     trust_shared_storage = models.BooleanField(default=False)
     override_codes = models.JSONField(default=list)
     override_reason = models.CharField(max_length=500, blank=True)
@@ -174,6 +179,78 @@ class LeftoverDisk(models.Model):
 
     def __str__(self) -> str:
         return f"{self.path} on {self.host_id}"
+
+
+class HeldVolume(models.Model):
+    """A logical volume that a move has left active on a host where its VM is not.
+
+    It is let go by itself, once that is proven; ``refusal`` says why it was not yet.
+    """
+
+    migration = models.ForeignKey(Migration, on_delete=models.CASCADE, related_name="held_volumes")
+    host = models.ForeignKey("inventory.Host", on_delete=models.PROTECT, related_name="+")
+    path = models.CharField(max_length=1000)
+    since = models.DateTimeField()
+    tried_at = models.DateTimeField(null=True)
+    released_at = models.DateTimeField(null=True)
+    refusal = models.TextField(blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["since", "pk"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["host", "path"],
+                condition=models.Q(released_at=None),
+                name="one_held_volume_per_place",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.path} on {self.host_id}"
+
+
+class Guard(models.Model):
+    """The disks of a VM as they were at one moment before its move. Its life is a table in ``core.guard``.
+
+    ``paths`` are its disks, on ``host``. ``expected_pause`` was estimated, ``pause`` measured, in ms. The
+    database allows one guard of a pool at work: its volume groups' books are changed by one host at a time.
+    """
+
+    id = models.CharField(primary_key=True, max_length=16, default=new_id)
+    migration = models.OneToOneField(Migration, on_delete=models.CASCADE, related_name="guard")
+    pool = models.ForeignKey("inventory.Pool", on_delete=models.PROTECT, related_name="+")
+    host = models.ForeignKey("inventory.Host", on_delete=models.PROTECT, related_name="+")
+    paths = models.JSONField(default=list)
+    state = models.CharField(max_length=20, default=GuardState.ASKED)
+    automatic = models.BooleanField(default=False)
+    reason = models.TextField(blank=True)
+    total = models.BigIntegerField(default=0)
+    done = models.BigIntegerField(default=0)
+    expected_pause = models.PositiveBigIntegerField(null=True)
+    pause = models.PositiveBigIntegerField(null=True)
+    asked_at = models.DateTimeField()
+    tried_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    expires_at = models.DateTimeField(null=True)
+    roll_back_by = models.CharField(max_length=150, blank=True)
+    roll_back_at = models.DateTimeField(null=True)
+    roll_back_reason = models.TextField(blank=True)
+    rolled_back_at = models.DateTimeField(null=True)
+    sentence = models.TextField(blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["asked_at", "pk"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["pool"],
+                condition=models.Q(state__in=sorted(AT_WORK)),
+                name="one_guard_at_work_per_pool",
+            ),
+        ]
+        indexes: ClassVar = [models.Index(fields=["state"])]
+
+    def __str__(self) -> str:
+        return f"guard of {self.migration_id}"
 
 
 class MigrationPass(models.Model):

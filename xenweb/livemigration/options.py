@@ -43,6 +43,14 @@ _OFFERS = {
         minimum=None,
         maximum=None,
     ),
+    Capability.GUARD: OptionWire(
+        name="guard",
+        label="Guard the disks first",
+        help="Keeps the disks as they were before the move, for a way back. The VM stands still for a moment.",
+        unit=None,
+        minimum=None,
+        maximum=None,
+    ),
     Capability.CANCEL: OptionWire(
         name="deadline_s",
         label="Give up after",
@@ -55,7 +63,7 @@ _OFFERS = {
 
 
 # A VM that does not run changes nothing: there is no pause to allow, and nothing to slow down or to finish.
-_FOR_RUNNING = frozenset({Capability.DOWNTIME_LIMIT, Capability.AUTO_CONVERGE, Capability.POST_COPY})
+_FOR_RUNNING = frozenset({Capability.DOWNTIME_LIMIT, Capability.AUTO_CONVERGE, Capability.POST_COPY, Capability.GUARD})
 _NOT_FOR: dict[Kind, frozenset[Capability]] = {
     Kind.LIVE: frozenset(),
     Kind.PAUSED: _FOR_RUNNING,
@@ -84,6 +92,7 @@ def options_check(
         "downtime_limit_ms": options.downtime_limit is not None,
         "auto_converge": options.auto_converge,
         "post_copy": options.post_copy,
+        "guard": options.guard is True,
         "deadline_s": deadline_s is not None,
     }
     names = {offer.name for offer in offered(capabilities, kind)}

@@ -21,12 +21,14 @@ def plan_of(row: Migration) -> MigrationPlan:
             downtime_limit=None if pause is None else Milliseconds(pause),
             auto_converge=row.auto_converge,
             post_copy=row.post_copy,
+            guard=row.guard_wanted,
         ),
         trust_shared_storage=row.trust_shared_storage,
         kind=Kind(row.kind),
         copied_disks=tuple(
             CopiedDisk(each["device"], each["path"], Bytes(each["capacity"])) for each in row.copied_disks
         ),
+        volumes=tuple(each["path"] for each in row.volumes),
     )
 
 

@@ -20,7 +20,16 @@ from xenweb.drivers.contract import (
 from xenweb.drivers.registry import driver_for
 from xenweb.livemigration.models import Migration
 from xenweb.livemigration.plan import driver_kind
-from xenweb.livemigration.transitions import Failure, Figure, Lease, LeftDisk, Place, doubt_change, state_change
+from xenweb.livemigration.transitions import (
+    Failure,
+    Figure,
+    Lease,
+    LeftDisk,
+    LeftVolume,
+    Place,
+    doubt_change,
+    state_change,
+)
 
 UNPROVEN = Failure(
     "place_unproven",
@@ -154,6 +163,7 @@ def settle(
         figures=figures,
         facts={"cpu_time_grows_at_source": beats.source, "cpu_time_grows_at_target": beats.target},
         left=_left_by(row, following, conclusion, cause),
+        held=_held_by(row, following),
     )
     return following
 
@@ -202,6 +212,15 @@ def _left_by(row: Migration, following: State, conclusion: Conclusion, cause: Fa
         return []
     by = "xenweb" if conclusion is Conclusion.ON_SOURCE else ""
     return [LeftDisk(row.target_id, each["path"], each["capacity"], True, by) for each in row.copied_disks]
+
+
+def _held_by(row: Migration, following: State) -> list[LeftVolume]:
+    """List the volumes that a move leaves active where its VM is not; what was active before it is not its own."""
+    if following is State.DONE:
+        return [LeftVolume(row.source_id, each["path"]) for each in row.volumes]
+    if following in {State.FAILED, State.CANCELLED}:
+        return [LeftVolume(row.target_id, each["path"]) for each in row.volumes if not each["was_active"]]
+    return []
 
 
 def _place(row: Migration, conclusion: Conclusion, proof: Proof) -> Place | None:

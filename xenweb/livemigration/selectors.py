@@ -59,6 +59,9 @@ def _personal(actor: Actor, row: Migration) -> MigrationWire:
     if not decide(actor, Action.REMOVE_DISK, row.vm.team_id).allowed:
         disks = [disk.model_copy(update={"removable": False}) for disk in wire.leftover_disks]
         wire = wire.model_copy(update={"leftover_disks": disks})
+        if wire.guard is not None:
+            guard = wire.guard.model_copy(update={"can_roll_back": False, "removable": False})
+            wire = wire.model_copy(update={"guard": guard})
     return wire
 
 

@@ -17,14 +17,14 @@ from xenweb.core.facts import PowerState
 from xenweb.core.migration import ACTIVE, ENDED, NOT_CALLED, State, advance
 from xenweb.core.placement import Fact
 from xenweb.inventory.services import vm_settle
-from xenweb.livemigration.models import LeftoverDisk, Migration, MigrationChoice
+from xenweb.livemigration.models import HeldVolume, LeftoverDisk, Migration, MigrationChoice
 from xenweb.livemigration.recording import move_record
 from xenweb.livemigration.wiring import migration_wire
 from xenweb.realtime.events import MigrationChanged
 from xenweb.realtime.publish import publish, writing
 from xenweb.realtime.wire import PreflightWire
 
-Figure = str | float | datetime | dict[str, object] | None
+Figure = str | float | datetime | dict[str, object] | list[dict[str, object]] | None
 
 HAD_ENDED = "The move had ended."
 
@@ -68,6 +68,14 @@ class LeftDisk:
     size: int
     partial: bool
     asked_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftVolume:
+    """A logical volume that a move leaves active on a host where its VM is not."""
+
+    host: int
+    path: str
 
 
 class LeaseLostError(Exception):
@@ -115,11 +123,12 @@ def state_change(
     figures: Mapping[str, Figure] | None = None,
     facts: Mapping[str, Fact] | None = None,
     left: Iterable[LeftDisk] = (),
+    held: Iterable[LeftVolume] = (),
 ) -> Migration:
     """Bring a move from the state that was seen to the next one.
 
     Writes the row, the audit record (with ``facts``), the event and, at an end, where the VM is,
-    which disks it has left behind and that what was still chosen comes too late.
+    which disks it has left behind, which volumes active, and that what was still chosen comes too late.
     Raises ForbiddenTransitionError if the table does not lead there, and
     LeaseLostError if the row is not as it was seen.
     """
@@ -140,6 +149,13 @@ def state_change(
             raise LeaseLostError(migration_id)
         for disk in left:
             _note_left(migration_id, disk, now)
+        for volume in held:
+            HeldVolume.objects.update_or_create(
+                host_id=volume.host,
+                path=volume.path,
+                released_at=None,
+                defaults={"migration_id": migration_id, "since": now, "tried_at": None, "refusal": ""},
+            )
         if following in ENDED:
             # Nobody looks at the choices of a move that has ended: what waits is answered now.
             MigrationChoice.objects.filter(migration_id=migration_id, applied_at=None, refusal="").update(

@@ -1,15 +1,17 @@
 """Rows into wire shapes, each figure with where it comes from."""
 
 from xenweb.core.facts import Kind
+from xenweb.core.guard import GuardState
 from xenweb.core.migration import ACTIVE, CALLED, CANCELLABLE, CLOSABLE, Repair, State
 from xenweb.core.precopy.storage import memory_share_in
 from xenweb.core.quantities import Bytes
-from xenweb.livemigration.models import LeftoverDisk, Migration, MigrationChoice, MigrationPass
+from xenweb.livemigration.models import Guard, LeftoverDisk, Migration, MigrationChoice, MigrationPass
 from xenweb.livemigration.offers import can_be_given_up, offers_for, tells_passes
 from xenweb.realtime.wire import (
     ChoiceWire,
     Figure,
     ForecastWire,
+    GuardWire,
     LeftoverDiskWire,
     MigrationWire,
     OverrideWire,
@@ -68,6 +70,37 @@ def leftover_disk_wire(row: LeftoverDisk) -> LeftoverDiskWire:
         refusal=row.refusal or None,
         removable=row.asked_at is None and row.removed_at is None,
     )
+
+
+def guard_wire(row: Guard, *, is_moving: bool) -> GuardWire:
+    """Shape a guard; expects its host to be loaded with it."""
+    is_free = row.state == GuardState.KEPT and not is_moving
+    return GuardWire(
+        id=row.pk,
+        host=row.host_id,
+        host_name=row.host.name,
+        state=GuardState(row.state).value,
+        automatic=row.automatic,
+        reason=row.reason,
+        paths=row.paths,
+        done=row.done,
+        total=row.total,
+        expected_pause_ms=_figure(row.expected_pause, "estimated"),
+        pause_ms=_figure(row.pause),
+        asked_at=row.asked_at,
+        expires_at=row.expires_at,
+        roll_back_by=row.roll_back_by or None,
+        roll_back_reason=row.roll_back_reason or None,
+        rolled_back_at=row.rolled_back_at,
+        sentence=row.sentence or None,
+        can_roll_back=is_free,
+        removable=is_free,
+    )
+
+
+def _guard(row: Migration) -> GuardWire | None:
+    guard: Guard | None = getattr(row, "guard", None)
+    return None if guard is None else guard_wire(guard, is_moving=row.state in ACTIVE)
 
 
 def _share(row: Migration, share: float | None) -> Figure:
@@ -136,6 +169,7 @@ def migration_wire(row: Migration) -> MigrationWire:
             "downtime_limit_ms": row.downtime_limit,
             "auto_converge": row.auto_converge,
             "post_copy": row.post_copy,
+            "guard": row.guard_wanted,
         },
         progress=_progress(row),
         passes=[pass_wire(each) for each in row.passes.all()],
@@ -156,6 +190,7 @@ def migration_wire(row: Migration) -> MigrationWire:
         offers=offers_for(row),
         choices=[choice_wire(each) for each in row.choices.all()],
         leftover_disks=[leftover_disk_wire(each) for each in row.leftover_disks.all()],
+        guard=_guard(row),
         forecast=row.forecast and ForecastWire.model_validate(row.forecast),
         forecast_now=row.forecast_now and ForecastWire.model_validate(row.forecast_now),
         command=row.command,

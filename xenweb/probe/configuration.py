@@ -36,6 +36,9 @@ class Configuration:
     restart: tuple[str, ...] = ("systemctl", "restart", "libvirtd.service")
     """What starts libvirt's daemon anew; its guests run on meanwhile."""
 
+    states: Path = Path("/var/lib/xenweb-probe/states")
+    """Where the memory of guests is kept that a guard was asked to keep."""
+
     daemons: tuple[str, ...] = ("libvirtd", "virtxend")
     """The processes of which one must have been told to start this probe in its helper's place."""
 

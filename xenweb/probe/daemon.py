@@ -12,9 +12,10 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from . import places, remedies, wire
+from .commands import Commands
 from .configuration import Configuration
 from .guests import Xen, XenError
-from .volumes import VolumeRefusedError, Volumes
+from .keeping import StorageVerbs
 
 MOST_RECORDS: Final = 256
 MOST_CALLERS: Final = 32
@@ -92,8 +93,8 @@ class Daemon:
         self.key = read_key(configuration)
         self.xen = xen or Xen(configuration.xl)
         self.moves = Moves()
+        self.storage = StorageVerbs(configuration, self.xen, Commands(), self.moves.all)
         self._used, self._looked = False, float("-inf")
-        self.volumes = Volumes()
         self._callers = threading.Semaphore(MOST_CALLERS)
         self._changing = threading.Lock()
         self._verbs: dict[str, Callable[[dict[str, Any]], object]] = {
@@ -101,20 +102,19 @@ class Daemon:
             "moves": lambda asked: self.moves.all(str(asked.get("vm", ""))),
             "where": lambda asked: [each.as_json() for each in self.xen.of(str(asked["vm"]))],
             "guests": lambda _asked: [each.as_json() for each in self.xen.guests()],
-            "paths": lambda asked: {str(path): self._path(str(path)) for path in asked["paths"]},
-            "groups": lambda _asked: self.volumes.groups(),
-            "switch_on": lambda asked: self.volumes.switch_on(str(asked["path"])),
-            "switch_off": lambda asked: self.volumes.switch_off(str(asked["path"])),
+            "paths": lambda asked: {str(path): places.path_seen(str(path)) for path in asked["paths"]},
             "bridges": lambda _asked: places.bridges(),
             "cancel": self._cancel,
             "resume": self._resume,
             "remove_half_built": self._remove_half_built,
             "restart_daemon": self._restart_daemon,
             "hold": lambda asked: remedies.hold(self.xen, str(asked["vm"])),
+            **self.storage.verbs(),
         }
 
     def serve(self) -> None:
         """Listen until the process ends."""
+        self.storage.guards.recover()
         reports = self.open_reports()
         threading.Thread(target=self.listen_to_relays, args=(reports,), daemon=True).start()
         with socket.create_server((self.configuration.address, self.configuration.port), backlog=16) as listener:
@@ -194,7 +194,7 @@ class Daemon:
             return {"error": "unknown", "sentence": "This probe knows no such verb."}
         try:
             return {"answer": verb(asked)}
-        except (remedies.RemedyRefusedError, VolumeRefusedError) as error:
+        except remedies.RemedyRefusedError as error:
             return {"error": "refused", "sentence": str(error)}
         except XenError as error:
             return {"error": "failed", "sentence": str(error)}
@@ -217,13 +217,6 @@ class Daemon:
             "relays": self.configuration.is_made_for_this_xen() and self._is_in_use(),
             "moves": sum(each["alive"] for each in self.moves.all()),
         }
-
-    def _path(self, path: str) -> dict[str, object]:
-        """Say what stands at a path; of one that is not there, whether a volume only has to be switched on."""
-        seen = places.path_seen(path)
-        if seen["kind"] == "missing" and path.startswith("/dev/") and self.volumes.may_be_switched_on(path):
-            return {**seen, "kind": "switched_off"}
-        return seen
 
     def _cancel(self, asked: dict[str, Any]) -> None:
         """Have the helper of a VM's move end before the guest is suspended; refused afterwards."""

@@ -8,15 +8,20 @@ from typing import Final
 FOLDER: Final = Path(__file__).parent
 MODULES: Final = (
     "__init__",
+    "commands",
     "configuration",
     "daemon",
     "entry",
     "frames",
+    "guards",
     "guests",
+    "keeping",
     "places",
     "record",
     "relay",
     "remedies",
+    "snapshots",
+    "storage",
     "volumes",
     "wire",
 )

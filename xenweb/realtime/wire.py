@@ -36,6 +36,7 @@ class StorageRepositoryWire(Wire):
     pool: str
     name: str
     kind: str
+    storage: Literal["san_block", "nfs", "ocfs2", "local_block", "local_file", "unknown"]
     shared: bool
     vouched: bool
     capacity: int | None
@@ -202,7 +203,7 @@ class VerdictWire(Wire):
 class OptionWire(Wire):
     """One option the driver offers in the confirmation."""
 
-    name: Literal["bandwidth_limit", "downtime_limit_ms", "auto_converge", "post_copy", "deadline_s"]
+    name: Literal["bandwidth_limit", "downtime_limit_ms", "auto_converge", "post_copy", "guard", "deadline_s"]
     label: str
     help: str
     unit: str | None
@@ -305,6 +306,45 @@ class LeftoverDiskWire(Wire):
     removable: bool
 
 
+class GuardWire(Wire):
+    """A VM's disks as they were before its move. ``done`` and ``total`` are bytes of what its state does now.
+
+    ``expected_pause_ms`` was estimated before, ``pause_ms`` measured. ``can_roll_back`` and ``removable`` say what
+    the state allows; who may is personal.
+    """
+
+    id: str
+    host: int
+    host_name: str
+    state: Literal[
+        "asked",
+        "taking",
+        "copying",
+        "clearing",
+        "flagged",
+        "kept",
+        "rolling_back",
+        "removing",
+        "removed",
+        "failed",
+    ]
+    automatic: bool
+    reason: str
+    paths: list[str]
+    done: int
+    total: int
+    expected_pause_ms: Figure
+    pause_ms: Figure
+    asked_at: datetime
+    expires_at: datetime | None
+    roll_back_by: str | None
+    roll_back_reason: str | None
+    rolled_back_at: datetime | None
+    sentence: str | None
+    can_roll_back: bool
+    removable: bool
+
+
 class MigrationWire(Wire):
     """A migration as everybody who may see it sees it. ``copied_bytes`` are those of disks.
 
@@ -355,6 +395,7 @@ class MigrationWire(Wire):
     offers: list[ChoiceOfferWire]
     choices: list[ChoiceWire]
     leftover_disks: list[LeftoverDiskWire]
+    guard: GuardWire | None
     forecast: ForecastWire | None
     forecast_now: ForecastWire | None
     command: str

@@ -4,6 +4,7 @@ import os
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -20,6 +21,7 @@ class Environment:
     """Everything that a deployment may choose. Paths are absolute.
 
     ``moves`` limits the moves under way: on one host, between two hosts, in all.
+    ``guards_kept`` says how long a guard is kept after a move that arrived, and after any other.
     """
 
     debug: bool
@@ -35,6 +37,7 @@ class Environment:
     frontend_dev_server: bool
     log_level: str
     moves: tuple[int, int, int]
+    guards_kept: tuple[timedelta, timedelta]
 
 
 def _data_folder(text: str) -> Path:
@@ -153,6 +156,10 @@ def read() -> Environment:
             _count(env, "XENWEB_MOVES_PER_HOST", 2),
             _count(env, "XENWEB_MOVES_PER_LINK", 2),
             _count(env, "XENWEB_MOVES_IN_ALL", 8),
+        ),
+        guards_kept=(
+            timedelta(hours=_count(env, "XENWEB_GUARD_HOURS_AFTER_SUCCESS", 1)),
+            timedelta(hours=_count(env, "XENWEB_GUARD_HOURS_AFTER_FAILURE", 72)),
         ),
     )
 

@@ -15,6 +15,8 @@ from django.utils import timezone
 
 from xenweb.livemigration.doorbell import enqueue
 from xenweb.livemigration.drive import adopt
+from xenweb.livemigration.guard_care import guard_settle, guards_due
+from xenweb.livemigration.holding import held_volume_settle, held_volumes_due
 from xenweb.livemigration.leftovers import leftover_disk_settle, leftover_disks_due
 from xenweb.livemigration.reconciling import Care, orphans, release_leases_of_the_dead
 from xenweb.livemigration.services import overdue_cancel
@@ -42,6 +44,10 @@ class Reconciler:
         release_leases_of_the_dead(is_proven_dead)
         for disk in leftover_disks_due():
             self._care(f"disk {disk}", leftover_disk_settle, disk)
+        for volume in held_volumes_due(timezone.now()):
+            self._care(f"volume {volume}", held_volume_settle, volume)
+        for guard in guards_due(timezone.now()):
+            self._care(f"guard {guard}", guard_settle, guard)
         for orphan in orphans(timezone.now()):
             if orphan.care is Care.RING:
                 enqueue(orphan.migration)

@@ -39,6 +39,13 @@ export const removeLeftoverDisk = (disk: number) =>
 export const closeMove = (migration: string, reason: string) =>
   bodyOf(client.POST('/api/v1/migrations/{migration}/close', { params: { path: { migration } }, body: { reason } }))
 
+/** Have a halted VM's disks be what they were before a move; the reason is kept in the history. */
+export const rollBackGuard = (migration: string, reason: string) =>
+  bodyOf(client.POST('/api/v1/migrations/{migration}/guard/roll-back', { params: { path: { migration } }, body: { reason } }))
+
+export const removeGuard = (migration: string) =>
+  bodyOf(client.POST('/api/v1/migrations/{migration}/guard/remove', { params: { path: { migration } } }))
+
 export const cancelMove = (migration: string) =>
   bodyOf(client.POST('/api/v1/migrations/{migration}/cancel', { params: { path: { migration } } }))
 

@@ -255,6 +255,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/migrations/{migration}/guard/remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Guard Remove Post
+         * @description Have the guard of one migration removed before its time.
+         */
+        post: operations["guard_remove"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/migrations/{migration}/guard/roll-back": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Roll Back Post
+         * @description Have the disks of a halted VM be what they were before this migration.
+         */
+        post: operations["guard_roll_back"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/migrations/{migration}/passes": {
         parameters: {
             query?: never;
@@ -716,6 +756,57 @@ export interface components {
         };
         Frame: components["schemas"]["EventFrame"] | components["schemas"]["HelloFrame"] | components["schemas"]["ResyncFrame"];
         /**
+         * GuardWire
+         * @description A VM's disks as they were before its move. ``done`` and ``total`` are bytes of what its state does now.
+         *
+         *     ``expected_pause_ms`` was estimated before, ``pause_ms`` measured. ``can_roll_back`` and ``removable`` say what
+         *     the state allows; who may is personal.
+         */
+        GuardWire: {
+            /**
+             * Asked At
+             * Format: date-time
+             */
+            asked_at: string;
+            /** Automatic */
+            automatic: boolean;
+            /** Can Roll Back */
+            can_roll_back: boolean;
+            /** Done */
+            done: number;
+            expected_pause_ms: components["schemas"]["Figure"];
+            /** Expires At */
+            expires_at: string | null;
+            /** Host */
+            host: number;
+            /** Host Name */
+            host_name: string;
+            /** Id */
+            id: string;
+            /** Paths */
+            paths: string[];
+            pause_ms: components["schemas"]["Figure"];
+            /** Reason */
+            reason: string;
+            /** Removable */
+            removable: boolean;
+            /** Roll Back By */
+            roll_back_by: string | null;
+            /** Roll Back Reason */
+            roll_back_reason: string | null;
+            /** Rolled Back At */
+            rolled_back_at: string | null;
+            /** Sentence */
+            sentence: string | null;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "asked" | "taking" | "copying" | "clearing" | "flagged" | "kept" | "rolling_back" | "removing" | "removed" | "failed";
+            /** Total */
+            total: number;
+        };
+        /**
          * HelloFrame
          * @description First frame of a socket: the sequence from which the feed goes on.
          */
@@ -993,6 +1084,7 @@ export interface components {
             failure_sentence: string | null;
             forecast: components["schemas"]["ForecastWire"] | null;
             forecast_now: components["schemas"]["ForecastWire"] | null;
+            guard: components["schemas"]["GuardWire"] | null;
             /** Held Up */
             held_up: boolean;
             /** Hypervisor */
@@ -1065,6 +1157,8 @@ export interface components {
             deadline_s?: number | null;
             /** Downtime Limit Ms */
             downtime_limit_ms?: number | null;
+            /** Guard */
+            guard?: boolean | null;
             /**
              * Post Copy
              * @default false
@@ -1088,7 +1182,7 @@ export interface components {
              * Name
              * @enum {string}
              */
-            name: "bandwidth_limit" | "downtime_limit_ms" | "auto_converge" | "post_copy" | "deadline_s";
+            name: "bandwidth_limit" | "downtime_limit_ms" | "auto_converge" | "post_copy" | "guard" | "deadline_s";
             /** Unit */
             unit: string | null;
         };
@@ -1259,6 +1353,14 @@ export interface components {
             reason: string;
         };
         /**
+         * RollBackBody
+         * @description Why a VM's disks are to be what they were before its move: what was written since then is lost.
+         */
+        RollBackBody: {
+            /** Reason */
+            reason: string;
+        };
+        /**
          * State
          * @description The states of a move, in the order in which a move meets them.
          * @enum {string}
@@ -1307,6 +1409,11 @@ export interface components {
             pool: string;
             /** Shared */
             shared: boolean;
+            /**
+             * Storage
+             * @enum {string}
+             */
+            storage: "san_block" | "nfs" | "ocfs2" | "local_block" | "local_file" | "unknown";
             /** Vouched */
             vouched: boolean;
         };
@@ -2384,6 +2491,180 @@ export interface operations {
         responses: {
             /** @description OK */
             200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MigrationWire"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    guard_remove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                migration: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MigrationWire"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    guard_roll_back: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                migration: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RollBackBody"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
                 headers: {
                     [name: string]: unknown;
                 };

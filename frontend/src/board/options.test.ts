@@ -16,6 +16,13 @@ describe('the options of a move', () => {
     expect(wireOptions(offered, { bandwidth_limit: 'fast' }).bandwidth_limit).toBeNull()
   })
 
+  it('a guard that is not ticked is left to what was measured of the VM', () => {
+    const guards = [{ name: 'guard', label: '', help: '', unit: null, minimum: null, maximum: null }] as const
+    expect(wireOptions(guards, { guard: true }).guard).toBe(true)
+    expect(wireOptions(guards, { guard: false }).guard).toBeNull()
+    expect(wireOptions(guards, {}).guard).toBeNull()
+  })
+
   it('what the driver does not offer does not travel', () => {
     expect(wireOptions([], { auto_converge: true, downtime_limit_ms: '300' })).toEqual({ auto_converge: false, post_copy: false })
   })

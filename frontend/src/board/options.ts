@@ -27,7 +27,8 @@ function amount(option: OfferedOption, typed: string | boolean | undefined): num
 export function wireOptions(offered: readonly OfferedOption[], typed: Typed): MoveOptions {
   const options: { -readonly [K in keyof MoveOptions]: MoveOptions[K] } = { auto_converge: false, post_copy: false }
   for (const option of offered) {
-    if (option.name === 'auto_converge' || option.name === 'post_copy') options[option.name] = typed[option.name] === true
+    if (option.name === 'guard') options.guard = typed.guard === true ? true : null
+    else if (option.name === 'auto_converge' || option.name === 'post_copy') options[option.name] = typed[option.name] === true
     else options[option.name] = amount(option, typed[option.name])
   }
   return options

@@ -131,6 +131,12 @@ def pool(xml: str) -> PoolDescription:
     return PoolDescription(root.findtext("name", ""), kind, identity, root.findtext("target/path", ""), is_served)
 
 
+def pool_device(xml: str) -> str:
+    """Read the device, or the target, that a storage pool comes from; empty if it names none."""
+    device = parsed(xml).find("source/device")
+    return "" if device is None else device.get("path", "")
+
+
 def host(xml: str) -> tuple[str, str, str]:
     """Read a host's capabilities: its UUID, architecture and CPU model."""
     root = parsed(xml)

@@ -25,12 +25,12 @@ def dialect_of(uri: str) -> Dialect:
 
 
 CAPABILITIES: Final[dict[Dialect, frozenset[Capability]]] = {
-    Dialect.QEMU: frozenset(Capability),
+    Dialect.QEMU: frozenset(Capability) - {Capability.GUARD},
     # libxl takes LIVE, PEER2PEER, PERSIST_DEST and UNDEFINE_SOURCE, tells the elapsed time alone, and aborts
     # nothing. A paused guest cannot be moved: it would have to acknowledge its own suspension.
     Dialect.XEN: frozenset(),
 }
-WITH_PROBE: Final = frozenset({Capability.PASSES, Capability.CANCEL, Capability.MEASURED_DOWNTIME})
+WITH_PROBE: Final = frozenset({Capability.PASSES, Capability.CANCEL, Capability.MEASURED_DOWNTIME, Capability.GUARD})
 """What a Xen host can besides, while its probe answers."""
 
 

@@ -28,6 +28,7 @@ from xenweb.drivers.contract import (
     VmSighting,
     freely,
 )
+from xenweb.drivers.guards import GuardForeseen, GuardPlan, GuardSeen
 from xenweb.drivers.libvirt_driver import disks, levers, moving, preflight
 from xenweb.drivers.libvirt_driver.connections import Connections
 from xenweb.drivers.libvirt_driver.dialects import Dialect, dialect_of
@@ -70,7 +71,7 @@ class LibvirtDriver:
         with self._connections.use(endpoint, READING) as connection:
             snapshot = self._inventory.look(connection, endpoint.uri, self._dirty_rates.of(endpoint.uri))
         if _is_xen(endpoint):
-            return self._xen.corrected(endpoint, snapshot)
+            return self._xen.corrected(endpoint, self._xen.with_storage(endpoint, snapshot))
         self._dirty_rates.next_turn(endpoint, snapshot.vms)
         return snapshot
 
@@ -183,7 +184,7 @@ class LibvirtDriver:
     def repair(self, endpoint: Endpoint, vm_uuid: str, action: CopyAction, path: str = "") -> None:
         """Resume, pause or remove one host's copy, or remove a disk that was left behind."""
         if _is_xen(endpoint) and action is not CopyAction.REMOVE_DISK:
-            self._xen.repair(endpoint, vm_uuid, action)
+            self._xen.repair(endpoint, vm_uuid, action, path)
             return
         with self._connections.use(endpoint, ASKING) as connection:
             if action is CopyAction.REMOVE_DISK:
@@ -202,6 +203,32 @@ class LibvirtDriver:
             return VmSighting(Copy.ABSENT)
         except DriverError:
             return VmSighting(Copy.NO_ANSWER)
+
+    def guard_foresee(self, host: Endpoint, vm_uuid: str) -> GuardForeseen:
+        """Say whether a guard of a VM can be made: libvirt's QEMU driver makes none."""
+        if _is_xen(host):
+            return self._xen.guard_foresee(host, vm_uuid)
+        return GuardForeseen(False, "Guards are made on Xen hosts alone.")
+
+    def guard_begin(self, plan: GuardPlan) -> None:
+        """Begin to make a guard."""
+        self._xen.guards.begin(plan)
+
+    def guard_look(self, plan: GuardPlan) -> GuardSeen:
+        """Look how far a guard is."""
+        return self._xen.guards.look(plan)
+
+    def guard_remove(self, plan: GuardPlan) -> None:
+        """Remove all of a guard."""
+        self._xen.guards.remove(plan)
+
+    def guard_roll_back(self, plan: GuardPlan) -> None:
+        """Begin to lay a guard over the disks that it is of."""
+        self._xen.guards.roll_back(plan)
+
+    def guard_make_ready(self, plan: GuardPlan, home: Endpoint) -> None:
+        """Have the VM's disks usable again on the host that has its definition."""
+        self._xen.guards.make_ready(plan, home)
 
 
 def _is_xen(endpoint: Endpoint) -> bool:

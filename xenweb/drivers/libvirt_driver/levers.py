@@ -37,6 +37,9 @@ def repair(domain: libvirt.virDomain, action: CopyAction, host: str) -> None:
             domain.resume()
         case CopyAction.PAUSE:
             domain.suspend()
+        case CopyAction.RELEASE_VOLUME:
+            msg = f"No probe of {host} could let go of a volume."
+            raise MoveRefusedError(msg, host=host)
         case CopyAction.CORRECT:
             msg = f"The daemon of {host} sees the copy as it is."
             raise MoveRefusedError(msg, host=host)

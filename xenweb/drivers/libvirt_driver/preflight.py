@@ -18,7 +18,7 @@ from xenweb.drivers.contract import (
     VmMissingError,
 )
 from xenweb.drivers.libvirt_driver import description, levers
-from xenweb.drivers.libvirt_driver.checks import hosts, processor, storage, vm, xen, xen_disks
+from xenweb.drivers.libvirt_driver.checks import hosts, processor, storage, vm, xen, xen_disks, xen_volumes
 from xenweb.drivers.libvirt_driver.checks.asked import Asked, Check, Need, guarded
 from xenweb.drivers.libvirt_driver.connections import is_alive
 from xenweb.drivers.libvirt_driver.dialects import Dialect, dialect_of
@@ -65,6 +65,8 @@ XEN_CHECKS = (
     Check("what an earlier move left", Need.TARGET, xen.leftover),
     Check("the networks", Need.TARGET | Need.VM, xen.networks),
     Check("the disks", Need.TARGET | Need.VM, xen_disks.disks),
+    Check("the logical volumes", Need.VM, xen_volumes.volumes),
+    Check("the iSCSI sessions", Need.VM, xen_volumes.sessions),
     Check("what the probes can tell", HOSTS, xen.probed),
     Check("the fencing", Need.VM, xen.fencing),
 )
@@ -84,7 +86,8 @@ def preflight_of(
             findings += guarded(check.subject, partial(check.look, asked))
     findings += _lost_meanwhile(asked)
     write = moving.command if is_xen else levers.command
-    return Preflight(tuple(findings), write(plan, is_persistent=_is_persistent(asked)))
+    moved = xen_volumes.moved(asked) if is_xen and Need.VM in asked.has else ()
+    return Preflight(tuple(findings), write(plan, is_persistent=_is_persistent(asked)), moved)
 
 
 def _reached(plan: MigrationPlan, reach: Callable[[Endpoint], libvirt.virConnect]) -> tuple[Asked, list[Finding]]:

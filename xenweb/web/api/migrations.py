@@ -9,6 +9,7 @@ from xenweb.core.quantities import BytesPerSecond, Milliseconds
 from xenweb.drivers.contract import MoveOptions
 from xenweb.livemigration.choices import choice_request
 from xenweb.livemigration.closing import migration_close
+from xenweb.livemigration.guard_asking import guard_remove, guard_roll_back
 from xenweb.livemigration.leftovers import leftover_disk_remove
 from xenweb.livemigration.overriding import NO_OVERRIDE, Override
 from xenweb.livemigration.selectors import leftover_disks_for, migration_for, migrations_for
@@ -27,6 +28,7 @@ from xenweb.web.api.shapes import (
     OverrideBody,
     Paging,
     PassPage,
+    RollBackBody,
     page_of,
     problems,
 )
@@ -43,6 +45,7 @@ def _options(body: OptionsBody) -> MoveOptions:
         downtime_limit=None if body.downtime_limit_ms is None else Milliseconds(body.downtime_limit_ms),
         auto_converge=body.auto_converge,
         post_copy=body.post_copy,
+        guard=body.guard,
     )
 
 
@@ -119,6 +122,27 @@ def cancel_post(request: ActorRequest, migration: str) -> Status[MigrationWire]:
 def close_post(request: ActorRequest, migration: str, body: CloseBody) -> MigrationWire:
     """End a migration whose hosts will never prove where the VM runs, and say why."""
     return migration_close(request.auth, migration_key_of(migration), body.reason, request_id=request_id_of(request))
+
+
+@router.post(
+    "/migrations/{migration}/guard/roll-back",
+    response={202: MigrationWire, **problems(400, 404, 409, 413, 415)},
+    operation_id="guard_roll_back",
+)
+def roll_back_post(request: ActorRequest, migration: str, body: RollBackBody) -> Status[MigrationWire]:
+    """Have the disks of a halted VM be what they were before this migration."""
+    key = migration_key_of(migration)
+    return Status(202, guard_roll_back(request.auth, key, body.reason, request_id=request_id_of(request)))
+
+
+@router.post(
+    "/migrations/{migration}/guard/remove",
+    response={202: MigrationWire, **problems(404, 409, 415)},
+    operation_id="guard_remove",
+)
+def guard_remove_post(request: ActorRequest, migration: str) -> Status[MigrationWire]:
+    """Have the guard of one migration removed before its time."""
+    return Status(202, guard_remove(request.auth, migration_key_of(migration), request_id=request_id_of(request)))
 
 
 @router.get("/leftover-disks", response={200: LeftoverDiskPage, **problems()}, operation_id="leftover_disks_list")

@@ -88,7 +88,14 @@ class OptionsBody(Strict):
     downtime_limit_ms: StrictInt | None = Field(default=None, ge=1, le=86_400_000)
     auto_converge: StrictBool = False
     post_copy: StrictBool = False
+    guard: StrictBool | None = None
     deadline_s: StrictInt | None = Field(default=None, ge=1, le=LARGEST_ID)
+
+
+class RollBackBody(Strict):
+    """Why a VM's disks are to be what they were before its move: what was written since then is lost."""
+
+    reason: Text
 
 
 class ChoiceBody(Strict):

@@ -12,7 +12,7 @@ import libvirt
 
 from xenweb.core.placement import Finding, blocker, note, warning
 from xenweb.core.quantities import human_size
-from xenweb.drivers.libvirt_driver.checks import storage
+from xenweb.drivers.libvirt_driver.checks import storage, xen_volumes
 from xenweb.drivers.libvirt_driver.checks.asked import Asked, guarded
 from xenweb.drivers.libvirt_driver.description import DiskDescription
 from xenweb.drivers.libvirt_driver.xen.probing import PathSeen
@@ -30,6 +30,7 @@ def disks(asked: Asked) -> Iterator[Finding]:
             yield from guarded(f"disk {disk.device}", partial(_by_pools, asked, disk))
         return
     here = asked.probes.paths(asked.plan.source, paths) or {}
+    there = xen_volumes.as_if_active(asked, there)
     for disk in wanted:
         yield from _compared(asked, disk, here.get(disk.path), there.get(disk.path, PathSeen("missing", None, "")))
 
@@ -52,14 +53,6 @@ def _compared(asked: Asked, disk: DiskDescription, here: PathSeen | None, there:
             "disk_not_there",
             f"{words} is not at {disk.path} on {plan.target.name}.",
             "If it is a logical volume, activate it there (lvchange -ay); else attach its storage at the same path.",
-            device=disk.device,
-            path=disk.path,
-        )
-    elif there.kind == "switched_off":
-        yield note(
-            "disk_switched_on_first",
-            f"{words} is a logical volume that {plan.target.name} sees; it is switched on there right before the move.",
-            "Nothing to do.",
             device=disk.device,
             path=disk.path,
         )

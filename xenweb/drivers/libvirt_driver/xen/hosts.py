@@ -1,7 +1,6 @@
 """The verbs of the driver, for hosts that speak Xen."""
 
 import time
-from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
@@ -25,18 +24,19 @@ from xenweb.drivers.contract import (
     Permit,
     Phase,
     Progress,
-    RepositorySnapshot,
     VmMissingError,
     VmSighting,
     VmSnapshot,
 )
-from xenweb.drivers.libvirt_driver import description
+from xenweb.drivers.guards import GuardForeseen
 from xenweb.drivers.libvirt_driver.connections import Connections
 from xenweb.drivers.libvirt_driver.dialects import capabilities_at
 from xenweb.drivers.libvirt_driver.errors import translated
-from xenweb.drivers.libvirt_driver.xen import mending, moving, sightings
+from xenweb.drivers.libvirt_driver.xen import mending, moving, sightings, storing
+from xenweb.drivers.libvirt_driver.xen.guarding import XenGuards
 from xenweb.drivers.libvirt_driver.xen.looks import is_worked_on
 from xenweb.drivers.libvirt_driver.xen.probing import Probes, XenCopy
+from xenweb.drivers.libvirt_driver.xen.volumes import VmVolumes
 
 LOOKING, ASKING, MOVING = "looking", "asking", "moving"
 """Purposes of connections: a call that blocks must not hold up the looks at it."""
@@ -57,6 +57,8 @@ class XenHosts:
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
         self.probes = Probes()
+        self.volumes = VmVolumes(lambda: self.probes)
+        self.guards = XenGuards(lambda: self.probes, self.volumes)
 
     def capabilities(self, endpoint: Endpoint) -> frozenset[Capability]:
         """Say what a host can at this moment: more, while its probe answers."""
@@ -70,13 +72,16 @@ class XenHosts:
             return said
         by_uuid = {each.uuid: each for each in copies if not each.dying}
         bridges = [each for each in self.probes.bridges(endpoint) or () if each not in said.networks]
-        groups = tuple(each for each in self.probes.groups(endpoint) if each.path not in _paths(said))
         return replace(
             said,
-            vms=tuple(_on_volumes(_corrected(vm, by_uuid.get(vm.uuid)), groups) for vm in said.vms),
+            vms=tuple(_corrected(vm, by_uuid.get(vm.uuid)) for vm in said.vms),
             networks=(*said.networks, *bridges),
-            repositories=(*said.repositories, *groups),
         )
+
+    def with_storage(self, endpoint: Endpoint, snapshot: HostSnapshot) -> HostSnapshot:
+        """Lay what a probe knows of its host's storage over what libvirt tells of it."""
+        seen = self.volumes.storage(endpoint)
+        return snapshot if seen is None else storing.laid_over(snapshot, seen)
 
     def migrate(self, plan: MigrationPlan, permit: Permit) -> CompletedStats:
         """Make the call and block until libvirt answers."""
@@ -85,37 +90,18 @@ class XenHosts:
             raise NotSupportedError(msg)
         with self._connections.use(plan.source, MOVING) as connection:
             domain = connection.lookupByUUIDString(plan.vm_uuid)
-            volumes = self._switched_on(plan, domain)
             flags = moving.flags_for(is_persistent=bool(domain.isPersistent()))
             where, parameters = moving.address_for_source(plan), moving.parameters_for(plan)
+            if plan.volumes:
+                permit()
+                self.volumes.activate(plan)
             permit()
             began = time.monotonic()
             try:
                 domain.migrateToURI3(where, parameters, flags)
             except libvirt.libvirtError as error:
                 raise self._explained(plan, error, began) from error
-        stats = self._completed(plan, began)
-        self._switch_off(plan.source, volumes)
-        return stats
-
-    def _switched_on(self, plan: MigrationPlan, domain: libvirt.virDomain) -> list[str]:
-        """Switch the VM's logical volumes on where it goes, and answer all of them; raise MoveRefusedError if it fails.
-
-        libvirt would look for them only once the move has begun, and then name none.
-        """
-        disks = description.domain(domain.XMLDesc(0)).disks
-        paths = [disk.path for disk in disks if disk.is_block and disk.path.startswith("/dev/")]
-        there = (self.probes.paths(plan.target, paths) if paths else None) or {}
-        for path, seen in there.items():
-            if seen.kind == "switched_off":
-                self.probes.switch(plan.target, path, is_on=True)
-        return [path for path, seen in there.items() if seen.kind in {"block", "switched_off"}]
-
-    def _switch_off(self, endpoint: Endpoint, paths: list[str]) -> None:
-        """Switch volumes off where their VM has left; one that is in use, or no volume, stays as it is."""
-        for path in paths:
-            with suppress(DriverError):
-                self.probes.switch(endpoint, path, is_on=False)
+        return self._completed(plan, began)
 
     def _explained(self, plan: MigrationPlan, error: libvirt.libvirtError, began: float) -> DriverError:
         """Add what the helper said itself: libvirt's sentence names no cause."""
@@ -140,6 +126,15 @@ class XenHosts:
             if source is None or is_told or time.monotonic() - ended > RUNS_WITHIN:
                 return moving.completed_of(source, target, total)
             time.sleep(LOOK_EVERY)
+
+    def guard_foresee(self, host: Endpoint, vm_uuid: str) -> GuardForeseen:
+        """Say whether a guard of a VM can be made, and of which disks."""
+        with self._connections.use(host, LOOKING) as connection:
+            domain = connection.lookupByUUIDString(vm_uuid)
+        try:
+            return self.guards.foresee(host, domain)
+        except libvirt.libvirtError as error:
+            raise translated(error, host.name) from error
 
     def progress(self, plan: MigrationPlan) -> Progress:
         """Look at the move from the source."""
@@ -172,8 +167,11 @@ class XenHosts:
             raise NotSupportedError(msg, host=plan.source.name)
         self.probes.do(plan.source, "cancel", plan.vm_uuid)
 
-    def repair(self, endpoint: Endpoint, vm_uuid: str, action: CopyAction) -> None:
-        """Mend one copy, as far as Xen itself proves that it may be."""
+    def repair(self, endpoint: Endpoint, vm_uuid: str, action: CopyAction, path: str = "") -> None:
+        """Mend one copy, as far as Xen itself proves that it may be; or let go of one volume of the VM's."""
+        if action is CopyAction.RELEASE_VOLUME:
+            self.volumes.release(endpoint, vm_uuid, path)
+            return
 
         def reach() -> libvirt.virDomain:
             with self._connections.use(endpoint, ASKING) as connection:
@@ -204,19 +202,6 @@ class XenHosts:
 
     def _has_probe(self, endpoint: Endpoint) -> bool:
         return bool(endpoint.probe) and self.probes.answers(endpoint)
-
-
-def _paths(said: HostSnapshot) -> set[str]:
-    return {each.path.rstrip("/") for each in said.repositories}
-
-
-def _on_volumes(vm: VmSnapshot, groups: tuple[RepositorySnapshot, ...]) -> VmSnapshot:
-    """Say of each disk that libvirt knows no storage of in which volume group it lies."""
-    found = {each.path: each.identity for each in groups}
-    disks = tuple(
-        replace(disk, repository=disk.repository or found.get(disk.path.rpartition("/")[0])) for disk in vm.disks
-    )
-    return replace(vm, disks=disks)
 
 
 def _corrected(vm: VmSnapshot, one: XenCopy | None) -> VmSnapshot:

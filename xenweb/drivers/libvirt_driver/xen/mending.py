@@ -50,7 +50,7 @@ def repair(probes: Probes, endpoint: Endpoint, vm_uuid: str, action: CopyAction,
             if not all(each.paused for each in living) or len(living) != 1:
                 raise _refused(endpoint, "is not paused, or is not the only one there")
             _destroy(reach())
-        case CopyAction.REMOVE_DISK:
+        case CopyAction.REMOVE_DISK | CopyAction.RELEASE_VOLUME:
             raise _refused(endpoint, "is not a disk")
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from xenweb.core.quantities import Bytes
-from xenweb.drivers.contract import DriverError, Endpoint, MoveRefusedError, RepositorySnapshot
+from xenweb.drivers.contract import DriverError, Endpoint, MoveRefusedError
 from xenweb.probe import wire
 
 CONNECT_WITHIN: Final = 1.0
@@ -88,7 +88,7 @@ class SeenMove:
 class PathSeen:
     """What stands at one path of a host; ``identity`` is the same on every host that has it, or empty.
 
-    ``kind`` is block, file, other, missing, or switched_off: a volume that is known there and not active.
+    ``kind`` is block, file, other or missing.
     """
 
     kind: str
@@ -121,7 +121,7 @@ class Probes:
 
     def _copies(self, endpoint: Endpoint, verb: str, **more: object) -> tuple[XenCopy, ...] | None:
         with suppress(DriverError):
-            return tuple(_copy(each) for each in _listed(self._asked(endpoint, verb, **more)))
+            return tuple(_copy(each) for each in _listed(self._asked(endpoint, verb, ANSWER_WITHIN, **more)))
         return None
 
     def moves(self, endpoint: Endpoint, vm_uuid: str) -> tuple[SeenMove, ...]:
@@ -141,16 +141,6 @@ class Probes:
                 return {str(path): _path(each) for path, each in said.items()}
         return None
 
-    def groups(self, endpoint: Endpoint) -> tuple[RepositorySnapshot, ...]:
-        """Answer the volume groups of a host: one that two hosts see bears one UUID. Nothing where nobody says."""
-        with suppress(DriverError):
-            return tuple(_group(_mapped(each)) for each in _listed(self._asked(endpoint, "groups")))
-        return ()
-
-    def switch(self, endpoint: Endpoint, path: str, *, is_on: bool) -> None:
-        """Switch a logical volume of a host on or off; raise MoveRefusedError with the reason, or ProbeSilentError."""
-        self._ask(endpoint, "switch_on" if is_on else "switch_off", MEND_WITHIN, path=path)
-
     def bridges(self, endpoint: Endpoint) -> list[str] | None:
         """Name the bridges of a host; None where nobody says."""
         with suppress(DriverError):
@@ -161,13 +151,23 @@ class Probes:
         """Have a probe do something; raise MoveRefusedError with its reason, or ProbeSilentError."""
         self._ask(endpoint, verb, MEND_WITHIN, vm=vm_uuid)
 
-    def _asked(self, endpoint: Endpoint, verb: str, **more: object) -> object:
+    def tell(self, endpoint: Endpoint, verb: str, within: float = MEND_WITHIN, **more: object) -> object:
+        """Have a probe do something and answer what it says of it; raise MoveRefusedError or ProbeSilentError."""
+        return self._ask(endpoint, verb, within, **more)
+
+    def look(self, endpoint: Endpoint, verb: str, within: float = ANSWER_WITHIN, **more: object) -> object:
+        """Ask a probe in passing; None where nobody says."""
+        with suppress(DriverError):
+            return self._asked(endpoint, verb, within, **more)
+        return None
+
+    def _asked(self, endpoint: Endpoint, verb: str, within: float = ANSWER_WITHIN, **more: object) -> object:
         """Ask in passing: a probe that was silent a moment ago is not waited for again."""
         with self._lock:
             is_silent = time.monotonic() - self._silent.get(endpoint.probe, float("-inf")) < SILENT_FOR
         if is_silent:
             raise _silent(endpoint)
-        return self._ask(endpoint, verb, ANSWER_WITHIN, **more)
+        return self._ask(endpoint, verb, within, **more)
 
     def _ask(self, endpoint: Endpoint, verb: str, within: float, **more: object) -> object:
         if not endpoint.probe or not endpoint.probe_key:
@@ -248,18 +248,6 @@ def _copy(said: object) -> XenCopy:
         dying=bool(told.get("dying")),
         reason=None if reason is None else int(reason),
         cpu_time=_whole(told.get("cpu_time")),
-    )
-
-
-def _group(told: Mapping[str, object]) -> RepositorySnapshot:
-    name, size, free = str(told.get("name", "")), _number(told.get("size")), _number(told.get("free"))
-    return RepositorySnapshot(
-        identity=f"lvm:{told.get('uuid', '')}",
-        name=name,
-        kind="lvm",
-        path=f"/dev/{name}",
-        capacity=None if size is None else Bytes(int(size)),
-        available=None if free is None else Bytes(int(free)),
     )
 
 

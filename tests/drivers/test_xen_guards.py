@@ -1,0 +1,108 @@
+"""Guards through the driver: what the probes are told, and what a silent or a foreign answer comes to."""
+
+import pytest
+
+from tests.drivers.test_xen_moves import PLAN, XEN1, XEN2, Rig
+from tests.drivers.test_xen_moves import rig as moves_rig
+from tests.drivers.test_xen_storing import WEB, volume
+from tests.drivers.xen_hosts import Guest
+from xenweb.core.guard import GuardPhase
+from xenweb.core.quantities import MIB
+from xenweb.drivers.contract import Capability, Endpoint, MoveRefusedError
+from xenweb.drivers.guards import GuardPlan, GuardSeen, keeper_of
+from xenweb.drivers.libvirt_driver.xen import guarding
+from xenweb.drivers.simulated_driver import create as simulated
+
+rig = moves_rig
+GUARD = GuardPlan("7F3K2QXZ", PLAN.vm_uuid, XEN1, (WEB,), (XEN2,))
+ASKED = {"guard": "7F3K2QXZ", "vm": PLAN.vm_uuid, "paths": [WEB]}
+
+
+def test_the_driver_keeps_guards_and_a_host_can_while_its_probe_answers(rig: Rig) -> None:
+    assert keeper_of(rig.driver) is rig.driver
+    assert Capability.GUARD in (rig.driver.inventory(XEN1).capabilities or ())
+    rig.probes.has = {}
+    assert Capability.GUARD not in (rig.driver.inventory(XEN1).capabilities or ())
+    assert keeper_of(simulated()) is None
+
+
+def test_a_guard_is_foreseen_of_the_disks_that_libvirt_names_with_what_the_vm_writes(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guarding, "WRITES_FOR", 0.1)
+    written = iter((0, 4 * MIB))
+    monkeypatch.setattr(Guest, "blockStats", lambda *_words: (0, 0, 0, next(written), 0), raising=False)
+    rig.probes.told["xen1"] = {"guard_foresee": {"possible": True, "why": "", "needed": 9, "free": 99}}
+    said = rig.driver.guard_foresee(XEN1, PLAN.vm_uuid)
+    assert (said.possible, said.paths, said.needed, said.free) == (True, (WEB,), 9, 99)
+    assert said.write_rate is not None
+    assert 20 * MIB < said.write_rate <= 40 * MIB
+    assert rig.probes.asked == [("xen1", "guard_foresee", {"paths": [WEB]})]
+
+
+def test_what_libxl_does_not_count_is_not_available(rig: Rig) -> None:
+    rig.probes.told["xen1"] = {"guard_foresee": {"possible": False, "why": "sr1/web01 is thin."}}
+    said = rig.driver.guard_foresee(XEN1, PLAN.vm_uuid)
+    assert (said.possible, said.why, said.write_rate) == (False, "sr1/web01 is thin.", None)
+
+
+def test_guards_are_made_and_removed_by_the_probe_of_their_host(rig: Rig) -> None:
+    rig.driver.guard_begin(GUARD)
+    rig.driver.guard_remove(GUARD)
+    assert rig.probes.asked == [("xen1", "guard_begin", ASKED), ("xen1", "guard_remove", ASKED)]
+
+
+@pytest.mark.parametrize(
+    ("told", "seen"),
+    [
+        (
+            {"phase": "copying", "done": 16, "total": 64, "pause_ms": 4200, "error": ""},
+            GuardSeen(GuardPhase.COPYING, 16, 64, 4200),  # type: ignore[arg-type]
+        ),
+        ({"phase": "whole", "pause_ms": None}, GuardSeen(GuardPhase.WHOLE)),
+        ({"phase": "what nobody knows"}, GuardSeen(GuardPhase.BROKEN)),
+        ("not even an object", GuardSeen(GuardPhase.BROKEN)),
+    ],
+)
+def test_how_far_a_guard_is_is_read_and_what_cannot_be_read_is_no_guard(
+    rig: Rig, told: object, seen: GuardSeen
+) -> None:
+    rig.probes.told["xen1"] = {"guard_look": told}
+    assert rig.driver.guard_look(GUARD) == seen
+
+
+def test_before_a_roll_back_no_other_host_keeps_the_volumes(rig: Rig) -> None:
+    rig.probes.told["xen2"] = {"volumes": {WEB: volume(active=True, stands="block")}}
+    rig.driver.guard_roll_back(GUARD)
+    assert rig.probes.asked == [
+        ("xen2", "deactivate", {"vm": PLAN.vm_uuid, "paths": [WEB]}),
+        ("xen1", "guard_roll_back", ASKED),
+    ]
+
+
+def test_a_volume_that_another_host_has_open_ends_the_roll_back_before_it_begins(rig: Rig) -> None:
+    rig.probes.told["xen2"] = {"volumes": {WEB: volume(active=True, open=1, stands="block")}}
+    rig.probes.refuses = "sr1/web01 is open here (1 times): it stays active."
+    with pytest.raises(MoveRefusedError, match="is open here"):
+        rig.driver.guard_roll_back(GUARD)
+    assert [verb for _, verb, _ in rig.probes.asked] == ["deactivate"]
+
+
+def test_a_host_whose_probe_is_silent_ends_the_roll_back_before_it_begins(rig: Rig) -> None:
+    with pytest.raises(MoveRefusedError, match="xen2"):
+        rig.driver.guard_roll_back(GUARD)
+    assert rig.probes.asked == []
+
+
+def test_only_volumes_that_are_not_active_are_made_ready(rig: Rig) -> None:
+    rig.probes.told["xen2"] = {"volumes": {WEB: volume()}}
+    rig.driver.guard_make_ready(GUARD, XEN2)
+    assert rig.probes.asked == [("xen2", "activate", {"vm": PLAN.vm_uuid, "paths": [WEB]})]
+    rig.probes.told["xen2"] = {"volumes": {WEB: volume(active=True)}}
+    rig.driver.guard_make_ready(GUARD, XEN2)
+    assert len(rig.probes.asked) == 1
+
+
+def test_a_qemu_host_makes_none(rig: Rig) -> None:
+    said = rig.driver.guard_foresee(Endpoint(3, "host-c", "qemu+ssh://root@host-c/system"), PLAN.vm_uuid)
+    assert not said.possible
