@@ -146,6 +146,8 @@ class PlayedHost(Commands):
 
     def _lvcreate(self, words: list[str]) -> str:
         name, size = words[words.index("--name") + 1], int(words[words.index("--size") + 1].removesuffix("b"))
+        if size % 512:
+            raise CommandError(f"lvcreate failed: Size is not a multiple of 512. Invalid argument for --size: {size}b")
         size = -(-size // EXTENT) * EXTENT
         if size > self.free["sr1"]:
             raise CommandError("lvcreate failed: insufficient free space")

@@ -98,7 +98,8 @@ class VolumeDisk:
     @property
     def room(self) -> int:
         """Answer how much the snapshot may take of changes: all of them need a little more than the disk itself."""
-        return min(self.size + self.size // 20 + CHUNK, max(LEAST_ROOM, self.size // ROOM_SHARE))
+        wanted = min(self.size + self.size // 20, max(LEAST_ROOM, self.size // ROOM_SHARE))
+        return -(-wanted // CHUNK) * CHUNK
 
     def _beside(self, mark: str) -> str:
         return f"{self.volume.name[: LONGEST_NAME - 16]}.{mark}-{self.guard}"
