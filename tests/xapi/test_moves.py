@@ -144,6 +144,20 @@ def test_a_move_waits_in_the_pool_while_another_hand_holds_the_vm_and_can_be_giv
     xapi.do("busy", vm="web-1")
 
 
+def test_what_is_given_up_before_its_task_is_known_is_given_up_all_the_same(xapi: Pools, driver: XapiDriver) -> None:
+    xapi.do("busy", vm="web-1", operation="snapshot")
+    planned = plan(xapi, "web-1", "host-a", "host-b")
+    driver.inventory(planned.source)
+    xapi.do("set", answers_after=0.3)
+    with calling(driver, planned) as call:
+        until(lambda: driver.moves.is_followed(planned.vm_uuid))
+        give_up(driver, planned)
+        xapi.do("set", answers_after=0.0)
+    assert isinstance(call.error, MoveCancelledError)
+    xapi.do("busy", vm="web-1")
+    assert conclude(proof(driver, planned)) is Conclusion.ON_SOURCE
+
+
 def test_a_fourth_move_of_disks_from_one_host_is_refused_with_the_number(xapi: Pools, driver: XapiDriver) -> None:
     for vm in ("dns-2", "web-2", "mail-2"):
         xapi.do("busy", vm=vm, operation="migrate_send")

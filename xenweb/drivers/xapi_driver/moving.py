@@ -2,6 +2,7 @@
 
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from xenweb.core.facts import Kind, kind_for
@@ -90,7 +91,12 @@ class Moves:
                 self._running[plan.migration] = running
             try:
                 permit()
-                running.ref = self._begun(plan, running, method, params)
+                ref = self._begun(plan, running, method, params)
+                with self._lock:
+                    running.ref, was_given_up = ref, running.asked_to_cancel.is_set()
+                if was_given_up:
+                    with suppress(DriverError, RefusedError):  # too late to end it is no reason not to wait for it
+                        self.cancel(plan)
                 self._finish(plan, running, names)
             finally:
                 with self._lock:
@@ -305,6 +311,9 @@ class Moves:
         """Ask for the end of a move while it still can be ended; where none is under way there is nothing to do."""
         with self._lock:
             running = self._running.get(plan.migration)
+            if running is not None and running.is_asked and not running.ref:
+                running.asked_to_cancel.set()  # whoever waits for the task's name ends it as soon as it is told
+                return
         if running is None or not running.ref:
             running = self._adopted(plan)
         record = errands.read(running.pool, running.ref) if running is not None else None
