@@ -277,8 +277,10 @@ def test_what_a_dead_worker_left_half_made_is_cleared_away_by_whoever_cares(boar
 def test_one_guard_of_a_pool_is_worked_on_at_a_time_by_the_database_itself(board: Board, keeper: Keeper) -> None:
     row = moved(board)
     Guard.objects.update(state=GuardState.REMOVING)
+    keeper.copies = {("host-a", VM_UUID): Copy.RUNNING}
+    board.look()
     other = Guard.objects.create(
-        migration=row, pool=row.source.pool, host=row.source, paths=[WEB], asked_at=timezone.now()
+        migration=moved(board, False), pool=row.source.pool, host=row.source, paths=[WEB], asked_at=timezone.now()
     )
     with pytest.raises(AnotherAtWorkError):
         guard_change(guard_row(other.pk), GuardState.TAKING)  # type: ignore[arg-type]

@@ -111,6 +111,35 @@ def test_a_move_is_seen_pass_by_pass_and_its_pause_measured_on_both_hosts(xen: P
     print(f"widest gap between beats: {widest_gap(beats):.2f} s; pause measured by the probes: {stats.downtime} ms")
 
 
+def test_a_guest_on_the_san_moves_without_anybody_switching_its_volume_on_or_off(xen: Probed) -> None:
+    guest = xen.lab.guest("san-1")
+    plan = xen.plan(guest.name)
+    said = [xen.driver.inventory(endpoint) for endpoint in (plan.source, plan.target)]
+    groups = [{each.identity for each in host.repositories if each.storage is StorageKind.SAN_BLOCK} for host in said]
+    assert groups[0] == groups[1]
+    assert len(groups[0]) == 1
+    [vm] = [each for each in said[0].vms if each.uuid == plan.vm_uuid]
+    assert {disk.repository for disk in vm.disks} == groups[0]
+    said_before = xen.driver.preflight(plan)
+    findings, plan = said_before.findings, replace(plan, volumes=tuple(each.path for each in said_before.volumes))
+    assert [each.code for each in findings if each.severity is Severity.BLOCKER] == []
+    assert "volume_activated" in {each.code for each in findings}
+    before = xen.lab.records(guest.name, plan.source.name)
+    move = Move(xen, plan)
+    move.end()
+    assert move.error is None
+    print(move.stats)
+    xen.runs_once_on(guest.name, plan.target.name)
+    assert is_active(xen.lab.run, guest, plan.target.name)
+    for path in plan.volumes:
+        xen.driver.repair(plan.source, plan.vm_uuid, CopyAction.RELEASE_VOLUME, path)
+    assert not is_active(xen.lab.run, guest, plan.source.name)
+    wait_until("it writes on", lambda: xen.lab.records(guest.name, plan.target.name).newest > before.newest + 20)
+    after = xen.lab.records(guest.name, plan.target.name)
+    assert after.is_complete
+    print(f"widest gap in the disk's record: {after.widest_gap:.2f} s; pause by the probes: {move.stats}")
+
+
 def test_without_probes_the_time_is_all_that_is_seen_and_the_place_is_proven_all_the_same(xen: Probed) -> None:
     plan = xen.plan(GUEST, probed=False)
     assert xen.driver.inventory(plan.source).capabilities == frozenset()
@@ -275,32 +304,3 @@ def test_a_link_that_is_cut_in_the_last_pass_leaves_a_guest_that_one_repair_lets
     again.end()
     assert again.error is None
     xen.runs_once_on(GUEST, plan.target.name)
-
-
-def test_a_guest_on_the_san_moves_without_anybody_switching_its_volume_on_or_off(xen: Probed) -> None:
-    guest = xen.lab.guest("san-1")
-    plan = xen.plan(guest.name)
-    said = [xen.driver.inventory(endpoint) for endpoint in (plan.source, plan.target)]
-    groups = [{each.identity for each in host.repositories if each.storage is StorageKind.SAN_BLOCK} for host in said]
-    assert groups[0] == groups[1]
-    assert len(groups[0]) == 1
-    [vm] = [each for each in said[0].vms if each.uuid == plan.vm_uuid]
-    assert {disk.repository for disk in vm.disks} == groups[0]
-    said_before = xen.driver.preflight(plan)
-    findings, plan = said_before.findings, replace(plan, volumes=tuple(each.path for each in said_before.volumes))
-    assert [each.code for each in findings if each.severity is Severity.BLOCKER] == []
-    assert "volume_activated" in {each.code for each in findings}
-    before = xen.lab.records(guest.name, plan.source.name)
-    move = Move(xen, plan)
-    move.end()
-    assert move.error is None
-    print(move.stats)
-    xen.runs_once_on(guest.name, plan.target.name)
-    assert is_active(xen.lab.run, guest, plan.target.name)
-    for path in plan.volumes:
-        xen.driver.repair(plan.source, plan.vm_uuid, CopyAction.RELEASE_VOLUME, path)
-    assert not is_active(xen.lab.run, guest, plan.source.name)
-    wait_until("it writes on", lambda: xen.lab.records(guest.name, plan.target.name).newest > before.newest + 20)
-    after = xen.lab.records(guest.name, plan.target.name)
-    assert after.is_complete
-    print(f"widest gap in the disk's record: {after.widest_gap:.2f} s; pause by the probes: {move.stats}")
