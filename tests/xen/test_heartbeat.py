@@ -1,6 +1,6 @@
 """What a guest's console proves."""
 
-from xenweb.lab.xen.heartbeat import Beat, beats, is_gap_free, last_start, parse, widest_gap
+from xenweb.lab.xen.heartbeat import Beat, beats, is_gap_free, last_start, newest, parse, widest_gap
 
 
 def beat(number: int, realtime: int | None = None, **more: int) -> Beat:
@@ -23,6 +23,13 @@ def test_a_console_begins_anywhere_and_holds_other_words() -> None:
         7,
         8,
     ]
+
+
+def test_each_guests_newest_beat_is_found_in_the_ends_of_all_consoles() -> None:
+    ends = (
+        "== guest-a.log\nbeat 1 1 1 1 1 1\nbeat 2 2 2 2 2 2\n== guest-b-1.log\n== guest-c.log\nbeat 7 1 1 1 1 1\nbeat 8"
+    )
+    assert {name: found.number for name, found in newest(ends).items()} == {"a": 2, "c": 7}
 
 
 def test_the_last_start_is_put_together_from_all_hosts() -> None:

@@ -36,6 +36,18 @@ def beats(console: str) -> list[Beat]:
     return [beat for line in console.splitlines(keepends=True) if (beat := parse(line))]
 
 
+def newest(ends: str) -> dict[str, Beat]:
+    """Return each guest's newest beat in the ends of many consoles, each headed by ``== guest-NAME.log``."""
+    found: dict[str, Beat] = {}
+    guest = ""
+    for line in ends.splitlines(keepends=True):
+        if line.startswith("== guest-"):
+            guest = line.strip().removeprefix("== guest-").removesuffix(".log")
+        elif beat := parse(line):
+            found[guest] = beat
+    return found
+
+
 def last_start(heard: Iterable[Beat]) -> list[Beat]:
     """Return the beats of a guest's last start in their order, from the consoles of all hosts it has been on."""
     result: list[Beat] = []

@@ -46,8 +46,8 @@ class Ports:
 
 def kernel_line(machine: MachineSpec, key: str) -> str:
     """Return what Linux is told at the start of a machine; ``key`` is the public key that may give it commands."""
-    # The store tells the others the time, and its own processor's counter is of an unknown speed in an emulator.
-    console = "hvc0" if machine.is_host else "ttyS0 clocksource=hpet"
+    # The processor's own counter, which Linux may choose, is of an unknown speed in an emulator.
+    console = "hvc0 clocksource=xen" if machine.is_host else "ttyS0 clocksource=hpet"
     ours = {
         "labrole": machine.name,
         "labnumber": machine.number,
