@@ -50,12 +50,18 @@ def test_what_a_hypervisor_cannot_do_is_data() -> None:
 def test_a_xen_host_and_its_guests_are_described(monkeypatch: pytest.MonkeyPatch, machine: str, kind: str) -> None:
     said = look(monkeypatch, XenHost(guests=[Guest(machine=machine)]))
     assert (said.name, said.hypervisor, said.version) == ("xen1", "xen", "Xen 4.17.0")
+    assert said.uuid == "7e2d1f0a-0000-4000-8000-000000000001"
     assert (said.memory_total, said.memory_free) == (2 * GIB, GIB)
     assert said.capabilities == frozenset()
     [vm] = said.vms
     assert (vm.uuid, vm.name, vm.state, vm.guest_type) == (UUID, "web01", PowerState.RUNNING, kind)
     assert (vm.memory, vm.cpu_time, vm.active, vm.incoming) == (160 * MIB, 7, True, False)
     assert [(disk.path, disk.capacity) for disk in vm.disks] == [("/dev/sr1/web01", 64 * MIB)]
+
+
+@pytest.mark.parametrize("told", ["", "Not Settable", "7e2d1f0a"])
+def test_a_machine_without_a_uuid_of_its_own_has_none(monkeypatch: pytest.MonkeyPatch, told: str) -> None:
+    assert look(monkeypatch, XenHost(answers={"system_uuid": told})).uuid == ""
 
 
 def test_xens_own_domain_is_no_guest(monkeypatch: pytest.MonkeyPatch) -> None:

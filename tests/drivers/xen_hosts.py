@@ -14,9 +14,11 @@ GUEST = """<domain type='xen'><name>web01</name><memory unit='MiB'>160</memory><
 <os><type arch='x86_64' machine='{machine}'>linux</type></os><devices>
 <disk type='block' device='disk'><driver name='phy'/><source dev='/dev/sr1/web01'/><target dev='xvda'/></disk>
 <interface type='bridge'><source bridge='xenbr0'/></interface></devices></domain>"""
-CAPABILITIES = """<capabilities><host><uuid>{uuid}</uuid><cpu><arch>x86_64</arch><model>Nehalem</model>
+CAPABILITIES = """<capabilities><host><cpu><arch>x86_64</arch><model>Nehalem</model>
 </cpu></host></capabilities>"""
 
+SYSTEM = """<sysinfo type='smbios'><bios><entry name='uuid'>no</entry></bios>
+<system><entry name='manufacturer'>QEMU</entry><entry name='uuid'>{uuid}</entry></system></sysinfo>"""
 UNKNOWN = libvirt.VIR_ERR_NO_SUPPORT
 
 
@@ -117,7 +119,11 @@ class XenHost:
         return self.hostname
 
     def getCapabilities(self) -> str:  # noqa: N802 - libvirt's name
-        return CAPABILITIES.format(uuid=f"uuid of {self.hostname}")
+        return CAPABILITIES
+
+    def getSysinfo(self, _flags: int) -> str:  # noqa: N802 - libvirt's name
+        number = self.hostname[-1]
+        return SYSTEM.format(uuid=self.answers.get("system_uuid", f"7E2D1F0A-0000-4000-8000-00000000000{number}"))
 
     def getInfo(self) -> list[Any]:  # noqa: N802 - libvirt's name
         return ["x86_64", 2048, 2, 2000, 1, 1, 2, 1]

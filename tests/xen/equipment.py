@@ -54,6 +54,8 @@ while True:
             asked = False
             os.unlink("/run/cut-in-last-pass")
             subprocess.run(["ip", "link", "set", "eth1", "down"])
+            # A link that comes back in time heals a move: TCP sends again. So its connections are broken as well.
+            subprocess.run(["ss", "-K", "dst", "10.77.0.1", "or", "dst", "10.77.0.2"])
             # Back by itself, and soon: a host whose cluster loses its disk for longer ends itself.
             subprocess.Popen(["sh", "-c", "sleep 12; ip link set eth1 up"], start_new_session=True)
         child.stdin.write(data); child.stdin.flush()

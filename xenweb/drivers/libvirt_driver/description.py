@@ -10,6 +10,7 @@ from xenweb.drivers.contract import DriverError
 
 LONGEST = 4 * 1024 * 1024
 _MOMENT = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?")
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _LOOPBACK = re.compile(r"localhost\b|127\.|\[?::1\b", re.IGNORECASE)
 """Names by which each host means itself."""
 _UNITS = {"b": 1, "bytes": 1, "kib": 1024, "k": 1024, "mib": 1024**2, "gib": 1024**3, "tib": 1024**4}
@@ -145,6 +146,12 @@ def host(xml: str) -> tuple[str, str, str]:
         root.findtext("host/cpu/arch", ""),
         root.findtext("host/cpu/model", ""),
     )
+
+
+def system_uuid(xml: str) -> str:
+    """Read the UUID of a machine from what libvirt tells of its firmware; empty if it is none."""
+    said = next((each.text or "" for each in parsed(xml).iterfind("system/entry") if each.get("name") == "uuid"), "")
+    return said.strip().lower() if _UUID.fullmatch(said.strip().lower()) else ""
 
 
 def host_cpu(xml: str) -> str:

@@ -116,7 +116,10 @@ class Inventory:
 
     def _host(self, connection: libvirt.virConnect, uri: str) -> tuple[str, str, str]:
         if uri not in self._hosts:
-            self._hosts[uri] = description.host(connection.getCapabilities())
+            uuid, architecture, model = description.host(connection.getCapabilities())
+            if not uuid and dialect_of(uri) is Dialect.XEN:
+                uuid = looks.host_uuid(connection)
+            self._hosts[uri] = uuid, architecture, model
         return self._hosts[uri]
 
     def _vms(

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import libvirt
 
 from xenweb.core.quantities import Bytes
+from xenweb.drivers.libvirt_driver import description
 from xenweb.drivers.libvirt_driver.description import DomainDescription
 from xenweb.drivers.libvirt_driver.errors import NO_JOB_CODES
 
@@ -34,6 +35,14 @@ def statistics(connection: libvirt.virConnect) -> Iterator[tuple[libvirt.virDoma
                 raise
         else:
             yield domain, stats
+
+
+def host_uuid(connection: libvirt.virConnect) -> str:
+    """Answer the UUID that the machine itself bears, for libxl's capabilities name none; empty if it has none."""
+    try:
+        return description.system_uuid(connection.getSysinfo(0))
+    except (libvirt.libvirtError, description.DescriptionError):
+        return ""
 
 
 def memory_of(connection: libvirt.virConnect) -> tuple[Bytes, Bytes]:
