@@ -24,6 +24,9 @@ from xenweb.lab.xapi.beside import LABEL
 
 POOL = "lab"
 SHARED = "shared"
+FOLDER = "dir"
+"""A kind of storage that no hypervisor can tell to be shared: somebody must vouch for it."""
+
 
 TEAMS = {
     "Shop": ("shop-db", "web-1", "web-2", "cache-1", "mail-2", "san-1"),
@@ -106,5 +109,5 @@ def hosts_seed(driver: str, hosts: Iterable[SeedHost], pool: str = POOL) -> None
             if name in found:
                 vm_assign_team(found[name], team_id)
     for repository in storage_repositories_for(administrator()):
-        if repository.name == SHARED:
+        if repository.name == SHARED and repository.kind == FOLDER:
             repository_vouch(administrator(), str(repository.id), is_shared=True)

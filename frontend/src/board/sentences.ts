@@ -7,9 +7,9 @@ import type { Placed } from './columns'
 
 export const stateWords = (vm: VirtualMachine): string => told('vm_state', vm.state)
 
-/** What runs the VMs of a host; many versions name their hypervisor themselves. */
+/** What runs the VMs of a host; many versions name their hypervisor themselves, those behind XAPI their product. */
 export function kindWords({ hypervisor, version }: Host): string {
-  const named = version.toLowerCase().startsWith(hypervisor.toLowerCase())
+  const named = hypervisor === 'xapi' || version.toLowerCase().startsWith(hypervisor.toLowerCase())
   return named ? version : `${hypervisor} ${version}`.trim()
 }
 
