@@ -12,9 +12,9 @@ LAB ?= qemu
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: ## start the lab and the board, print the address and how to sign in; Ctrl-C ends it
+demo: ## start the lab (LAB=qemu or xen) and the board, print the address and how to sign in; Ctrl-C ends it
 	@.ci/setup demo
-	@exec $(PYTHON) manage.py demo --simulated "$$(cat build/setup/simulated-because 2>/dev/null)"
+	@exec $(PYTHON) manage.py demo --kind $(LAB) --simulated "$$(cat build/setup/simulated-because 2>/dev/null)"
 
 smoke: ## move one VM with everything real and print one line of JSON
 	@.ci/setup demo >&2

@@ -8,10 +8,15 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from xenweb.lab.ports import free_port
-from xenweb.lab.stage import XAPI_POOL, Stage, StageError
+from xenweb.lab.stage import XAPI_POOL, Kind, Stage, StageError
+from xenweb.lab.xen.layout import default_folder
 
 ROOT = Path(__file__).resolve().parents[4]
 PREFERRED_PORT = 8000
+FOLDERS: dict[Kind, tuple[Path, Path]] = {
+    "qemu": (ROOT / "build" / "demo", Path(f"/tmp/xw-{os.getuid()}")),
+    "xen": (ROOT / "build" / "demo-xen", default_folder()),
+}
 
 
 class Command(BaseCommand):
@@ -20,9 +25,10 @@ class Command(BaseCommand):
     help = "Start the lab and the board, and print the address and how to sign in."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Take the folders, the port, and why the hypervisors must be simulated."""
-        parser.add_argument("--data", type=Path, default=ROOT / "build" / "demo")
-        parser.add_argument("--lab", type=Path, default=Path(f"/tmp/xw-{os.getuid()}"))
+        """Take which lab, the folders, the port, and why the hypervisors must be simulated."""
+        parser.add_argument("--kind", choices=sorted(FOLDERS), default="qemu", help="which lab (default: qemu)")
+        parser.add_argument("--data", type=Path, help="folder of the installation (default: below build)")
+        parser.add_argument("--lab", type=Path, help="folder of the lab (default: a short one below /tmp)")
         parser.add_argument("--port", type=int, default=0)
         parser.add_argument("--simulated", default="", metavar="WHY", help="run on the simulated driver, because WHY")
 
@@ -32,9 +38,11 @@ class Command(BaseCommand):
         over = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, lambda *_: over.set())
+        data, lab = FOLDERS[options["kind"]]
         stage = Stage(
-            data=options["data"].absolute(),
-            lab=options["lab"].absolute(),
+            data=(options["data"] or data).absolute(),
+            lab=(options["lab"] or lab).absolute(),
+            kind=options["kind"],
             port=options["port"] or free_port_near(PREFERRED_PORT),
             say=self.stdout.write,
             simulated_because=options["simulated"],
