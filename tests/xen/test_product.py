@@ -28,17 +28,18 @@ ENDED = ("done", "failed", "cancelled")
 MOVED_WITHIN = 180.0
 
 
-def place(lab: Lab) -> tuple[str, str]:
-    """Answer where the guest is, and the other host."""
-    [source] = lab.where(GUEST)
+def place(lab: Lab, guest: str = GUEST) -> tuple[str, str]:
+    """Answer where a guest is, and the other host."""
+    [source] = lab.where(guest)
     return source, next(host.name for host in lab.hosts if host.name != source)
 
 
-def ask(stage: Stage, target: str) -> str:
-    """Ask for the move by REST; answer its id."""
-    vm = named(rest(stage, "GET", "/vms")["items"], GUEST)
+def ask(stage: Stage, target: str, guest: str = GUEST, **options: Any) -> str:
+    """Ask for a move by REST; answer its id."""
+    vm = named(rest(stage, "GET", "/vms")["items"], guest)
     host = named(rest(stage, "GET", "/hosts")["items"], target)
-    return str(rest(stage, "POST", "/migrations", {"vm": vm["uuid"], "target": str(host["id"]), "options": {}})["id"])
+    body = {"vm": vm["uuid"], "target": str(host["id"]), "options": {"guard": False, **options}}
+    return str(rest(stage, "POST", "/migrations", body)["id"])
 
 
 def move(stage: Stage, migration: str) -> dict[str, Any]:
@@ -68,9 +69,9 @@ def choose(stage: Stage, migration: str, *wanted: str) -> None:
     rest(stage, "POST", f"/migrations/{migration}/choices", {"kind": offered()[0]})
 
 
-def lives_on(lab: Lab, host: str) -> None:
-    """Hold the guest to the oracle."""
-    Probed(lab).runs_once_on(GUEST, host)
+def lives_on(lab: Lab, host: str, guest: str = GUEST) -> None:
+    """Hold a guest to the oracle."""
+    Probed(lab).runs_once_on(guest, host)
 
 
 def test_a_guest_is_dragged_in_the_browser_and_its_passes_are_seen_live(
@@ -161,3 +162,28 @@ def test_a_link_cut_in_the_last_pass_leaves_a_guest_that_one_choice_lets_go_on(s
     again = ask(stage, target)
     ends(stage, again, "done")
     lives_on(lab, target)
+
+
+@pytest.mark.parametrize("guest", ["san-1", "nfs-1", "ocfs-1"])
+def test_a_guest_moves_on_each_kind_of_storage_and_its_disk_holds_every_record(
+    stage: Stage, lab: Lab, guest: str
+) -> None:
+    source, target = place(lab, guest)
+    before = lab.records(guest, source)
+    ended = ends(stage, ask(stage, target, guest), "done")
+    lives_on(lab, target, guest)
+    after = lab.records(guest, target)
+    assert after.is_complete
+    assert after.newest > before.newest
+    print(f"{guest}: pause {ended['downtime_ms']}, widest gap on its disk {after.widest_gap} s")
+
+
+def test_a_guard_is_made_before_the_move_and_kept_after_it(stage: Stage, lab: Lab) -> None:
+    _, target = place(lab, "san-1")
+    ended = ends(stage, ask(stage, target, "san-1", guard=True), "done")
+    lives_on(lab, target, "san-1")
+    assert lab.records("san-1", target).is_complete
+    guard = ended["guard"]
+    print(guard)
+    assert guard["state"] == "kept"
+    assert guard["pause_ms"]["value"] > 0

@@ -9,10 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.bench.figures import Figures
-from tests.bench.xen import forecast, probe
+from tests.bench.xen import forecast, probe, storage
 
 ROOT = Path(__file__).resolve().parents[3]
-PARTS: dict[str, Callable[[Figures], None]] = {"probe": probe.measure, "forecast": forecast.measure}
+PARTS: dict[str, Callable[[Figures], None]] = {
+    "probe": probe.measure,
+    "forecast": forecast.measure,
+    "storage": storage.measure,
+}
 
 
 def main() -> int:

@@ -7,11 +7,10 @@ forecast said would never end, and that did, is off by the whole.
 
 import random
 import statistics
-import time
 from typing import Any
 
 from tests.bench.figures import Figures, percentile
-from xenweb.lab.smoke import rest
+from tests.bench.xen.moves import moved
 from xenweb.lab.stage import Stage, passing_stage
 from xenweb.lab.xen.guests import GuestSpec
 
@@ -27,9 +26,6 @@ LEARNING = 2
 JUDGED = 6
 P90_BOUND = 0.19
 """The best that was published for Xen."""
-
-MOVE_WITHIN = 180.0
-ENDED = frozenset({"done", "failed", "cancelled"})
 
 
 def measure(figures: Figures) -> None:
@@ -59,29 +55,10 @@ def measure(figures: Figures) -> None:
 
 
 def _moved(stage: Stage, name: str) -> dict[str, Any]:
-    """Move a guest to the other host; answer the move, proven."""
-    vm = _settled(stage, name)
-    [target] = [host["id"] for host in rest(stage, "GET", "/hosts")["items"] if host["id"] != vm["resident_on"]]
-    move = rest(stage, "POST", "/migrations", {"vm": str(vm["id"]), "target": str(target), "options": {}})
-    deadline = time.monotonic() + MOVE_WITHIN
-    while move["state"] not in ENDED and time.monotonic() < deadline:
-        time.sleep(0.2)
-        move = rest(stage, "GET", f"/migrations/{move['id']}")
-    assert move["state"] == "done", f"{name}: {move['state']} {move['failure_sentence']}"
+    move = moved(stage, name)
     assert move["total_ms"]["provenance"] == "measured"
     print(f"{name:<10}{_figures_of(move)}", flush=True)
-    return dict(move)
-
-
-def _settled(stage: Stage, name: str) -> dict[str, Any]:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        [vm] = [each for each in rest(stage, "GET", "/vms")["items"] if each["name"] == name]
-        if vm["migration"] is None and vm["state"] == "running" and vm["resident_on"]:
-            return dict(vm)
-        time.sleep(0.2)
-    msg = f"the board does not settle for {name}"
-    raise AssertionError(msg)
+    return move
 
 
 def _said(move: dict[str, Any]) -> dict[str, Any] | None:
