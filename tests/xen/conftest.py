@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 
 from tests.browser.windows import browser, signed_in  # noqa: F401 - fixtures
+from tests.xen.equipment import wait_until
 from xenweb.lab.ports import free_port
+from xenweb.lab.smoke import rest
 from xenweb.lab.stage import Stage
 from xenweb.lab.xen.lab import Lab
+from xenweb.lab.xen.layout import HOSTS
 
 
 @pytest.fixture(scope="session")
@@ -26,6 +29,11 @@ def lab() -> Iterator[Lab]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def _is_reached_by_both(stage: Stage, storage: str) -> bool:
+    rows = rest(stage, "GET", "/storage-repositories")["items"]
+    return any(row["storage"] == storage and len(row["hosts"]) == len(HOSTS) for row in rows)
+
+
 @pytest.fixture(scope="module")
 def stage(lab: Lab) -> Iterator[Stage]:
     """Give a whole installation above the lab that is up."""
@@ -33,6 +41,9 @@ def stage(lab: Lab) -> Iterator[Stage]:
     stage = Stage(data=folder / "d", lab=lab.layout.folder, port=free_port(), kind="xen")
     try:
         stage.start()
+        wait_until(
+            "the board shows what the probes tell of storage", lambda: _is_reached_by_both(stage, "san_block"), 60
+        )
         yield stage
     finally:
         stage.stop()
