@@ -147,7 +147,7 @@ def test_a_move_whose_process_was_lost_is_adopted_and_watched_to_its_end(board: 
         until_moving(lost, planned)
         thread = driven(move, adopt)
         until(lambda: Migration.objects.get(pk=move.pk).state == State.PRE_COPY)
-        assert 0 < Migration.objects.get(pk=move.pk).total_share < 1
+        until(lambda: 0 < Migration.objects.get(pk=move.pk).total_share < 1)
         thread.join(30)
     move.refresh_from_db()
     assert move.state == State.DONE, (move.state, move.failure_sentence)
