@@ -6,7 +6,7 @@ import libvirt
 from playwright.sync_api import Page, sync_playwright
 
 from tests.bench.figures import Figures, percentile
-from tests.browser.conftest import CHROMIUM, FLAGS
+from tests.browser.windows import CHROMIUM, FLAGS
 from xenweb.lab.qemu.lab import Lab
 from xenweb.lab.stage import Stage
 
