@@ -134,6 +134,8 @@ class ScriptedDriver:
         if self.repair_error is not None:
             raise self.repair_error
         self.repairs.append((endpoint.name, action))
+        if action is CopyAction.BREAK_OFF:
+            return
         done = {CopyAction.RESUME: Copy.RUNNING, CopyAction.PAUSE: Copy.PAUSED}
         self.copies[(endpoint.name, vm_uuid)] = done.get(action, Copy.ABSENT)
 

@@ -312,6 +312,16 @@ def test_a_half_built_copy_is_removed_by_the_probe_and_libvirt_made_to_forget_it
     assert kept.done == []
 
 
+def test_what_stands_still_is_broken_off_by_the_probe_and_touches_no_copy(rig: Rig) -> None:
+    left_over(rig)
+    rig.probes.has["xen2"] = (NEVER_RAN,)
+    rig.driver.repair(XEN2, UUID, CopyAction.BREAK_OFF)
+    assert rig.probes.done == [("xen2", "break_off")]
+    rig.probes.has = {}
+    with pytest.raises(NotSupportedError, match="takes the probe"):
+        rig.driver.repair(XEN2, UUID, CopyAction.BREAK_OFF)
+
+
 def test_a_daemon_that_keeps_the_copy_all_the_same_is_told(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mending, "FORGOTTEN_WITHIN", 0.2)
     left_over(rig)

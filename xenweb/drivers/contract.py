@@ -176,7 +176,9 @@ class CopyAction(StrEnum):
 
     REMOVE takes only a copy that stands still because of a move, REMOVE_PAUSED only a paused one.
     CORRECT lets the host's daemon see that a VM runs which it believes to be paused. RELEASE_VOLUME deactivates
-    one logical volume of a VM that the host proves not to have.
+    one logical volume of a VM that the host proves not to have. BREAK_OFF ends what the host itself still does for a
+    move that stands still, sending or receiving, before the copy is whole; no copy is touched, and where nothing is
+    sent or received, or the hypervisor ends that by itself, there is nothing to do.
     """
 
     RESUME = "resume"
@@ -186,6 +188,7 @@ class CopyAction(StrEnum):
     REMOVE_DISK = "remove_disk"
     CORRECT = "correct"
     RELEASE_VOLUME = "release_volume"
+    BREAK_OFF = "break_off"
 
 
 @dataclass(frozen=True, slots=True)

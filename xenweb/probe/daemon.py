@@ -14,7 +14,7 @@ from typing import Any, Final
 from . import places, remedies, wire
 from .commands import Commands
 from .configuration import Configuration
-from .guests import Xen, XenError
+from .guests import Xen, XenError, waited
 from .keeping import StorageVerbs
 
 MOST_RECORDS: Final = 256
@@ -24,6 +24,7 @@ PATIENCE: Final = 10.0
 
 IDLE: Final = 120.0
 CANCELLED_WITHIN: Final = 2.0
+BROKEN_OFF_WITHIN: Final = 5.0
 LONGEST_REPORT: Final = 65536
 IN_USE_FRESH_FOR: Final = 5.0
 UNPAUSED_WITHIN: Final = 30.0
@@ -107,6 +108,7 @@ class Daemon:
             "cancel": self._cancel,
             "resume": self._resume,
             "remove_half_built": self._remove_half_built,
+            "break_off": self._break_off,
             "restart_daemon": self._restart_daemon,
             "hold": lambda asked: remedies.hold(self.xen, str(asked["vm"])),
             **self.storage.verbs(),
@@ -261,6 +263,25 @@ class Daemon:
     def _remove_half_built(self, asked: dict[str, Any]) -> None:
         with self._changing:
             remedies.remove_half_built(self.xen, str(asked["vm"]), is_received=self._is_worked_on)
+
+    def _break_off(self, asked: dict[str, Any]) -> None:
+        """End what helpers still do for a VM's move that stands still; nothing to do if there are none."""
+        vm = str(asked["vm"])
+        with self._changing:
+            for each in self.moves.all(vm):
+                if each["alive"]:
+                    guest = next((one for one in self.xen.of(vm) if one.number == each["number"]), None)
+                    helper = remedies.Helper(int(each["pid"]), each["mode"] == "save", each["results"] is not None)
+                    remedies.break_off(helper, guest)
+                    self._wait_for_end(each)
+
+    def _wait_for_end(self, helper: dict[str, Any]) -> None:
+        known = (helper["pid"], helper["began"])
+        if not waited(
+            lambda: not any(each["alive"] for each in self.moves.all() if (each["pid"], each["began"]) == known),
+            BROKEN_OFF_WITHIN,
+        ):
+            raise remedies.RemedyRefusedError("Its helper was told to end, and has not done so yet.")
 
     def _restart_daemon(self, _asked: dict[str, Any]) -> None:
         with self._changing:

@@ -96,7 +96,7 @@ class XapiDriver:
             if action is CopyAction.REMOVE_DISK:
                 _remove_disk(pool, tables, endpoint, path)
                 return
-            if action in {CopyAction.REMOVE, CopyAction.REMOVE_PAUSED}:
+            if action in {CopyAction.REMOVE, CopyAction.REMOVE_PAUSED, CopyAction.BREAK_OFF}:
                 msg = f"The VM on {endpoint.name} is the only one that its pool has: it is not removed."
                 raise MoveRefusedError(msg, host=endpoint.name)
             vm = pool.by_uuid("VM", vm_uuid)
