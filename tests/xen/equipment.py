@@ -19,6 +19,7 @@ from xenweb.probe.recipe import PROGRAM
 
 HOLDER = "/lab/holder"
 HOLD, HELD = "/run/hold-last-pass", "/run/held"
+CLUSTER_PORT = 7777
 CONFIG = "/etc/xenweb-probe/config.json"
 KEY = "5a" * 32
 PROBE_PID = f"pgrep -f '^/usr/bin/python3 -I {PROGRAM} daemon'"
@@ -93,10 +94,13 @@ class Probed:
     def break_link(self, name: str) -> None:
         """Take a host's link away and break what is open over it.
 
-        A link that comes back in time heals a move: TCP sends again.
+        A link that comes back in time heals a move: TCP sends again. What the cluster's file system talks over stays
+        open, as it does when a real cable is pulled: it has no way to send again, and would hang for ever.
         """
         self.lab.link(name, "down")
-        self.lab.run(name, " ; ".join(f"ss -K dst {host.address} >/dev/null" for host in HOSTS))
+        ours = f"( {' or '.join(f'dst {host.address}' for host in HOSTS)} )"
+        others = f"dport != :{CLUSTER_PORT} and sport != :{CLUSTER_PORT}"
+        self.lab.run(name, f"ss -K '{ours} and {others}'")
 
     def answers(self, name: str) -> bool:
         return self.driver._xen.probes.answers(self.endpoint(name))

@@ -35,6 +35,7 @@ from xenweb.drivers.libvirt_driver.errors import translated
 from xenweb.drivers.libvirt_driver.xen import mending, moving, sightings, storing
 from xenweb.drivers.libvirt_driver.xen.guarding import XenGuards
 from xenweb.drivers.libvirt_driver.xen.looks import is_worked_on
+from xenweb.drivers.libvirt_driver.xen.patience import Patience
 from xenweb.drivers.libvirt_driver.xen.probing import Probes, XenCopy
 from xenweb.drivers.libvirt_driver.xen.volumes import VmVolumes
 
@@ -57,6 +58,7 @@ class XenHosts:
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
         self.probes = Probes()
+        self._patience = Patience()
         self.volumes = VmVolumes(lambda: self.probes)
         self.guards = XenGuards(lambda: self.probes, self.volumes)
 
@@ -185,12 +187,20 @@ class XenHosts:
     def locate(self, endpoint: Endpoint, vm_uuid: str) -> VmSighting:
         """Ask libvirt and Xen what a host has of a VM; NO_ANSWER where they do not prove it."""
         told: sightings.Told | None = None
-        try:
+
+        def ask() -> sightings.Told | VmSighting:
             with self._connections.use(endpoint, ASKING) as connection:
                 domain = connection.lookupByUUIDString(vm_uuid)
                 told = sightings.told_by(domain)
-                if not self._has_probe(endpoint):
-                    return sightings.by_libvirt(told, lambda: sightings.cpu_time_of(domain))
+                if self._has_probe(endpoint):
+                    return told
+                return sightings.by_libvirt(told, lambda: sightings.cpu_time_of(domain))
+
+        try:
+            said = self._patience.ask(endpoint, ask)
+            if isinstance(said, VmSighting):
+                return said
+            told = said
         except VmMissingError:
             told = sightings.Told(known=False)
         except DriverError:
