@@ -91,9 +91,14 @@ def remove_half_built(xen: Xen, vm: str, *, is_received: Callable[[int], bool]) 
         raise RemedyRefusedError("It is still being received.")
     if not guest.never_ran:
         raise RemedyRefusedError("It is not proven that this copy never ran: it is not destroyed.")
-    xen.run("destroy", str(guest.number))
+    # A copy whose receiving has just ended is taken away by libxl itself, perhaps at this very moment.
+    why = "it does not say why"
+    try:
+        xen.run("destroy", str(guest.number))
+    except XenError as error:
+        why = str(error)
     if not waited(lambda: not [each for each in xen.of(vm) if not each.dying], GOES_ON_WITHIN):
-        raise RemedyRefusedError("Xen was told to destroy it, and still has it.")
+        raise RemedyRefusedError(f"Xen was told to destroy it, and still has it: {why}")
 
 
 def break_off(helper: Helper, guest: Guest | None) -> None:
