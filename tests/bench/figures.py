@@ -5,6 +5,7 @@ import os
 import platform
 import statistics
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ class Figures:
         """Keep samples that are more than a number, each with its conditions."""
         self.raw[key] = samples
 
-    def write(self, path: Path, *, others_stay: bool = False) -> None:
+    def write(self, path: Path, *, others_stay: bool = False, hypervisor: str = "") -> None:
         """Write figures by key, with their samples and the conditions of the run.
 
         With ``others_stay`` the file keeps what it holds of figures that were not measured this time.
@@ -56,7 +57,8 @@ class Figures:
         path.parent.mkdir(parents=True, exist_ok=True)
         said: dict[str, Any] = json.loads(path.read_text()) if others_stay and path.exists() else {}
         conditions = {
-            "hypervisor": requirements.qemu_version(),
+            "hypervisor": hypervisor or requirements.qemu_version(),
+            "measured_on": datetime.now(UTC).date().isoformat(),
             "load": os.getloadavg()[0],
             "python": platform.python_version(),
             "cpus": os.cpu_count(),
