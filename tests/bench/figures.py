@@ -25,6 +25,8 @@ class Figures:
 
     rows: dict[str, dict[str, Any]] = field(default_factory=dict)
     raw: dict[str, Any] = field(default_factory=dict)
+    apart: dict[str, Any] = field(default_factory=dict)
+    """What others read as it is, by its key in the file."""
 
     def add(self, key: str, value: float, samples: list[float], *, bound: float | None = None, what: str) -> None:
         """Keep one figure with at least one sample; ``bound`` is the most that it may be."""
@@ -67,6 +69,7 @@ class Figures:
         said["conditions"] = conditions
         said["detail"] = said.get("detail", {}) | {key: row | conditions for key, row in self.rows.items()}
         said["raw"] = said.get("raw", {}) | self.raw
+        said |= self.apart
         path.write_text(json.dumps(said, indent=1) + "\n")
 
     @property

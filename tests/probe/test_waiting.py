@@ -113,6 +113,17 @@ def test_a_relay_that_is_killed_ends_its_helper_and_no_other(stand: Stand) -> No
     assert stand.begin(number=4).listen() == 0
 
 
+def test_a_helper_whose_relay_does_not_come_ends_and_does_not_wait_for_ever(stand: Stand) -> None:
+    stand.script([*PASSES, *ENDING])
+    waiting = stand.wait_for_helpers()
+    waiting.send_signal(signal.SIGSTOP)
+    libxl = stand.begin()
+    until((stand.run / "spare" / "taken.1").exists)
+    waiting.kill()
+    assert libxl.listen() == 1
+    assert libxl.said == b""
+
+
 def test_on_another_xen_nothing_is_offered(stand: Stand) -> None:
     stand.version("4.18")
     waiting = stand.wait_for_helpers()

@@ -42,7 +42,8 @@ case "$1" in --save-domain|--restore-domain)
         exec 6<>"$spare/down.$number" 7<>"$spare/up.$number" 8<&0 9>&1
         exec <"$spare/down.$number" >"$spare/up.$number" 6>&- 7>&-
         echo "$$ $*" 1<>"$spare/call.$number"
-        exec "$helper" "$@"
+        read -r _ && exec "$helper" "$@"
+        exit 1
     fi ;;
 esac
 exec /usr/bin/python3 -I "$0" "$@"

@@ -2,8 +2,9 @@
 
 What libxl starts is a few lines of shell (packing.py). They take the place that is offered here, in a folder of
 named pipes: they hand over libxl's ends as descriptors 8 and 9 of their process, say its number and the helper's
-words, and become the real helper. The relay of that helper is a child of this process, which then offers the next
-place. Where nothing is offered, or another helper was faster, the relay is started anew (relay.py).
+words, and become the real helper once they are told that its relay is there: one that ends at once has said something,
+too. The relay is a child of this process, which then offers the next place. Where nothing is offered, or another
+helper was faster, the relay is started anew (relay.py).
 
 It ends when the daemon does that started it; relays of moves under way do not.
 """
@@ -34,6 +35,7 @@ LIBXL_SAYS: Final = 8
 LIBXL_HEARS: Final = 9
 """The descriptors under which the helper's process has libxl's ends (packing.py)."""
 
+GO: Final = b"\n"
 LONGEST_CALL: Final = 4096
 CALLED_WITHIN: Final = 5.0
 """Seconds after which a place that was taken, and of which nothing more was heard, is given up."""
@@ -139,6 +141,7 @@ class Waiting:
             to_helper=_opened(ours / str(place.down), os.O_WRONLY),
             helper=process(pid),
         )
+        os.write(ends.to_helper, GO)
         os.setsid()
         relay(record, self._configuration, ends)
 

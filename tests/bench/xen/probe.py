@@ -1,8 +1,9 @@
 """What the probe costs a move: the same guest to and fro, with the relay in the save helper's place and without.
 
 What libxl starts is a link that leads to the relay for one move and to Xen's own helper for the next, so nothing is
-started anew in between. Both ways are measured both with and without, in turns (ABBA): a ratio is always that of two
-moves in the same direction, next to each other in time. The moves are libvirt's own, without the product.
+started anew in between. A round is four moves in turns (with, without, without, with; the next round the other way
+round): each way once with and once without. Its ratio is that of the two sums, so neither the direction nor a machine
+that slowly gets busier or idler tells in it. The moves are libvirt's own, without the product.
 """
 
 import statistics
@@ -20,7 +21,7 @@ from xenweb.lab.xen.layout import HOSTS
 from xenweb.probe.recipe import PROGRAM
 
 GUEST: Final = GuestSpec("mover", "xen-1", memory=256, span=16, rate=4)
-ROUNDS: Final = 12
+ROUNDS: Final = 16
 BOUND: Final = 1.02
 FLAGS: Final = libvirt.VIR_MIGRATE_LIVE | libvirt.VIR_MIGRATE_PEER2PEER
 KEY: Final = "7c" * 32
@@ -43,10 +44,7 @@ def measure(figures: Figures) -> None:
             seconds = [_moved(lab, is_on=is_on) for is_on in order]
             for is_on, each in zip(order, seconds, strict=True):
                 took[is_on].append(each)
-            # The first and the third move go one way, the second and the fourth the other.
-            for one, other in ((0, 2), (1, 3)):
-                on, off = (one, other) if order[one] else (other, one)
-                ratios.append(seconds[on] / seconds[off])
+            ratios.append(_sum(seconds, order, is_on=True) / _sum(seconds, order, is_on=False))
             said = ", ".join(f"{'on' if on else 'off'} {each:.2f}" for on, each in zip(order, seconds, strict=True))
             print(f"probe round {number + 1}: {said} s; middle ratio {statistics.median(ratios):.3f}", flush=True)
     figures.add(
@@ -54,13 +52,17 @@ def measure(figures: Figures) -> None:
         statistics.median(ratios),
         ratios,
         bound=BOUND,
-        what="time of a move with the probe to one without, next to each other: middle of all pairs",
+        what="time of moves with the probe to those without, in rounds of four: middle of all rounds",
     )
     for name, share in (("low", 0.25), ("high", 0.75)):
-        what = f"the same ratio, {'lower' if share < 1 / 2 else 'upper'} quartile of the pairs"
+        what = f"the same ratio, {'lower' if share < 1 / 2 else 'upper'} quartile of the rounds"
         figures.add(f"probe_total_ratio_{name}", percentile(ratios, share), ratios, what=what)
     for name, is_on in (("probe_on_s", True), ("probe_off_s", False)):
         figures.add(name, statistics.median(took[is_on]), took[is_on], what="seconds of one move, middle of all")
+
+
+def _sum(seconds: list[float], order: list[bool], *, is_on: bool) -> float:
+    return sum(each for each, was_on in zip(seconds, order, strict=True) if was_on is is_on)
 
 
 def _put_link(lab: Lab) -> None:
