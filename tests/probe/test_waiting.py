@@ -100,6 +100,14 @@ def test_it_ends_with_whoever_started_it_and_leaves_nothing(stand: Stand) -> Non
     assert stand.begin().listen() == 0
 
 
+def test_one_that_ends_late_leaves_the_place_of_its_successor_alone(stand: Stand) -> None:
+    first = stand.wait_for_helpers()
+    ready = stand.run / "spare" / "ready"
+    ready.write_text("1 12345 /bin/true\n")
+    first.communicate(timeout=5)
+    assert ready.exists()
+
+
 def test_a_relay_that_is_killed_ends_its_helper_and_no_other(stand: Stand) -> None:
     reports = stand.reports()
     stand.script([*PASSES, ("sleep", 1), *ENDING])

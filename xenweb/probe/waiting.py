@@ -95,7 +95,14 @@ class Waiting:
         try:
             yield
         finally:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            if self._is_ours():
+                shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _is_ours(self) -> bool:
+        """Say whether the folder is not that of a successor yet."""
+        with contextlib.suppress(OSError, IndexError):
+            return (self._folder / READY).read_text(encoding="utf-8").split()[1] == str(os.getpid())
+        return False
 
     def _offer(self) -> Place:
         """Make a place, and say that it is there only once it can be taken."""
