@@ -8,7 +8,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from xenweb.accounts.policy import Action, Actor, decide, visible_teams
-from xenweb.core.facts import HostFacts, Kind, VmFacts, kind_for
+from xenweb.core.facts import HostFacts, Hypervisor, Kind, VmFacts, kind_for
 from xenweb.core.migration import ACTIVE, State
 from xenweb.core.placement import Finding, Verdict, judge
 from xenweb.core.quantities import Bytes
@@ -18,6 +18,7 @@ from xenweb.drivers.registry import driver_for
 from xenweb.inventory.models import VirtualMachine
 from xenweb.inventory.selectors import (
     LARGEST_ID,
+    NO_COSTS,
     NO_PROMISE,
     Promise,
     capabilities_of,
@@ -30,6 +31,7 @@ from xenweb.livemigration.foretelling import Past, Subject, foretell, past_for, 
 from xenweb.livemigration.models import LeftoverDisk, Migration
 from xenweb.livemigration.options import offered
 from xenweb.livemigration.remembering import remembered
+from xenweb.livemigration.storage_costs import costs_by_kind
 from xenweb.livemigration.wiring import leftover_disk_wire, migration_wire
 from xenweb.realtime.wire import (
     ForecastWire,
@@ -166,7 +168,10 @@ def promises(*, without: str = "") -> dict[int, Promise]:
 
 def facts_for_move(vm: VirtualMachine) -> tuple[VmFacts, dict[int, HostFacts]]:
     """Gather all facts that placing ``vm`` needs: its own and every host's."""
-    return vm_facts(vm), hosts_facts(timezone.now(), promises(), settings.XENWEB_MOVES[0])
+    facts = vm_facts(vm)
+    # Only of VMs on Xen is said what their storage costs.
+    costs = costs_by_kind() if facts.hypervisor == Hypervisor.XEN else NO_COSTS
+    return facts, hosts_facts(timezone.now(), promises(), settings.XENWEB_MOVES[0], costs)
 
 
 def judged(vm: VmFacts, hosts: dict[int, HostFacts], target: int, extra: Iterable[Finding] = ()) -> Verdict:

@@ -14,7 +14,7 @@ from typing import Any, Final
 from . import places, remedies, wire
 from .commands import Commands
 from .configuration import Configuration
-from .guests import Xen, XenError, waited
+from .guests import Guest, Xen, XenError, waited
 from .keeping import StorageVerbs
 
 MOST_RECORDS: Final = 256
@@ -27,7 +27,11 @@ CANCELLED_WITHIN: Final = 2.0
 BROKEN_OFF_WITHIN: Final = 5.0
 LONGEST_REPORT: Final = 65536
 IN_USE_FRESH_FOR: Final = 5.0
+SEEN_WITHIN: Final = 30.0
 UNPAUSED_WITHIN: Final = 30.0
+LOST_AFTER: Final = 1.0
+"""Seconds after which it is looked whether a helper that tells nothing still works."""
+
 LOOK_EVERY: Final = 0.02
 
 
@@ -35,7 +39,7 @@ class Moves:
     """What the relays have told, newest last; bounded, and safe to use from several threads."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._kept: dict[tuple[int, float], dict[str, Any]] = {}
         self._uuids: dict[tuple[int, float], str] = {}
         self._ran: dict[tuple[int, float], float] = {}
@@ -50,7 +54,17 @@ class Moves:
                 oldest = next(iter(self._kept))
                 for each in (self._kept, self._uuids, self._ran):
                     each.pop(oldest, None)
+            self._lock.notify_all()
         return key if is_new else None
+
+    def is_received(self, key: tuple[int, float]) -> bool:
+        """Wait until a helper tells that the memory it receives is whole; False if it ended without."""
+        with self._lock:
+            while (said := self._kept.get(key)) is not None and said["results"] is None:
+                if not is_alive(said):
+                    return False
+                self._lock.wait(LOST_AFTER)
+        return said is not None
 
     def is_about(self, key: tuple[int, float], vm: str) -> None:
         """Note which VM a helper works on."""
@@ -150,31 +164,30 @@ class Daemon:
                     threading.Thread(target=self._accompany, args=(key, said), daemon=True).start()
 
     def _accompany(self, key: tuple[int, float], said: dict[str, Any]) -> None:
-        """Find out which VM a helper works on, and when a received one is let go."""
-        number, until = int(said["number"]), time.monotonic() + UNPAUSED_WITHIN
-        known = ""
+        """Find out which VM a helper works on, and when a received one is let go.
+
+        While memory is copied Xen is not asked: each look takes the CPU that copying needs.
+        """
+        number = int(said["number"])
+        guest = self._seen(number, lambda _: True, SEEN_WITHIN, 10 * LOOK_EVERY)
+        if guest is None:
+            return
+        self.moves.is_about(key, guest.uuid)
+        if said["mode"] == "save" or not self.moves.is_received(key):
+            return
+        if self._seen(number, lambda each: not each.paused and each.cpu_time > 0, UNPAUSED_WITHIN, LOOK_EVERY):
+            self.moves.runs(key, time.monotonic())
+
+    def _seen(self, number: int, condition: Callable[[Guest], bool], within: float, every: float) -> Guest | None:
+        """Look until a guest is as it should be; None if it is not in time."""
+        until = time.monotonic() + within
         while time.monotonic() < until:
-            try:
-                guest = next((each for each in self.xen.guests() if each.number == number), None)
-            except XenError:
-                time.sleep(10 * LOOK_EVERY)
-                continue
-            if guest is not None and not known:
-                known = guest.uuid
-                self.moves.is_about(key, known)
-            if said["mode"] == "save":
-                return
-            if guest is not None and not guest.paused and guest.cpu_time > 0:
-                self.moves.runs(key, time.monotonic())
-                return
-            current = next((each for each in self.moves.all() if (each["pid"], each["began"]) == key), None)
-            if current is None or (guest is None and known):
-                return
-            if current["results"] is None:
-                until = time.monotonic() + UNPAUSED_WITHIN  # it is still being received
-                if not current["alive"]:
-                    return
-            time.sleep(LOOK_EVERY if current["results"] is not None else 10 * LOOK_EVERY)
+            with contextlib.suppress(XenError):
+                guest = self.xen.guest(number)
+                if guest is not None and condition(guest):
+                    return guest
+            time.sleep(every)
+        return None
 
     def _answer(self, connection: socket.socket) -> None:
         try:

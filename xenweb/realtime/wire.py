@@ -5,7 +5,7 @@ without translating. Sizes are bytes, speeds bytes per second, lengths of time
 milliseconds, moments ISO 8601 in UTC. ``None`` always means "not available".
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -42,6 +42,25 @@ class StorageRepositoryWire(Wire):
     capacity: int | None
     available: int | None
     hosts: list[int]
+
+
+class StorageCostWire(Wire):
+    """What a kind of storage costs: ``middle_ms`` of all samples, and ``ratio`` to block storage on a SAN in that run.
+
+    ``low`` and ``high`` are the ratios of the smallest and the largest sample. ``hand_over`` is how long a VM's disk
+    stands still in a move (on own moves: the VM's pause), ``write`` and ``read`` are of 4 KiB past the host's cache.
+    ``origin`` says where it was measured: on this installation's moves, by a benchmark here, or on the Xen lab.
+    """
+
+    storage: Literal["san_block", "nfs", "ocfs2"]
+    cost: Literal["hand_over", "write", "read"]
+    ratio: Figure
+    low: float | None
+    high: float | None
+    middle_ms: Figure
+    samples: int
+    origin: Literal["own_moves", "own_bench", "lab"] | None
+    measured_on: date | None
 
 
 class HostWire(Wire):

@@ -315,6 +315,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/storage-costs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Storage Costs List
+         * @description Say what kinds of storage cost against block storage on a SAN, and where that was measured.
+         */
+        get: operations["storage_costs_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/storage-repositories": {
         parameters: {
             query?: never;
@@ -1366,6 +1386,48 @@ export interface components {
          * @enum {string}
          */
         State: "requested" | "queued" | "checking" | "preparing" | "copying_storage" | "pre_copy" | "stop_and_copy" | "post_copy" | "cancelling" | "verifying" | "uncertain" | "done" | "failed" | "cancelled";
+        /**
+         * StorageCostPage
+         * @description What kinds of storage cost; it comes all at once.
+         */
+        StorageCostPage: {
+            /** Items */
+            items: components["schemas"]["StorageCostWire"][];
+            /** Next */
+            next: string | null;
+        };
+        /**
+         * StorageCostWire
+         * @description What a kind of storage costs: ``middle_ms`` of all samples, and ``ratio`` to block storage on a SAN in that run.
+         *
+         *     ``low`` and ``high`` are the ratios of the smallest and the largest sample. ``hand_over`` is how long a VM's disk
+         *     stands still in a move (on own moves: the VM's pause), ``write`` and ``read`` are of 4 KiB past the host's cache.
+         *     ``origin`` says where it was measured: on this installation's moves, by a benchmark here, or on the Xen lab.
+         */
+        StorageCostWire: {
+            /**
+             * Cost
+             * @enum {string}
+             */
+            cost: "hand_over" | "write" | "read";
+            /** High */
+            high: number | null;
+            /** Low */
+            low: number | null;
+            /** Measured On */
+            measured_on: string | null;
+            middle_ms: components["schemas"]["Figure"];
+            /** Origin */
+            origin: ("own_moves" | "own_bench" | "lab") | null;
+            ratio: components["schemas"]["Figure"];
+            /** Samples */
+            samples: number;
+            /**
+             * Storage
+             * @enum {string}
+             */
+            storage: "san_block" | "nfs" | "ocfs2";
+        };
         /**
          * StorageRepositoryChanged
          * @description A storage repository's facts changed; an upsert by ``storage_repository.id``.
@@ -2786,6 +2848,53 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    storage_costs_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StorageCostPage"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

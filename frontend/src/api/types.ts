@@ -25,6 +25,7 @@ export type OfferedOption = Schemas['OptionWire']
 export type Override = NonNullable<Schemas['MigrationBody']['override']>
 export type Problem = Schemas['Problem']
 export type State = Schemas['State']
+export type StorageCost = Schemas['StorageCostWire']
 export type StorageRepository = Schemas['StorageRepositoryWire']
 export type Verdict = Schemas['VerdictWire']
 export type Verdicts = Schemas['VerdictsWire']

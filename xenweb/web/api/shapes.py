@@ -14,6 +14,7 @@ from xenweb.realtime.wire import (
     LeftoverDiskWire,
     MigrationWire,
     PassWire,
+    StorageCostWire,
     StorageRepositoryWire,
     VmWire,
     Wire,
@@ -161,6 +162,13 @@ class StorageRepositoryPage(Wire):
     """Some storage repositories."""
 
     items: list[StorageRepositoryWire]
+    next: str | None
+
+
+class StorageCostPage(Wire):
+    """What kinds of storage cost; it comes all at once."""
+
+    items: list[StorageCostWire]
     next: str | None
 
 
