@@ -16,6 +16,7 @@ MODULES: Final = (
     "guards",
     "guests",
     "keeping",
+    "memories",
     "places",
     "record",
     "relay",

@@ -223,6 +223,7 @@ export const someVerdicts = (vm: number, source: number): Verdicts => ({
     { name: 'bandwidth_limit', label: '', help: '', unit: 'bytes/s', minimum: MIB, maximum: 1000 * MIB },
     { name: 'auto_converge', label: '', help: '', unit: null, minimum: null, maximum: null },
   ],
+  guard: null,
   forecast_error: { moves: 0, median: null, p90: null, hit_share: null },
   may_override: false,
 })
@@ -233,6 +234,7 @@ export const aGuard = (more: Partial<Guard> = {}): Guard => ({
   host_name: 'host-a',
   state: 'kept',
   automatic: false,
+  with_memory: false,
   reason: 'It was asked for.',
   paths: ['/dev/sr1/web01'],
   done: 0,
@@ -244,6 +246,7 @@ export const aGuard = (more: Partial<Guard> = {}): Guard => ({
   roll_back_by: null,
   roll_back_reason: null,
   rolled_back_at: null,
+  memory_back_at: null,
   sentence: null,
   can_roll_back: false,
   removable: false,

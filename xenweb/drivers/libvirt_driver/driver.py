@@ -204,15 +204,15 @@ class LibvirtDriver:
         except DriverError:
             return VmSighting(Copy.NO_ANSWER)
 
-    def guard_foresee(self, host: Endpoint, vm_uuid: str) -> GuardForeseen:
+    def guard_foresee(self, host: Endpoint, vm_uuid: str, *, with_memory: bool = False) -> GuardForeseen:
         """Say whether a guard of a VM can be made: libvirt's QEMU driver makes none."""
         if _is_xen(host):
-            return self._xen.guard_foresee(host, vm_uuid)
+            return self._xen.guard_foresee(host, vm_uuid, with_memory=with_memory)
         return GuardForeseen(False, "Guards are made on Xen hosts alone.")
 
     def guard_begin(self, plan: GuardPlan) -> None:
         """Begin to make a guard."""
-        self._xen.guards.begin(plan)
+        self._xen.guard_begin(plan)
 
     def guard_look(self, plan: GuardPlan) -> GuardSeen:
         """Look how far a guard is."""
@@ -229,6 +229,10 @@ class LibvirtDriver:
     def guard_make_ready(self, plan: GuardPlan, home: Endpoint) -> None:
         """Have the VM's disks usable again on the host that has its definition."""
         self._xen.guards.make_ready(plan, home)
+
+    def guard_restore_memory(self, plan: GuardPlan) -> None:
+        """Have the VM go on with the memory that was kept."""
+        self._xen.guard_restore_memory(plan)
 
 
 def _is_xen(endpoint: Endpoint) -> bool:
