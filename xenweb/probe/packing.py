@@ -11,6 +11,7 @@ MODULES: Final = (
     "commands",
     "configuration",
     "daemon",
+    "dirtying",
     "entry",
     "frames",
     "guards",

@@ -10,6 +10,7 @@ asked to give up: it answers "failed" itself, so that a move that is given up ne
 """
 
 import contextlib
+import fcntl
 import json
 import os
 import select
@@ -22,6 +23,7 @@ from typing import Final, NoReturn
 
 from . import frames
 from .configuration import Configuration
+from .dirtying import GATE
 from .record import Record
 
 TELL_EVERY: Final = 0.05
@@ -29,6 +31,9 @@ TELL_EVERY: Final = 0.05
 
 HELD_AT_MOST: Final = 0.5
 """Seconds after which a frame that does not become whole is passed on, and nothing is read any more."""
+
+GATE_SHUT_AT_MOST: Final = 10.0
+"""Seconds that a move waits for a measurement; that takes one, and what switching Xen's log off takes."""
 
 CHUNK: Final = 65536
 ERROR: Final = 8
@@ -47,6 +52,8 @@ def main(words: list[str]) -> NoReturn:
     """Run the real helper with these words, watched if it can be."""
     configuration = Configuration.read()
     helper = configuration.real_helper()
+    if words[:1] == ["--save-domain"]:
+        _shut_gate(configuration.run / GATE)
     try:
         _split(words, configuration)
     except Exception as error:  # noqa: BLE001 - whatever it is, the move must not suffer from it
@@ -58,6 +65,22 @@ def main(words: list[str]) -> NoReturn:
     except OSError as error:
         sys.stderr.write(f"xenweb probe: {helper} cannot be run: {error}\n")
         os._exit(127)
+
+
+def _shut_gate(gate: Path) -> None:
+    """Let no measurement begin as long as this process lives, which becomes the helper; wait for one that is on.
+
+    A move is never kept waiting for long: what goes on without the gate is seen to by whoever measures.
+    """
+    with contextlib.suppress(OSError):
+        handle = os.open(gate, os.O_RDWR)
+        os.set_inheritable(handle, True)
+        until = time.monotonic() + GATE_SHUT_AT_MOST
+        while time.monotonic() < until:
+            with contextlib.suppress(BlockingIOError):
+                fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                return
+            time.sleep(0.01)
 
 
 def _split(words: list[str], configuration: Configuration) -> None:

@@ -69,8 +69,10 @@ class LibvirtDriver:
     def inventory(self, endpoint: Endpoint) -> HostSnapshot:
         """Describe a host and all that is on it in one bulk look."""
         with self._connections.use(endpoint, READING) as connection:
-            snapshot = self._inventory.look(connection, endpoint.uri, self._dirty_rates.of(endpoint.uri))
+            rates = self._xen.change_rates if _is_xen(endpoint) else self._dirty_rates
+            snapshot = self._inventory.look(connection, endpoint.uri, rates.of(endpoint.uri))
         if _is_xen(endpoint):
+            self._xen.change_rates.next_turn(self._xen.probes, endpoint, snapshot.vms)
             return self._xen.corrected(endpoint, self._xen.with_storage(endpoint, snapshot))
         self._dirty_rates.next_turn(endpoint, snapshot.vms)
         return snapshot

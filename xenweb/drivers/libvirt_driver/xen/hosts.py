@@ -34,6 +34,7 @@ from xenweb.drivers.libvirt_driver.connections import Connections
 from xenweb.drivers.libvirt_driver.dialects import capabilities_at
 from xenweb.drivers.libvirt_driver.errors import translated
 from xenweb.drivers.libvirt_driver.xen import mending, moving, restoring, sightings, storing
+from xenweb.drivers.libvirt_driver.xen.change_rates import XenChangeRates
 from xenweb.drivers.libvirt_driver.xen.guarding import XenGuards
 from xenweb.drivers.libvirt_driver.xen.looks import is_worked_on
 from xenweb.drivers.libvirt_driver.xen.probing import Probes, XenCopy
@@ -59,6 +60,7 @@ class XenHosts:
         self._connections = connections
         self.probes = Probes()
         self.volumes = VmVolumes(lambda: self.probes)
+        self.change_rates = XenChangeRates()
         self.guards = XenGuards(lambda: self.probes, self.volumes)
 
     def capabilities(self, endpoint: Endpoint) -> frozenset[Capability]:
