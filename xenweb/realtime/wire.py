@@ -30,7 +30,10 @@ class Figure(Wire):
 
 
 class StorageRepositoryWire(Wire):
-    """A place where disks live. Source: the driver's inventory; ``vouched`` is an administrator's word."""
+    """A place where disks live. Source: the driver's inventory; ``vouched`` is an administrator's word.
+
+    ``proven`` says that whoever names it reaches the same storage, so that nobody's word is needed.
+    """
 
     id: int
     pool: str
@@ -38,6 +41,7 @@ class StorageRepositoryWire(Wire):
     kind: str
     storage: Literal["san_block", "nfs", "ocfs2", "local_block", "local_file", "unknown"]
     shared: bool
+    proven: bool
     vouched: bool
     capacity: int | None
     available: int | None

@@ -634,7 +634,7 @@ export interface components {
          */
         EventFrame: {
             /** Event */
-            event: components["schemas"]["HostChanged"] | components["schemas"]["HostRemoved"] | components["schemas"]["VmChanged"] | components["schemas"]["VmRemoved"] | components["schemas"]["StorageRepositoryChanged"] | components["schemas"]["MigrationChanged"];
+            event: components["schemas"]["HostChanged"] | components["schemas"]["HostRemoved"] | components["schemas"]["VmChanged"] | components["schemas"]["VmRemoved"] | components["schemas"]["StorageRepositoryChanged"] | components["schemas"]["StorageRepositoryRemoved"] | components["schemas"]["MigrationChanged"];
             /**
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
@@ -1409,8 +1409,23 @@ export interface components {
             next: string | null;
         };
         /**
+         * StorageRepositoryRemoved
+         * @description A storage repository that no host reached any more is gone.
+         */
+        StorageRepositoryRemoved: {
+            /** Storage Repository Id */
+            storage_repository_id: number;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "storage_repository_removed";
+        };
+        /**
          * StorageRepositoryWire
          * @description A place where disks live. Source: the driver's inventory; ``vouched`` is an administrator's word.
+         *
+         *     ``proven`` says that whoever names it reaches the same storage, so that nobody's word is needed.
          */
         StorageRepositoryWire: {
             /** Available */
@@ -1427,6 +1442,8 @@ export interface components {
             name: string;
             /** Pool */
             pool: string;
+            /** Proven */
+            proven: boolean;
             /** Shared */
             shared: boolean;
             /**

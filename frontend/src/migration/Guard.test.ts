@@ -1,7 +1,8 @@
 import { cleanup, fireEvent, render, screen } from '@testing-library/svelte'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Guard as Shape } from '../api/types'
-import { aGuard, aMigration } from '../store/world.fixture'
+import { aMigration } from '../store/world.fixture'
+import { aGuard } from './guard.fixture'
 import Guard from './Guard.svelte'
 import { guardShare, guardWords, isAtWork } from './guards'
 
