@@ -5,6 +5,7 @@
 The oracle is never our own code: one running copy by ``xl list`` on both hosts, and a heart that goes on beating.
 """
 
+import json
 import signal
 from collections.abc import Callable
 from itertools import pairwise
@@ -18,6 +19,7 @@ from tests.stage_processes import send
 from tests.xen.equipment import Probed
 from xenweb.lab.smoke import named, rest
 from xenweb.lab.stage import Stage
+from xenweb.lab.xen.descriptions import disk_path
 from xenweb.lab.xen.heartbeat import is_gap_free, widest_gap
 from xenweb.lab.xen.lab import Lab
 from xenweb.lab.xen.storage import is_active
@@ -210,6 +212,47 @@ def test_a_guard_is_made_before_the_move_and_kept_after_it(stage: Stage, lab: La
     print(guard)
     assert guard["state"] == "kept"
     assert guard["pause_ms"]["value"] > 0
+
+
+def guard_of(stage: Stage, migration: str) -> dict[str, Any]:
+    return dict(move(stage, migration)["guard"])
+
+
+def records_at(lab: Lab, host: str, volume: str) -> dict[str, Any]:
+    """What a logical volume holds, activated for as long as it is read."""
+    lab.run(host, f"lvchange -ay {volume} && udevadm settle")
+    try:
+        return dict(json.loads(lab.run(host, f"python3 /lab/records.py /dev/{volume}")))
+    finally:
+        lab.run(host, f"lvchange -an {volume}")
+
+
+def test_a_move_that_failed_is_rolled_back_to_exactly_the_records_of_its_guard(stage: Stage, lab: Lab) -> None:
+    source, target = place(lab, "san-1")
+    migration = ask(stage, target, "san-1", guard=True)
+    until(lambda: pass_of(stage, migration) >= 0, MOVED_WITHIN)
+    lab.run(source, f"kill -9 {Probed(lab).helper(source)}")
+    ends(stage, migration, "failed")
+    lives_on(lab, source, "san-1")
+    disk = str(disk_path(lab.guest("san-1"))).removeprefix("/dev/")
+    held = records_at(lab, source, f"{disk}.xwg-{guard_of(stage, migration)['id']}")
+    assert (held["missing"], held["torn"]) == ([], [])
+    until(lambda: lab.records("san-1", source).newest > held["newest"] + 20, 120)
+    lab.run(source, "xl destroy san-1")
+    until(lambda: not lab.where("san-1"), 60)
+    try:
+        rest(stage, "POST", f"/migrations/{migration}/guard/roll-back", {"reason": "The move failed."})
+        until(lambda: guard_of(stage, migration)["rolled_back_at"] is not None, 120)
+        guard = guard_of(stage, migration)
+        assert (guard["state"], guard["sentence"]) == ("kept", None)
+        assert json.loads(lab.run(source, f"python3 /lab/records.py /dev/{disk}")) == held
+        history = rest(stage, "GET", "/audit?action=guard_roll_back")["items"]
+        assert history[0]["reason"] == "The move failed."
+        print(f"rolled back to record {held['newest']} of run {held['run']}; {guard['pause_ms']}")
+        rest(stage, "POST", f"/migrations/{migration}/guard/remove", {})
+        until(lambda: guard_of(stage, migration)["state"] == "removed", 120)
+    finally:
+        lab.up(print)
 
 
 def held_in_last_pass(stage: Stage, lab: Lab, source: str, target: str) -> str:

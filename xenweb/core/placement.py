@@ -22,13 +22,12 @@ from xenweb.core.facts import (
 )
 from xenweb.core.quantities import MIB, Bytes, human_size
 from xenweb.core.storage import (
-    LOCAL_KINDS,
     SAFE_CACHES,
     SLOW_FILES,
     Placed,
     Way,
     is_block,
-    is_shared_by_itself,
+    needs_word,
     placed,
     rooms,
 )
@@ -357,7 +356,7 @@ def _of_shared(vm: VmFacts, each: Placed) -> Iterator[Finding]:
             device=disk.device,
             storage=repository.name,
         )
-    elif repository.kind in LOCAL_KINDS and not is_shared_by_itself(repository):
+    elif needs_word(repository.kind, repository.storage):
         yield blocker(
             "sharing_unproven",
             f"{repository.name} is of a kind ({repository.kind}) that may be another place on each host: "

@@ -147,6 +147,9 @@ class MoveOptions:
     guard: bool | None = None
     """Whether the VM's disks are kept as they were before the move; None: if it is measured to be very busy."""
 
+    guard_memory: bool = False
+    """Whether its memory is kept with them, so that a roll-back lets it go on from that moment."""
+
 
 class Lever(StrEnum):
     """What can be changed about a running move. ``bandwidth`` takes bytes/s, ``downtime`` milliseconds.

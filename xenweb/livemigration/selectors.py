@@ -28,6 +28,7 @@ from xenweb.inventory.selectors import (
 )
 from xenweb.livemigration.errors import LeftoverDiskNotFoundError, MigrationNotFoundError
 from xenweb.livemigration.foretelling import Past, Subject, foretell, past_for, published_error, rule_of
+from xenweb.livemigration.guard_costs import guard_cost
 from xenweb.livemigration.models import LeftoverDisk, Migration
 from xenweb.livemigration.options import offered
 from xenweb.livemigration.remembering import remembered
@@ -208,11 +209,19 @@ def verdicts_for(actor: Actor, vm_key: str) -> VerdictsWire:
     def foretold(verdict: Verdict) -> ForecastWire | None:
         return _foretold(vm, facts, verdict, copied_bytes(facts, hosts[verdict.host]), past)
 
+    options = offered(capabilities_for(vm), kind_for(facts.state) or Kind.LIVE)
+    disks = [each for each in facts.disks if not each.read_only]
+    if not disks:
+        # There is nothing to guard: a driver would refuse it.
+        options = [each for each in options if each.name != "guard"]
+    host = facts.resident_on
+    is_offered = any(each.name == "guard" for each in options)
     return VerdictsWire(
         vm=vm.pk,
         source=facts.resident_on,
         verdicts=[_verdict_wire(verdict, foretold(verdict)) for verdict in verdicts],
-        options=offered(capabilities_for(vm), kind_for(facts.state) or Kind.LIVE),
+        options=options,
+        guard=guard_cost(host, len(disks), facts.memory) if is_offered and host is not None else None,
         forecast_error=published_error(),
         may_override=decide(actor, Action.OVERRIDE_FINDING, vm.team_id).allowed,
     )

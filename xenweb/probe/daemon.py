@@ -14,6 +14,7 @@ from typing import Any, Final
 from . import places, remedies, wire
 from .commands import Commands
 from .configuration import Configuration
+from .dirtying import Dirtying, LibraryLog
 from .guests import Guest, Xen, XenError, waited
 from .keeping import StorageVerbs
 
@@ -109,6 +110,12 @@ class Daemon:
         self.xen = xen or Xen(configuration.xl)
         self.moves = Moves()
         self.storage = StorageVerbs(configuration, self.xen, Commands(), self.moves.all)
+        self.dirtying = Dirtying(
+            self.xen,
+            configuration.run,
+            lambda: LibraryLog(configuration.xen),
+            is_known=configuration.measures_changes and configuration.is_made_for_this_xen(),
+        )
         self._used, self._looked = False, float("-inf")
         self._callers = threading.Semaphore(MOST_CALLERS)
         self._changing = threading.Lock()
@@ -125,12 +132,14 @@ class Daemon:
             "break_off": self._break_off,
             "restart_daemon": self._restart_daemon,
             "hold": lambda asked: remedies.hold(self.xen, str(asked["vm"])),
+            "dirtying": lambda asked: self.dirtying.measure(str(asked["vm"])),
             **self.storage.verbs(),
         }
 
     def serve(self) -> None:
         """Listen until the process ends."""
         self.storage.guards.recover()
+        self.dirtying.recover()
         reports = self.open_reports()
         threading.Thread(target=self.listen_to_relays, args=(reports,), daemon=True).start()
         with socket.create_server((self.configuration.address, self.configuration.port), backlog=16) as listener:

@@ -13,6 +13,7 @@ asked to give up: it answers "failed" itself, so that a move that is given up ne
 """
 
 import contextlib
+import fcntl
 import json
 import os
 import select
@@ -27,6 +28,7 @@ from typing import Final, NoReturn
 
 from . import frames
 from .configuration import Configuration
+from .dirtying import GATE
 from .record import Record
 
 TELL_EVERY: Final = 0.2
@@ -34,6 +36,9 @@ TELL_EVERY: Final = 0.2
 
 HELD_AT_MOST: Final = 0.5
 """Seconds after which a frame that does not become whole is passed on, and nothing is read any more."""
+
+GATE_SHUT_AT_MOST: Final = 10.0
+"""Seconds that a move waits for a measurement; that takes one, and what switching Xen's log off takes."""
 
 CHUNK: Final = 65536
 ERROR: Final = 8
@@ -52,6 +57,8 @@ def main(words: list[str]) -> NoReturn:
     """Run the real helper with these words, watched if it can be."""
     configuration = Configuration.read()
     helper = configuration.real_helper()
+    if words[:1] == ["--save-domain"]:
+        shut_gate(configuration.run / GATE)
     try:
         _split(words, configuration)
     except Exception as error:  # noqa: BLE001 - whatever it is, the move must not suffer from it
@@ -65,6 +72,23 @@ def main(words: list[str]) -> NoReturn:
         os._exit(127)
 
 
+def shut_gate(gate: Path) -> int | None:
+    """Let no measurement begin as long as what is answered stays open; wait for one that is on.
+
+    A move is never kept waiting for long: what goes on without the gate is seen to by whoever measures.
+    """
+    with contextlib.suppress(OSError):
+        handle = os.open(gate, os.O_RDWR)
+        os.set_inheritable(handle, True)
+        until = time.monotonic() + GATE_SHUT_AT_MOST
+        while time.monotonic() < until:
+            with contextlib.suppress(BlockingIOError):
+                fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                return handle
+            time.sleep(0.01)
+    return None
+
+
 def mode_of(words: list[str]) -> str:
     """Answer what a save helper's words ask for; raise StepAsideError if they are none."""
     mode = MODES.get(words[0] if words else "")
@@ -75,18 +99,19 @@ def mode_of(words: list[str]) -> str:
 
 @dataclass(frozen=True)
 class Ends:
-    """What a relay holds: its ends of the four pipes, and the helper's process (none: it is not to be had)."""
+    """What a relay holds: its ends of the four pipes, the helper's process, and the gate (none: it has it not)."""
 
     from_libxl: int
     to_libxl: int
     from_helper: int
     to_helper: int
     helper: int | None
+    gate: int | None = None
 
     def all(self) -> set[int]:
         """List what must stay open."""
-        pipes = {self.from_libxl, self.to_libxl, self.from_helper, self.to_helper}
-        return pipes if self.helper is None else {*pipes, self.helper}
+        held = (self.from_libxl, self.to_libxl, self.from_helper, self.to_helper, self.helper, self.gate)
+        return {each for each in held if each is not None}
 
 
 def _split(words: list[str], configuration: Configuration) -> None:

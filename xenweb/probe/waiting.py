@@ -25,8 +25,9 @@ from pathlib import Path
 from typing import Final
 
 from .configuration import Configuration
+from .dirtying import GATE
 from .record import Record
-from .relay import Ends, mode_of, process, relay
+from .relay import Ends, mode_of, process, relay, shut_gate
 
 FOLDER: Final = "spare"
 READY: Final = "ready"
@@ -147,6 +148,7 @@ class Waiting:
             from_helper=_opened(ours / str(place.up), os.O_RDONLY),
             to_helper=_opened(ours / str(place.down), os.O_WRONLY),
             helper=process(pid),
+            gate=shut_gate(self._configuration.run / GATE) if mode == "save" else None,
         )
         os.write(ends.to_helper, GO)
         os.setsid()

@@ -46,6 +46,13 @@ class StorageRepositoryChanged(Wire):
     storage_repository: StorageRepositoryWire
 
 
+class StorageRepositoryRemoved(Wire):
+    """A storage repository that no host reached any more is gone."""
+
+    type: Literal["storage_repository_removed"] = "storage_repository_removed"
+    storage_repository_id: int
+
+
 class MigrationChanged(Wire):
     """A migration changed state, started a pass or made progress; an upsert by id."""
 
@@ -54,7 +61,13 @@ class MigrationChanged(Wire):
 
 
 Event = Annotated[
-    HostChanged | HostRemoved | VmChanged | VmRemoved | StorageRepositoryChanged | MigrationChanged,
+    HostChanged
+    | HostRemoved
+    | VmChanged
+    | VmRemoved
+    | StorageRepositoryChanged
+    | StorageRepositoryRemoved
+    | MigrationChanged,
     Field(discriminator="type"),
 ]
 EVENT = TypeAdapter[Event](Event)

@@ -30,7 +30,10 @@ class Figure(Wire):
 
 
 class StorageRepositoryWire(Wire):
-    """A place where disks live. Source: the driver's inventory; ``vouched`` is an administrator's word."""
+    """A place where disks live. Source: the driver's inventory; ``vouched`` is an administrator's word.
+
+    ``proven`` says that whoever names it reaches the same storage, so that nobody's word is needed.
+    """
 
     id: int
     pool: str
@@ -38,6 +41,7 @@ class StorageRepositoryWire(Wire):
     kind: str
     storage: Literal["san_block", "nfs", "ocfs2", "local_block", "local_file", "unknown"]
     shared: bool
+    proven: bool
     vouched: bool
     capacity: int | None
     available: int | None
@@ -252,9 +256,17 @@ class ChoiceWire(Wire):
     refusal: str | None
 
 
+class GuardCostWire(Wire):
+    """How long a VM stands still for a guard, estimated from earlier guards of its host, and not available without."""
+
+    pause_ms: Figure
+    pause_with_memory_ms: Figure
+
+
 class VerdictsWire(Wire):
     """The answer to lifting a card: every host's verdict, and the options on offer.
 
+    ``guard`` says what a guard would cost; None where none is offered.
     ``may_override`` is personal: whether this person may override what is overridable.
     """
 
@@ -262,6 +274,7 @@ class VerdictsWire(Wire):
     source: int | None
     verdicts: list[VerdictWire]
     options: list[OptionWire]
+    guard: GuardCostWire | None
     forecast_error: ForecastErrorWire
     may_override: bool
 
@@ -326,10 +339,11 @@ class LeftoverDiskWire(Wire):
 
 
 class GuardWire(Wire):
-    """A VM's disks as they were before its move. ``done`` and ``total`` are bytes of what its state does now.
+    """A VM's disks, and its memory where that was kept, as they were before its move.
 
-    ``expected_pause_ms`` was estimated before, ``pause_ms`` measured. ``can_roll_back`` and ``removable`` say what
-    the state allows; who may is personal.
+    ``done`` and ``total`` are bytes of what its state does now. ``expected_pause_ms`` was estimated before,
+    ``pause_ms`` measured. ``memory_back_at`` is when a roll-back let the VM go on with its memory.
+    ``can_roll_back`` and ``removable`` say what the state allows; who may is personal.
     """
 
     id: str
@@ -343,11 +357,13 @@ class GuardWire(Wire):
         "flagged",
         "kept",
         "rolling_back",
+        "restoring",
         "removing",
         "removed",
         "failed",
     ]
     automatic: bool
+    with_memory: bool
     reason: str
     paths: list[str]
     done: int
@@ -359,6 +375,7 @@ class GuardWire(Wire):
     roll_back_by: str | None
     roll_back_reason: str | None
     rolled_back_at: datetime | None
+    memory_back_at: datetime | None
     sentence: str | None
     can_roll_back: bool
     removable: bool

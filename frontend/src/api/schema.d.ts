@@ -654,7 +654,7 @@ export interface components {
          */
         EventFrame: {
             /** Event */
-            event: components["schemas"]["HostChanged"] | components["schemas"]["HostRemoved"] | components["schemas"]["VmChanged"] | components["schemas"]["VmRemoved"] | components["schemas"]["StorageRepositoryChanged"] | components["schemas"]["MigrationChanged"];
+            event: components["schemas"]["HostChanged"] | components["schemas"]["HostRemoved"] | components["schemas"]["VmChanged"] | components["schemas"]["VmRemoved"] | components["schemas"]["StorageRepositoryChanged"] | components["schemas"]["StorageRepositoryRemoved"] | components["schemas"]["MigrationChanged"];
             /**
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
@@ -776,11 +776,20 @@ export interface components {
         };
         Frame: components["schemas"]["EventFrame"] | components["schemas"]["HelloFrame"] | components["schemas"]["ResyncFrame"];
         /**
+         * GuardCostWire
+         * @description How long a VM stands still for a guard, estimated from earlier guards of its host, and not available without.
+         */
+        GuardCostWire: {
+            pause_ms: components["schemas"]["Figure"];
+            pause_with_memory_ms: components["schemas"]["Figure"];
+        };
+        /**
          * GuardWire
-         * @description A VM's disks as they were before its move. ``done`` and ``total`` are bytes of what its state does now.
+         * @description A VM's disks, and its memory where that was kept, as they were before its move.
          *
-         *     ``expected_pause_ms`` was estimated before, ``pause_ms`` measured. ``can_roll_back`` and ``removable`` say what
-         *     the state allows; who may is personal.
+         *     ``done`` and ``total`` are bytes of what its state does now. ``expected_pause_ms`` was estimated before,
+         *     ``pause_ms`` measured. ``memory_back_at`` is when a roll-back let the VM go on with its memory.
+         *     ``can_roll_back`` and ``removable`` say what the state allows; who may is personal.
          */
         GuardWire: {
             /**
@@ -803,6 +812,8 @@ export interface components {
             host_name: string;
             /** Id */
             id: string;
+            /** Memory Back At */
+            memory_back_at: string | null;
             /** Paths */
             paths: string[];
             pause_ms: components["schemas"]["Figure"];
@@ -822,9 +833,11 @@ export interface components {
              * State
              * @enum {string}
              */
-            state: "asked" | "taking" | "copying" | "clearing" | "flagged" | "kept" | "rolling_back" | "removing" | "removed" | "failed";
+            state: "asked" | "taking" | "copying" | "clearing" | "flagged" | "kept" | "rolling_back" | "restoring" | "removing" | "removed" | "failed";
             /** Total */
             total: number;
+            /** With Memory */
+            with_memory: boolean;
         };
         /**
          * HelloFrame
@@ -1164,6 +1177,8 @@ export interface components {
         /**
          * OptionsBody
          * @description What was chosen in the confirmation. ``bandwidth_limit`` is bytes per second.
+         *
+         *     ``guard`` null leaves it to what is measured of the VM; ``guard_memory`` needs ``guard`` true.
          */
         OptionsBody: {
             /**
@@ -1179,6 +1194,11 @@ export interface components {
             downtime_limit_ms?: number | null;
             /** Guard */
             guard?: boolean | null;
+            /**
+             * Guard Memory
+             * @default false
+             */
+            guard_memory: boolean;
             /**
              * Post Copy
              * @default false
@@ -1374,7 +1394,7 @@ export interface components {
         };
         /**
          * RollBackBody
-         * @description Why a VM's disks are to be what they were before its move: what was written since then is lost.
+         * @description Why a VM is to be what it was before its move: what was written since then is lost.
          */
         RollBackBody: {
             /** Reason */
@@ -1451,8 +1471,23 @@ export interface components {
             next: string | null;
         };
         /**
+         * StorageRepositoryRemoved
+         * @description A storage repository that no host reached any more is gone.
+         */
+        StorageRepositoryRemoved: {
+            /** Storage Repository Id */
+            storage_repository_id: number;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "storage_repository_removed";
+        };
+        /**
          * StorageRepositoryWire
          * @description A place where disks live. Source: the driver's inventory; ``vouched`` is an administrator's word.
+         *
+         *     ``proven`` says that whoever names it reaches the same storage, so that nobody's word is needed.
          */
         StorageRepositoryWire: {
             /** Available */
@@ -1469,6 +1504,8 @@ export interface components {
             name: string;
             /** Pool */
             pool: string;
+            /** Proven */
+            proven: boolean;
             /** Shared */
             shared: boolean;
             /**
@@ -1483,10 +1520,12 @@ export interface components {
          * VerdictsWire
          * @description The answer to lifting a card: every host's verdict, and the options on offer.
          *
+         *     ``guard`` says what a guard would cost; None where none is offered.
          *     ``may_override`` is personal: whether this person may override what is overridable.
          */
         VerdictsWire: {
             forecast_error: components["schemas"]["ForecastErrorWire"];
+            guard: components["schemas"]["GuardCostWire"] | null;
             /** May Override */
             may_override: boolean;
             /** Options */
