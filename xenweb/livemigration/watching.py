@@ -161,6 +161,7 @@ class Stall:
     def __init__(self) -> None:
         self._seen: tuple[object, ...] = ()
         self._since = self._tried = time.monotonic()
+        self.is_broken_off = False
 
     def look(self, progress: Progress, now: float) -> None:
         """Compare a look with the one before."""
@@ -170,7 +171,10 @@ class Stall:
 
     def is_due(self, now: float) -> bool:
         """Say whether it is time to do something about it, for the first time or again."""
-        if now - max(self._since + STALLED_AFTER - BREAK_OFF_EVERY, self._tried) < BREAK_OFF_EVERY:
+        if (
+            self.is_broken_off
+            or now - max(self._since + STALLED_AFTER - BREAK_OFF_EVERY, self._tried) < BREAK_OFF_EVERY
+        ):
             return False
         self._tried = now
         return True
@@ -251,8 +255,10 @@ class Watching:
 
     def _break_off(self) -> None:
         """Give up a hand-over of which nothing more comes across, while the target's copy cannot have run."""
-        if self.state is State.STOP_AND_COPY and self.stalled.is_due(time.monotonic()):
-            self.desk.mend(self.hosts.ask(), cancelling=self.asked_to_cancel, stalled=True)
+        if self.state is not State.STOP_AND_COPY or not self.stalled.is_due(time.monotonic()):
+            return
+        if self.desk.mend(self.hosts.ask(), cancelling=self.asked_to_cancel, stalled=True):
+            self.stalled.is_broken_off = True  # the daemons notice in their own time: their talk has its own limit
 
     def _look(self) -> None:
         try:
