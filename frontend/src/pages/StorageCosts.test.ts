@@ -39,7 +39,7 @@ afterEach(() => {
 describe('what kinds of storage cost', () => {
   it('is a ratio to block storage that says it was measured, with its spread and its samples', async () => {
     show(aCost())
-    expect(await cell('nfs', 'write')).toBe('1.3 × measured 0.9 × to 2 ×; 16 ms, 6 samples')
+    expect(await cell('nfs', 'write')).toBe('1.3 × measured 0.9 × to 2 ×; 16 ms, 6 samples, Xen lab')
   })
 
   it('says where and when it was measured, each source once', async () => {
