@@ -8,6 +8,7 @@ from xenweb.core.facts import PowerState
 from xenweb.core.migration import Copy
 from xenweb.core.placement import Finding
 from xenweb.core.quantities import GIB, MIB, Bytes
+from xenweb.core.queueing import UNLIMITED, Sending
 from xenweb.drivers.contract import (
     Capability,
     CompletedStats,
@@ -39,6 +40,7 @@ class ScriptedDriver:
     name: str = "scripted"
     simulated: bool = True
     capabilities: frozenset[Capability] = frozenset(Capability) - {Capability.TIDIES_DISKS, Capability.GUARD}
+    sending: Sending = UNLIMITED
     copies: dict[tuple[str, str], Copy] = field(default_factory=dict)
     busy: bool = False
     findings: tuple[Finding, ...] = ()

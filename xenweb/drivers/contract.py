@@ -15,6 +15,7 @@ from xenweb.core.facts import Ability, Kind, PowerState, StorageKind
 from xenweb.core.migration import Copy
 from xenweb.core.placement import Fact, Finding
 from xenweb.core.quantities import Bytes, BytesPerSecond, Milliseconds
+from xenweb.core.queueing import Sending
 
 
 class Capability(StrEnum):
@@ -351,11 +352,15 @@ def freely() -> None:
 
 
 class HypervisorDriver(Protocol):
-    """One kind of hypervisor. Every verb may raise a DriverError, and nothing else."""
+    """One kind of hypervisor. Every verb may raise a DriverError, and nothing else.
+
+    ``sending`` is what one host may send at once: the queue holds back what the hypervisor would refuse.
+    """
 
     name: str
     simulated: bool
     capabilities: frozenset[Capability]
+    sending: Sending
 
     def inventory(self, endpoint: Endpoint) -> HostSnapshot:
         """Describe a host and all that is on it in one bulk look."""

@@ -100,6 +100,11 @@ def host_for(actor: Actor, key: str) -> HostWire:
     return wiring.host_wire(host_row(key))
 
 
+def host_names(ids: Iterable[int]) -> dict[int, str]:
+    """Answer what hosts are called."""
+    return dict(Host.objects.filter(pk__in=set(ids)).values_list("pk", "name"))
+
+
 def host_row(key: str) -> Host:
     """Answer one host's row by id or UUID; raise HostNotFoundError."""
     by = _key(key)

@@ -66,6 +66,7 @@ class Migration(models.Model):
     requested_at = models.DateTimeField()
     queue_place = models.PositiveIntegerField(null=True)
     expected_start = models.DateTimeField(null=True)
+    waits_because = models.CharField(max_length=600, blank=True)
     deadline = models.DateTimeField(null=True)
     call_intended_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)

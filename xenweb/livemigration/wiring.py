@@ -164,6 +164,7 @@ def migration_wire(row: Migration) -> MigrationWire:
         requested_at=row.requested_at,
         queue_place=row.queue_place if row.state == State.QUEUED else None,
         expected_start=row.expected_start if row.state == State.QUEUED else None,
+        waits_because=row.waits_because or None if row.state == State.QUEUED else None,
         started_at=row.call_intended_at,
         ended_at=row.ended_at,
         options={

@@ -386,6 +386,7 @@ class MigrationWire(Wire):
 
     ``cancellable`` says whether asking the hypervisor still makes sense;
     ``closable`` whether an administrator may end the move without a proof;
+    ``waits_because`` is what keeps a queued move from beginning, in a sentence;
     ``held_up`` that a move was given up and its target neither receives nor lets go;
     ``passes_told`` whether its source tells of passes: without it the time is all that is seen;
     ``downtime_ms`` is how long the VM stood still, ``memory_hand_over_ms`` the part of it until
@@ -409,6 +410,7 @@ class MigrationWire(Wire):
     requested_at: datetime
     queue_place: int | None
     expected_start: datetime | None
+    waits_because: str | None
     started_at: datetime | None
     ended_at: datetime | None
     options: dict[str, int | bool | None]

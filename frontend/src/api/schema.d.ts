@@ -1079,6 +1079,7 @@ export interface components {
          *
          *     ``cancellable`` says whether asking the hypervisor still makes sense;
          *     ``closable`` whether an administrator may end the move without a proof;
+         *     ``waits_because`` is what keeps a queued move from beginning, in a sentence;
          *     ``held_up`` that a move was given up and its target neither receives nor lets go;
          *     ``passes_told`` whether its source tells of passes: without it the time is all that is seen;
          *     ``downtime_ms`` is how long the VM stood still, ``memory_hand_over_ms`` the part of it until
@@ -1173,6 +1174,8 @@ export interface components {
             vm_name: string;
             /** Vm Uuid */
             vm_uuid: string;
+            /** Waits Because */
+            waits_because: string | null;
         };
         /**
          * OptionsBody

@@ -148,6 +148,7 @@ export const aMigration = (id: string, more: Partial<Migration> = {}): Migration
   requested_at: NOON,
   queue_place: null,
   expected_start: null,
+  waits_because: null,
   started_at: '2026-11-23T12:00:02Z',
   ended_at: null,
   options: { auto_converge: false, bandwidth_limit: null, downtime_limit_ms: null },

@@ -10,6 +10,7 @@ import libvirt
 
 from xenweb.core.facts import Kind
 from xenweb.core.migration import Copy, copy_of
+from xenweb.core.queueing import UNLIMITED
 from xenweb.drivers.contract import (
     Capability,
     CompletedStats,
@@ -57,6 +58,7 @@ class LibvirtDriver:
     name = "libvirt"
     simulated = False
     capabilities = frozenset(Capability) - {Capability.TIDIES_DISKS}
+    sending = UNLIMITED
 
     def __init__(self) -> None:
         self._connections = Connections()

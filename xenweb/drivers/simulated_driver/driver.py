@@ -10,6 +10,7 @@ from xenweb.core.facts import PowerState, kind_for
 from xenweb.core.migration import Copy
 from xenweb.core.placement import Finding, blocker
 from xenweb.core.quantities import GIB, Bytes, BytesPerSecond, Milliseconds
+from xenweb.core.queueing import UNLIMITED
 from xenweb.drivers.contract import (
     Capability,
     CompletedStats,
@@ -100,6 +101,7 @@ class SimulatedDriver(KeepsGuards):
     name = "simulated"
     simulated = True
     capabilities = frozenset(Capability) - {Capability.POST_COPY, Capability.TIDIES_DISKS}
+    sending = UNLIMITED
 
     def __init__(self, clock: Clock = time.time, wait: Callable[[float], None] = time.sleep) -> None:
         super().__init__(clock)
