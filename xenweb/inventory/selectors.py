@@ -18,6 +18,7 @@ from xenweb.core.facts import (
     StorageKind,
     VmFacts,
 )
+from xenweb.core.placement import Finding, Severity
 from xenweb.core.quantities import Bytes
 from xenweb.drivers.contract import Capability, DriverUnavailableError, Endpoint
 from xenweb.drivers.registry import driver_for
@@ -25,7 +26,7 @@ from xenweb.inventory import wiring
 from xenweb.inventory.credentials import CredentialLostError, opened
 from xenweb.inventory.errors import HostNotFoundError, RepositoryNotFoundError, VmNotFoundError
 from xenweb.inventory.models import Host, Pool, StorageRepository, VirtualMachine
-from xenweb.realtime.wire import HostWire, StorageRepositoryWire, VmWire
+from xenweb.realtime.wire import FindingWire, HostWire, StorageRepositoryWire, VmWire
 
 LARGEST_ID = 2**63 - 1
 
@@ -230,6 +231,15 @@ def vm_facts(vm: VirtualMachine) -> VmFacts:
     )
 
 
+def obstacles_of(vm: VirtualMachine) -> tuple[Finding, ...]:
+    """Answer what a VM's hypervisor has noted against moving it, as of the last look at its host."""
+    said = (FindingWire.model_validate(each) for each in vm.obstacles)
+    return tuple(
+        Finding(each.code, Severity(each.severity), each.sentence, each.remedy, tuple(each.facts.items()))
+        for each in said
+    )
+
+
 def _repositories(host: Host) -> Iterable[RepositoryFacts]:
     for attachment in host.attachments.all():
         row = attachment.repository
@@ -281,5 +291,7 @@ def hosts_facts(now: datetime, promises: Mapping[int, Promise], allowed: int | N
             moves_allowed=allowed,
             disk_promised=promise.disk,
             abilities=_abilities(host),
+            in_maintenance=bool(host.maintenance),
+            takes_vms=host.takes_vms is not False,
         )
     return facts

@@ -22,6 +22,7 @@ from xenweb.inventory.selectors import (
     Promise,
     capabilities_of,
     hosts_facts,
+    obstacles_of,
     vm_facts,
     vm_row,
 )
@@ -197,7 +198,11 @@ def verdicts_for(actor: Actor, vm_key: str) -> VerdictsWire:
     vm = vm_row(actor, vm_key)
     facts, hosts = facts_for_move(vm)
     known = remembered(vm.pk, timezone.now())
-    verdicts = [judged(facts, hosts, host, known.get(host, ())) for host in hosts]
+    obstacles = obstacles_of(vm)
+    verdicts = [
+        judged(facts, hosts, host, () if host == vm.resident_on_id else (*obstacles, *known.get(host, ())))
+        for host in hosts
+    ]
     past = past_for(vm.pk, facts.resident_on or 0)
 
     def foretold(verdict: Verdict) -> ForecastWire | None:

@@ -45,7 +45,10 @@ class StorageRepositoryWire(Wire):
 
 
 class HostWire(Wire):
-    """A host with the meters of its column. ``cpu_load`` is 0..1 of all CPUs."""
+    """A host with the meters of its column. ``cpu_load`` is 0..1 of all CPUs.
+
+    ``takes_vms`` is the hypervisor's own word, None where it knows no such thing; ``maintenance`` names ours.
+    """
 
     id: int
     uuid: str
@@ -62,6 +65,8 @@ class HostWire(Wire):
     as_of: datetime | None
     simulated: bool
     storage: list[str]
+    takes_vms: bool | None
+    maintenance: str | None
 
 
 class DiskWire(Wire):

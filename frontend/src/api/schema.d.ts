@@ -902,6 +902,8 @@ export interface components {
         /**
          * HostWire
          * @description A host with the meters of its column. ``cpu_load`` is 0..1 of all CPUs.
+         *
+         *     ``takes_vms`` is the hypervisor's own word, None where it knows no such thing; ``maintenance`` names ours.
          */
         HostWire: {
             /** As Of */
@@ -914,6 +916,8 @@ export interface components {
             hypervisor: string;
             /** Id */
             id: number;
+            /** Maintenance */
+            maintenance: string | null;
             /** Memory Free */
             memory_free: number | null;
             /** Memory Total */
@@ -933,6 +937,8 @@ export interface components {
             state_reason: string;
             /** Storage */
             storage: string[];
+            /** Takes Vms */
+            takes_vms: boolean | null;
             /** Uuid */
             uuid: string;
             /** Version */

@@ -32,6 +32,8 @@ export const aHost = (id: number, name: string, more: Partial<Host> = {}): Host 
   as_of: NOON,
   simulated: false,
   storage: ['shared-1'],
+  takes_vms: null,
+  maintenance: null,
   ...more,
 })
 
