@@ -5,7 +5,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.core.test_placement import DISK, SHARED, SOURCE, VM
+from tests.core.test_placement import DISK, SOURCE, VM
 from xenweb.core.evacuation import Leaver, Plan, planned
 from xenweb.core.facts import Ability, PowerState, RepositoryFacts, VmFacts
 from xenweb.core.placement import MEMORY_RESERVE, blocker
@@ -20,7 +20,7 @@ def a_vm(number: int, size: float, **more: object) -> VmFacts:
 
 
 def plan(*vms: VmFacts, wishes: dict[int, int | None] | None = None) -> Plan:
-    return planned([Leaver(vm) for vm in vms], SOURCE, [SOURCE, WIDE, NARROW], wishes)
+    return planned([Leaver(vm, SOURCE) for vm in vms], [SOURCE, WIDE, NARROW], wishes)
 
 
 def places(made: Plan) -> dict[str, int]:
@@ -46,8 +46,8 @@ def test_the_memory_that_one_move_takes_is_not_promised_to_the_next() -> None:
 def test_the_smallest_goes_first_and_what_is_halted_last() -> None:
     halted = a_vm(4, 0.1, state=PowerState.HALTED)
     able = [replace(host, abilities=frozenset({Ability.COLD_MOVE})) for host in (WIDE, NARROW)]
-    vms = [Leaver(each) for each in (a_vm(1, 2), a_vm(2, 0.5), halted)]
-    made = planned(vms, SOURCE, able, {4: 2})
+    vms = [Leaver(each, SOURCE) for each in (a_vm(1, 2), a_vm(2, 0.5), halted)]
+    made = planned(vms, able, {4: 2})
     assert [move.vm.name for move in made.moves] == ["vm-2", "vm-1", "vm-4"]
 
 
@@ -74,12 +74,12 @@ def test_a_wish_for_a_host_of_another_pool_is_refused() -> None:
 
 def test_what_its_hypervisor_noted_against_a_vm_keeps_it_where_it_is_and_is_said_once() -> None:
     pinned = blocker("operation_blocked", "Somebody forbade it.", "Ask.")
-    made = planned([Leaver(a_vm(1, 1), (pinned,))], SOURCE, [WIDE, NARROW])
+    made = planned([Leaver(a_vm(1, 1), SOURCE, (pinned,))], [WIDE, NARROW])
     assert made.stays[0].findings == (pinned,)
 
 
 def test_the_only_host_of_a_pool_has_nowhere_to_send_its_vms() -> None:
-    made = planned([Leaver(a_vm(1, 1))], SOURCE, [SOURCE, replace(WIDE, pool=2)])
+    made = planned([Leaver(a_vm(1, 1), SOURCE)], [SOURCE, replace(WIDE, pool=2)])
     assert [each.code for each in made.stays[0].findings] == ["no_other_host"]
 
 
@@ -87,12 +87,12 @@ def test_a_host_that_has_the_storage_is_chosen_before_a_wider_one_that_would_cop
     local = RepositoryFacts(8, "local", "dir", vouched_shared=False, path="/srv/shared", available=Bytes(90 * GIB))
     copies = replace(WIDE, repositories=(local,), abilities=frozenset({Ability.NON_SHARED_DISKS}))
     vm = a_vm(1, 1, disks=(replace(DISK, capacity=Bytes(GIB)),))
-    made = planned([Leaver(vm)], replace(SOURCE, repositories=(SHARED,)), [copies, NARROW])
+    made = planned([Leaver(vm, SOURCE)], [copies, NARROW])
     assert (places(made), made.moves[0].why.code) == ({"vm-1": 3}, "least_copied")
 
 
 def test_hosts_in_maintenance_and_those_disabled_by_another_hand_take_nothing() -> None:
-    made = planned([Leaver(a_vm(1, 1))], SOURCE, [replace(WIDE, in_maintenance=True), replace(NARROW, takes_vms=False)])
+    made = planned([Leaver(a_vm(1, 1), SOURCE)], [replace(WIDE, in_maintenance=True), replace(NARROW, takes_vms=False)])
     assert {each.code for each in made.stays[0].findings} == {"host_in_maintenance", "host_disabled"}
 
 
@@ -103,7 +103,7 @@ def test_no_host_is_ever_promised_more_than_it_has(sizes: list[int], rooms: list
         for number, room in enumerate(rooms, 2)
     ]
     vms = [replace(VM, id=number, name=f"vm-{number}", memory=Bytes(size * MIB)) for number, size in enumerate(sizes)]
-    made = planned([Leaver(vm) for vm in vms], SOURCE, hosts)
+    made = planned([Leaver(vm, SOURCE) for vm in vms], hosts)
     for host in hosts:
         taken = sum(move.vm.memory for move in made.moves if move.target == host.id)
         assert taken == 0 or taken + MEMORY_RESERVE <= (host.memory_free or 0)

@@ -15,15 +15,20 @@ from xenweb.core.storage import copied_bytes
 
 @dataclass(frozen=True, slots=True)
 class Leaver:
-    """A VM of the host; ``obstacles`` are what its hypervisor has noted against moving it, ``known`` more by host."""
+    """A VM and the host that has it.
+
+    ``obstacles`` are what its hypervisor has noted against moving it, wherever to; ``known`` what else was
+    found, by target.
+    """
 
     vm: VmFacts
+    source: HostFacts
     obstacles: tuple[Finding, ...] = ()
     known: Mapping[int, tuple[Finding, ...]] | None = None
 
-    def judged(self, host: HostFacts, source: HostFacts) -> Verdict:
+    def judged(self, host: HostFacts) -> Verdict:
         """Judge a host for it."""
-        return judge(self.vm, host, source, (*self.obstacles, *(self.known or {}).get(host.id, ())))
+        return judge(self.vm, host, self.source, (*self.obstacles, *(self.known or {}).get(host.id, ())))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +68,14 @@ class Plan:
 class _Targets:
     """The hosts that may take VMs, and what this plan has promised of them already."""
 
-    def __init__(self, source: HostFacts, hosts: Iterable[HostFacts]) -> None:
-        self._source = source
+    def __init__(self, hosts: Iterable[HostFacts]) -> None:
         self._hosts = {host.id: host for host in hosts}
 
     def judged(self, leaver: Leaver) -> tuple[Verdict, ...]:
-        return tuple(leaver.judged(host, self._source) for host in self._hosts.values())
+        here = leaver.source
+        return tuple(
+            leaver.judged(each) for each in self._hosts.values() if each.pool == here.pool and each.id != here.id
+        )
 
     def host(self, host: int) -> HostFacts:
         return self._hosts[host]
@@ -84,21 +91,21 @@ class _Targets:
 
 
 def planned(
-    leavers: Sequence[Leaver],
-    source: HostFacts,
-    hosts: Iterable[HostFacts],
-    wishes: Mapping[int, int | None] | None = None,
+    leavers: Sequence[Leaver], hosts: Iterable[HostFacts], wishes: Mapping[int, int | None] | None = None
 ) -> Plan:
-    """Plan where each VM goes. ``wishes`` are a person's, by VM: a host, or None for leaving it where it is."""
+    """Plan where each VM goes, to another host of its pool.
+
+    ``wishes`` are a person's, by VM: a host, or None for leaving it where it is.
+    """
     wished = wishes or {}
-    targets = _Targets(source, (host for host in hosts if host.pool == source.pool and host.id != source.id))
+    targets = _Targets(hosts)
     moves: list[Placing] = []
     stays: list[Staying] = []
     # What a person chose comes first: our own choices make do with what that leaves.
     in_turn = sorted(leavers, key=lambda each: (wished.get(each.vm.id) is None, -each.vm.memory, each.vm.name))
     for leaver in in_turn:
         verdicts = targets.judged(leaver)
-        found = _placed(leaver, verdicts, targets, source, wished)
+        found = _placed(leaver, verdicts, targets, wished)
         if isinstance(found, Placing):
             targets.promise(leaver.vm, found.target)
             moves.append(found)
@@ -113,15 +120,12 @@ def _turn(move: Placing) -> tuple[bool, int, str]:
 
 
 def _placed(
-    leaver: Leaver,
-    verdicts: tuple[Verdict, ...],
-    targets: _Targets,
-    source: HostFacts,
-    wished: Mapping[int, int | None],
+    leaver: Leaver, verdicts: tuple[Verdict, ...], targets: _Targets, wished: Mapping[int, int | None]
 ) -> Placing | Staying:
-    vm = leaver.vm
-    if vm.id in wished:
-        return _as_wished(vm, wished[vm.id], verdicts, source)
+    vm, source = leaver.vm, leaver.source
+    wish = wished.get(vm.id)
+    if wish is not None:
+        return _as_wished(vm, wish, verdicts)
     if kind_for(vm.state) is Kind.COLD:
         halted = note(
             "halted_stays",
@@ -132,14 +136,14 @@ def _placed(
     able = [each for each in verdicts if not each.blockers]
     if not able:
         return Staying(vm, reasons(vm, verdicts, source), verdicts)
+    if vm.id in wished:
+        left = note("left_behind", f"{vm.name} is left on {source.name}, as you chose.", "Choose a host to move it.")
+        return Staying(vm, (left,), verdicts, is_left=True)
     best = min(able, key=lambda each: _rank(each, copied_bytes(vm, targets.host(each.host))))
     return Placing(vm, best.host, _why(vm, best, able, targets), verdicts)
 
 
-def _as_wished(vm: VmFacts, wish: int | None, verdicts: tuple[Verdict, ...], source: HostFacts) -> Placing | Staying:
-    if wish is None:
-        left = note("left_behind", f"{vm.name} is left on {source.name}, as you chose.", "Choose a host to move it.")
-        return Staying(vm, (left,), verdicts, is_left=True)
+def _as_wished(vm: VmFacts, wish: int, verdicts: tuple[Verdict, ...]) -> Placing | Staying:
     chosen = next((each for each in verdicts if each.host == wish), None)
     if chosen is None:
         elsewhere = blocker(

@@ -33,7 +33,7 @@ TRANSITIONS: dict[MaintenanceState, frozenset[MaintenanceState]] = {
     # A VM that comes back, or is started there, makes the host not empty again.
     S.READY: frozenset({S.MOVING, S.OPENING}),
     S.OPENING: frozenset({S.ENDED, S.UNCERTAIN}),
-    S.UNCERTAIN: frozenset({S.CLOSING, S.MOVING, S.OPENING, S.ENDED}),
+    S.UNCERTAIN: frozenset({S.MOVING, S.FAILED, S.OPENING, S.ENDED}),
     S.ENDED: frozenset(),
     S.FAILED: frozenset(),
 }

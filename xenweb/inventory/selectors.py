@@ -25,7 +25,7 @@ from xenweb.drivers.registry import driver_for
 from xenweb.inventory import wiring
 from xenweb.inventory.credentials import CredentialLostError, opened
 from xenweb.inventory.errors import HostNotFoundError, RepositoryNotFoundError, VmNotFoundError
-from xenweb.inventory.models import Host, Pool, StorageRepository, VirtualMachine
+from xenweb.inventory.models import Host, Pool, StorageRepository, VirtualMachine, VmSighting
 from xenweb.realtime.wire import FindingWire, HostWire, StorageRepositoryWire, VmWire
 
 LARGEST_ID = 2**63 - 1
@@ -131,6 +131,16 @@ def vms_for(actor: Actor) -> list[VmWire]:
 def vm_for(actor: Actor, key: str) -> VmWire:
     """Answer one VM by id or UUID; raise VmNotFoundError for foreign and unknown alike."""
     return _personal(actor, vm_row(actor, key))
+
+
+def vm_rows_on(host_id: int) -> list[VirtualMachine]:
+    """Answer the rows of all VMs that a host has, whoever's they are."""
+    return list(_vms().filter(resident_on=host_id))
+
+
+def is_running_anything(host_id: int) -> bool:
+    """Say whether a host, when it was last looked at, had a VM that runs or is coming in."""
+    return VmSighting.objects.filter(host=host_id, active=True, vm__gone=False).exists()
 
 
 def vm_ids_for(actor: Actor) -> set[int]:

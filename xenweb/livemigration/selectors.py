@@ -149,6 +149,18 @@ def takes_part(host: int) -> bool:
     return Migration.objects.filter(Q(source_id=host) | Q(target_id=host), state__in=ACTIVE).exists()
 
 
+def migration_asked_as(user_id: int, idempotency_key: str) -> str | None:
+    """Answer the id of the move that a person asked for under a key; None if there is none."""
+    rows = Migration.objects.filter(requested_by_id=user_id, idempotency_key=idempotency_key)
+    return rows.values_list("pk", flat=True).first()
+
+
+def arriving_on(host: int) -> list[str]:
+    """Name the VMs that are being moved to a host, or wait to be."""
+    rows = Migration.objects.filter(target_id=host, state__in=ACTIVE).order_by("requested_at")
+    return list(rows.values_list("vm_name", flat=True))
+
+
 def promises(*, without: str = "") -> dict[int, Promise]:
     """Say what moves under way will still take from each host, by host id.
 

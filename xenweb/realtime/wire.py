@@ -421,18 +421,6 @@ class ActorWire(Wire):
     may_vouch_storage: bool
 
 
-class BoardWire(Wire):
-    """The snapshot that events with a higher sequence are laid over."""
-
-    sequence: int
-    actor: ActorWire
-    simulated: bool
-    hosts: list[HostWire]
-    vms: list[VmWire]
-    storage_repositories: list[StorageRepositoryWire]
-    migrations: list[MigrationWire]
-
-
 class AuditRecordWire(Wire):
     """One line of the history. ``subject`` names what was acted on."""
 

@@ -199,6 +199,7 @@ export const aBoard = (more: Partial<Board> = {}): Board => ({
   vms: [aVm(1, 'shop-db'), aVm(2, 'web-1', { resident_on: 2 }), aVm(3, 'old-wiki', { state: 'halted', team: null })],
   storage_repositories: [aRepository(1, 'shared-1')],
   migrations: [],
+  maintenances: [],
   ...more,
 })
 
