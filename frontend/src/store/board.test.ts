@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Board, Event, Frame } from '../api/types'
 import { apply, fromSnapshot, type BoardState } from './board'
+import { aMaintenance } from './maintenance.fixture'
 import { aBoard, aHost, aMigration, aRepository, aVm } from './world.fixture'
 
 const id = fc.integer({ min: 1, max: 6 })
@@ -14,6 +15,12 @@ const anEvent: fc.Arbitrary<Event> = fc.oneof(
   fc.record({ id, on: id }).map(({ id, on }): Event => ({ type: 'vm_changed', vm: aVm(id, `vm-${id}`, { resident_on: on }) })),
   id.map((vm_id): Event => ({ type: 'vm_removed', vm_id })),
   id.map((id): Event => ({ type: 'storage_repository_changed', storage_repository: aRepository(id, `sr-${id}`) })),
+  fc.record({ id, ready: fc.boolean() }).map(
+    ({ id, ready }): Event => ({
+      type: 'maintenance_changed',
+      maintenance: aMaintenance(`CARE000${id}`, { state: ready ? 'ready' : 'moving' }),
+    }),
+  ),
   fc.record({ id, done: fc.boolean() }).map(
     ({ id, done }): Event => ({
       type: 'migration_changed',
@@ -38,6 +45,8 @@ function serve(board: Board, sequence: number, event: Event): Board {
       return { ...board, sequence, storage_repositories: upsert(board.storage_repositories, event.storage_repository) }
     case 'migration_changed':
       return { ...board, sequence, migrations: upsert(board.migrations, event.migration) }
+    case 'maintenance_changed':
+      return { ...board, sequence, maintenances: upsert(board.maintenances, event.maintenance) }
   }
 }
 
@@ -57,7 +66,7 @@ function history(events: readonly Event[], jumps: readonly number[]) {
 const sorted = (state: BoardState) => ({
   ...state,
   ...Object.fromEntries(
-    (['hosts', 'vms', 'storage', 'migrations'] as const).map((rows) => [
+    (['hosts', 'vms', 'storage', 'migrations', 'maintenances'] as const).map((rows) => [
       rows,
       [...(state[rows] as ReadonlyMap<number | string, unknown>)].sort(([one], [two]) => (one < two ? -1 : 1)),
     ]),
