@@ -14,8 +14,9 @@ const FLOORS = {
   store: ['realtime', 'api', 'ui', 'tokens'],
   board: ['store', 'realtime', 'api', 'drag', 'ui', 'tokens'],
   migration: ['store', 'realtime', 'api', 'ui', 'tokens'],
+  maintenance: ['store', 'realtime', 'api', 'ui', 'tokens'],
   audit: ['store', 'realtime', 'api', 'ui', 'tokens'],
-  pages: ['board', 'migration', 'audit', 'store', 'realtime', 'api', 'ui', 'tokens'],
+  pages: ['board', 'migration', 'maintenance', 'audit', 'store', 'realtime', 'api', 'ui', 'tokens'],
 }
 const ROOMS = Object.keys(FLOORS)
 

@@ -41,6 +41,14 @@ def test_the_state_of_a_move_is_written_in_one_function() -> None:
     }
 
 
+def test_the_state_of_a_maintenance_is_written_in_one_function() -> None:
+    rooms = tuple(source for source in product() if source.path.startswith("xenweb/maintenance/"))
+    assert rules.state_writers(rooms) == {
+        "xenweb/maintenance/transitions.py:maintenance_change",
+        "xenweb/maintenance/wiring.py:maintenance_wire",  # it shapes one, and writes none
+    }
+
+
 def test_the_state_of_hosts_and_vms_is_written_where_it_is_learned() -> None:
     inventory = tuple(source for source in product() if source.path.startswith("xenweb/inventory/"))
     learned = {

@@ -21,7 +21,11 @@ def test_a_host_is_removed_and_added_again_by_keyboard(signed_in: SignedIn, stag
     pool = rest(stage, "GET", "/hosts")["items"][0]["pool"]
     there = {guest.get_attribute("data-vm-name") for guest in column(page, "host-c").get_by_test_id("vm-card").all()}
     assert there
-    column(page, "host-c").get_by_test_id("remove-host").focus()
+    column(page, "host-c").get_by_test_id("host-menu").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_test_id("plan-maintenance")).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_test_id("remove-host")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.get_by_test_id("remove-host-dialog")).to_contain_text("Nothing on host-c is stopped or changed")
     picture(page, "remove-host-1440-light")
@@ -83,7 +87,7 @@ def test_nobody_but_an_administrator_is_offered_to_change_hosts(signed_in: Signe
     page = signed_in("lead-shop")
     expect(card(page, "mail-2")).to_be_visible()
     expect(page.get_by_test_id("add-host")).to_have_count(0)
-    expect(page.get_by_test_id("remove-host")).to_have_count(0)
+    expect(page.get_by_test_id("host-menu")).to_have_count(0)
 
 
 def test_storage_is_vouched_for_and_the_word_is_taken_back(signed_in: SignedIn, stage: Stage) -> None:

@@ -66,7 +66,7 @@ def test_every_action_of_the_board_is_reachable(signed_in: SignedIn, width: int)
         page.get_by_role("combobox", name="Team"),
         page.get_by_test_id("add-host"),
     ]
-    hosts = [column(page, host).get_by_test_id("remove-host") for host in ("host-a", "host-b", "host-c")]
+    hosts = [column(page, host).get_by_test_id("host-menu") for host in ("host-a", "host-b", "host-c")]
     expect_reachable(page, *board, *hosts)
     buttons = page.get_by_test_id("move-button")
     expect_reachable(page, *(buttons.nth(number) for number in range(buttons.count())))

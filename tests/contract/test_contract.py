@@ -31,6 +31,7 @@ from xenweb.drivers.contract import (
     Phase,
     Progress,
 )
+from xenweb.drivers.switches import switch_of
 
 pytestmark = pytest.mark.contract
 
@@ -347,3 +348,24 @@ def test_whoever_keeps_looking_learns_how_fast_vms_change(rig: Rig) -> None:
     assert at is not None
     assert 2 * MIB <= rate <= 64 * MIB
     assert abs(time.time() - at.timestamp()) < 90
+
+
+def test_a_host_is_taken_out_of_service_and_back_where_its_hypervisor_knows_of_it(rig: Rig) -> None:
+    switch = switch_of(rig.driver)
+    host = rig.endpoints["host-b"]
+    if switch is None:
+        assert rig.driver.inventory(host).enabled is None, "what nobody can switch nobody has a word about"
+        return
+    before = rig.driver.inventory(host)
+    assert before.enabled is True
+    for _ in range(2):
+        switch.host_enable(host, is_enabled=False)
+        look = rig.driver.inventory(host)
+        assert (look.enabled, {vm.uuid for vm in look.vms}) == (False, {vm.uuid for vm in before.vms})
+    vm = next(name for name in ("dns-1", "web-1") if rig.where(name) != "host-b")
+    assert "host_disabled" in heavy(rig, rig.plan(vm, target="host-b"))
+    for _ in range(2):
+        switch.host_enable(host, is_enabled=True)
+        assert rig.driver.inventory(host).enabled is True
+    with rig.silence("host-b"), pytest.raises(HostUnreachableError):
+        switch.host_enable(host, is_enabled=False)

@@ -17,10 +17,11 @@ from xenweb.drivers import registry
 from xenweb.drivers.contract import MoveOptions
 from xenweb.drivers.xapi_driver.driver import XapiDriver
 from xenweb.inventory.models import Host, VirtualMachine
-from xenweb.inventory.selectors import endpoint_of
+from xenweb.inventory.selectors import endpoint_of, host_for
 from xenweb.inventory.services import HostAddress, host_add, pool_ensure
 from xenweb.inventory.sync import HostReading, reading_apply
 from xenweb.livemigration.drive import adopt, drive
+from xenweb.livemigration.errors import NotPlaceableError
 from xenweb.livemigration.models import LeftoverDisk, Migration
 from xenweb.livemigration.plan import plan_of
 from xenweb.livemigration.services import migration_cancel, migration_request
@@ -105,12 +106,33 @@ def test_disks_that_xapi_takes_along_leave_nothing_to_be_deleted(board: Board) -
     assert board.vm("ledger").resident_on.name == "host-a"
 
 
-def test_a_pinned_vm_is_refused_right_before_the_call_with_the_reason_that_somebody_left(board: Board) -> None:
-    move = board.ask("big-etl", "host-a")
+def test_a_vm_that_is_pinned_meanwhile_is_refused_right_before_the_call_with_the_reason_that_somebody_left(
+    board: Board,
+) -> None:
+    move = board.ask("web-1", "host-b")
+    said = {"pool_migrate": "it is being measured"}
+    board.pools.do("field", **{"class": "VM", "name": "web-1", "field": "blocked_operations", "value": said})
     driven(move).join(30)
     move.refresh_from_db()
     assert (move.state, move.failure_code) == (State.FAILED, "operation_blocked")
-    assert "the licence is bound to this host" in move.failure_sentence
+    assert "it is being measured" in move.failure_sentence
+
+
+def test_a_pinned_vm_is_refused_before_anything_is_asked_of_the_pool(board: Board) -> None:
+    with pytest.raises(NotPlaceableError) as refused:
+        board.ask("big-etl", "host-a")
+    (pinned,) = [each for each in refused.value.findings if each.code == "operation_blocked"]
+    assert "the licence is bound to this host" in pinned.sentence
+
+
+def test_a_host_that_another_hand_disabled_in_its_pool_is_shown_so_and_is_no_target(board: Board) -> None:
+    board.pools.do("field", **{"class": "host", "name": "host-b", "field": "enabled", "value": False})
+    board.look()
+    host = host_for(board.admin, str(Host.objects.get(name="host-b").pk))
+    assert (host.state, host.takes_vms, host.maintenance) == ("connected", False, None)
+    with pytest.raises(NotPlaceableError) as refused:
+        board.ask("web-1", "host-b")
+    assert "host_disabled" in {each.code for each in refused.value.findings}
 
 
 def test_a_move_is_given_up_and_the_vm_has_stayed(board: Board) -> None:

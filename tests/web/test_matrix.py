@@ -37,10 +37,23 @@ EXPECTED = {
     ("POST", "/api/v1/migrations/{migration}/guard/remove"): (401, 403, 404, 404, 404, 404),
     ("GET", "/api/v1/leftover-disks"): ANYBODY,
     ("POST", "/api/v1/leftover-disks/{disk}/remove"): (401, 403, 202, 202, 404, 403),
+    # It has ended: there is nothing to send away or to end, and nothing went that could come back.
+    ("POST", "/api/v1/hosts/{host}/maintenance-plan"): (401, 403, 200, 403, 403, 403),
+    ("POST", "/api/v1/hosts/{host}/maintenance"): (401, 403, 202, 403, 403, 403),
+    ("GET", "/api/v1/maintenances"): ANYBODY,
+    ("GET", "/api/v1/maintenances/{maintenance}"): (401, 403, 200, 404, 404, 200),
+    ("POST", "/api/v1/maintenances/{maintenance}/moves"): (401, 403, 422, 403, 403, 403),
+    ("POST", "/api/v1/maintenances/{maintenance}/end"): (401, 403, 409, 403, 403, 403),
+    ("GET", "/api/v1/maintenances/{maintenance}/return-plan"): (401, 403, 200, 403, 403, 403),
+    ("POST", "/api/v1/maintenances/{maintenance}/return"): (401, 403, 422, 403, 403, 403),
     ("GET", "/api/v1/audit"): ANYBODY,
 }
 BODIES = {
     "/api/v1/hosts": {"pool": "nowhere", "uri": "scripted:x"},
+    "/api/v1/hosts/{host}/maintenance-plan": {},
+    "/api/v1/hosts/{host}/maintenance": {},
+    "/api/v1/maintenances/{maintenance}/moves": {"moves": [{"vm": 1, "target": 1}]},
+    "/api/v1/maintenances/{maintenance}/return": {"vms": [1]},
     "/api/v1/migrations/{migration}/choices": {"kind": "pause"},
     "/api/v1/migrations/{migration}/close": {"reason": "The host burnt."},
     "/api/v1/migrations/{migration}/guard/roll-back": {"reason": "The upgrade broke it."},
@@ -56,10 +69,13 @@ def test_every_operation_has_its_row() -> None:
 def test_each_role_gets_what_it_should(world: World, who: str, method: str, path: str) -> None:
     migration = world.move()
     disk = world.leave_disk(migration.id)
+    ended = world.ended_maintenance()
     body = BODIES.get(path, {"vm": world.board.vm.pk, "target": world.board.target.pk})
     answer = world.program(who).generic(
         method,
-        filled(path, host=world.board.source.pk, vm=world.board.vm.pk, migration=migration.id, disk=disk),
+        filled(
+            path, host=world.board.source.pk, vm=world.board.vm.pk, migration=migration.id, disk=disk, maintenance=ended
+        ),
         data=json.dumps(body) if method == "POST" else "",
         content_type="application/json",
     )

@@ -19,6 +19,7 @@ from xenweb.inventory.models import VirtualMachine
 from xenweb.inventory.services import vm_assign_team
 from xenweb.livemigration.models import LeftoverDisk
 from xenweb.livemigration.services import migration_request
+from xenweb.maintenance.models import Maintenance
 from xenweb.realtime.wire import MigrationWire
 from xenweb.web.api.document import api
 
@@ -66,6 +67,17 @@ class World:
         wanted = {"vm": str(self.board.vm.pk), "target": str(self.board.target.pk), "options": MoveOptions()}
         return migration_request(self.board.admin, **(wanted | changes))
 
+    def ended_maintenance(self) -> str:
+        """Let the source have been in maintenance, with nothing moved; answer its id."""
+        return Maintenance.objects.create(
+            host=self.board.source,
+            host_name=self.board.source.name,
+            state="ended",
+            requested_by_id=self.board.admin.user_id,
+            requested_by_name="admin",
+            requested_at=timezone.now(),
+        ).pk
+
     def leave_disk(self, migration: str, path: str = "/srv/local/vm.img") -> int:
         """Let a move have left a disk at its source; answer the disk's id."""
         return LeftoverDisk.objects.create(
@@ -90,7 +102,7 @@ def operations() -> list[tuple[str, str]]:
     return [(method.upper(), path) for path, methods in paths.items() for method in methods]
 
 
-def filled(path: str, *, host: object, vm: object, migration: object, disk: object = 1, repository: object = 0) -> str:
+def filled(path: str, **keys: object) -> str:
     """Put keys into a path of the document."""
-    keys = {"host": host, "vm": vm, "migration": migration, "disk": disk, "repository": repository}
+    keys = {"disk": 1, "repository": 0, "maintenance": "0000-0000", **keys}
     return re.sub(r"{(\w+)}", lambda match: str(keys[match[1]]), path)

@@ -71,7 +71,7 @@ _REFUSALS: dict[Action, str] = {
     Action.READ_HISTORY: "Only the team's lead, administrators and auditors read this history.",
     Action.REMOVE_DISK: "Only the lead of the VM's team and administrators may delete what its moves left behind.",
     Action.CLOSE_MOVE: "Only administrators may close a move without a proof of where the VM runs.",
-    Action.MANAGE_HOSTS: "Only administrators may add or remove hosts.",
+    Action.MANAGE_HOSTS: "Only administrators may add hosts, remove them or take them out of service.",
     Action.MANAGE_PEOPLE: "Only administrators may change users, roles and teams.",
     Action.VOUCH_STORAGE: "Only administrators may vouch that storage is shared.",
 }

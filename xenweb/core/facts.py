@@ -172,6 +172,7 @@ class HostFacts:
     ``memory_free`` is what the host itself reports; ``memory_promised`` and
     ``disk_promised`` are what moves under way will still take from it. ``age`` is
     how old these facts are. ``moves`` are all that have not ended, from it and to it.
+    ``in_maintenance`` is our own word, ``takes_vms`` the hypervisor's.
     """
 
     id: int
@@ -192,6 +193,8 @@ class HostFacts:
     version: str = ""
     moves: int = 0
     moves_allowed: int | None = None
+    in_maintenance: bool = False
+    takes_vms: bool = True
 
 
 @dataclass(frozen=True, slots=True)

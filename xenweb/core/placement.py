@@ -186,6 +186,12 @@ def _of_the_host(host: HostFacts) -> Iterator[Finding]:
             "Wait until the board has heard from it again.",
             age_s=None if host.age is None else round(host.age),
         )
+    if host.in_maintenance:
+        yield blocker("host_in_maintenance", f"{host.name} is in maintenance.", "End that, or choose another host.")
+    elif not host.takes_vms:
+        yield blocker(
+            "host_disabled", f"{host.name} is disabled in its own pool.", "Enable it, or choose another host."
+        )
     if host.incoming:
         moves = "1 move is" if host.incoming == 1 else f"{host.incoming} moves are"
         yield warning(

@@ -93,6 +93,9 @@ class VmSnapshot:
     guest_type: str = ""
     """How Xen runs it: PV, PVH or HVM; empty on other hypervisors, and where the host does not say."""
 
+    obstacles: tuple[Finding, ...] = ()
+    """What the hypervisor has noted that stands in the way of moving it, wherever to."""
+
 
 @dataclass(frozen=True, slots=True)
 class RepositorySnapshot:
@@ -116,6 +119,7 @@ class HostSnapshot:
     """Everything one bulk look at a host gives. ``cpu_busy`` and ``cpu_total`` are counters in ns.
 
     ``capabilities`` are what this host can at this moment; None where it is all that its driver can.
+    ``enabled`` is the hypervisor's own word whether the host takes VMs; None where it knows no such thing.
     """
 
     uuid: str
@@ -133,6 +137,7 @@ class HostSnapshot:
     networks: tuple[str, ...]
     vms: tuple[VmSnapshot, ...]
     capabilities: frozenset[Capability] | None = None
+    enabled: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

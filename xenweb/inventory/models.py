@@ -24,6 +24,8 @@ class Host(models.Model):
     still claim: hypervisors let themselves be overbooked, we do not.
     ``capabilities`` are what it could when it was last looked at; None is all that its driver can.
     ``probe`` is HOST:PORT of its own probe, ``probe_key`` the sealed key that both hold.
+    ``maintenance`` is the id of the one that has not ended: while it stands, nothing is moved there. ``takes_vms``
+    is the hypervisor's own word; None where it knows no such thing.
     """
 
     pool = models.ForeignKey(Pool, on_delete=models.PROTECT, related_name="hosts")
@@ -48,6 +50,8 @@ class Host(models.Model):
     memory_free = models.BigIntegerField(null=True)
     capabilities = models.JSONField(null=True)
     as_of = models.DateTimeField(null=True)
+    maintenance = models.CharField(max_length=16, blank=True)
+    takes_vms = models.BooleanField(null=True)
 
     class Meta:
         ordering: ClassVar = ["name", "id"]
@@ -123,7 +127,8 @@ class VirtualMachine(models.Model):
 
     ``moving_as`` is the id of the active migration: while it stands, only the
     proof of that migration may change ``resident_on``. ``dirty_rate`` is bytes of
-    memory that change in a second, measured from samples at ``dirty_rate_at``.
+    memory that change in a second, measured from samples at ``dirty_rate_at``. ``obstacles`` are the
+    findings that its hypervisor has noted against moving it, wherever to.
     """
 
     uuid = models.CharField(max_length=36, unique=True)
@@ -140,6 +145,7 @@ class VirtualMachine(models.Model):
     dirty_rate = models.FloatField(null=True)
     dirty_rate_at = models.DateTimeField(null=True)
     networks = models.JSONField(default=list)
+    obstacles = models.JSONField(default=list)
     team = models.ForeignKey("accounts.Team", on_delete=models.SET_NULL, null=True, related_name="+")
     moving_as = models.CharField(max_length=16, blank=True)
 

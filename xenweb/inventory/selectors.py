@@ -19,14 +19,15 @@ from xenweb.core.facts import (
     StorageKind,
     VmFacts,
 )
+from xenweb.core.placement import Finding, Severity
 from xenweb.core.quantities import Bytes
 from xenweb.drivers.contract import Capability, DriverUnavailableError, Endpoint
 from xenweb.drivers.registry import driver_for
 from xenweb.inventory import wiring
 from xenweb.inventory.credentials import CredentialLostError, opened
 from xenweb.inventory.errors import HostNotFoundError, RepositoryNotFoundError, VmNotFoundError
-from xenweb.inventory.models import Host, Pool, StorageRepository, VirtualMachine
-from xenweb.realtime.wire import HostWire, StorageRepositoryWire, VmWire
+from xenweb.inventory.models import Host, Pool, StorageRepository, VirtualMachine, VmSighting
+from xenweb.realtime.wire import FindingWire, HostWire, StorageRepositoryWire, VmWire
 
 LARGEST_ID = 2**63 - 1
 
@@ -138,6 +139,16 @@ def vm_for(actor: Actor, key: str) -> VmWire:
     return _personal(actor, vm_row(actor, key))
 
 
+def vm_rows_on(host_id: int) -> list[VirtualMachine]:
+    """Answer the rows of all VMs that a host has, whoever's they are."""
+    return list(_vms().filter(resident_on=host_id))
+
+
+def is_running_anything(host_id: int) -> bool:
+    """Say whether a host, when it was last looked at, had a VM that runs or is coming in."""
+    return VmSighting.objects.filter(host=host_id, active=True, vm__gone=False).exists()
+
+
 def vm_ids_for(actor: Actor) -> set[int]:
     """Answer the ids of the VMs that ``actor`` may see."""
     return set(visible_vms(actor).values_list("pk", flat=True))
@@ -240,6 +251,15 @@ Costs = Mapping[StorageKind, tuple[StorageCost, ...]]
 NO_COSTS: Costs = {}
 
 
+def obstacles_of(vm: VirtualMachine) -> tuple[Finding, ...]:
+    """Answer what a VM's hypervisor has noted against moving it, as of the last look at its host."""
+    said = (FindingWire.model_validate(each) for each in vm.obstacles)
+    return tuple(
+        Finding(each.code, Severity(each.severity), each.sentence, each.remedy, tuple(each.facts.items()))
+        for each in said
+    )
+
+
 def _repositories(host: Host, costs: Costs) -> Iterable[RepositoryFacts]:
     for attachment in host.attachments.all():
         row = attachment.repository
@@ -304,5 +324,7 @@ def hosts_facts(
             moves_allowed=allowed,
             disk_promised=promise.disk,
             abilities=_abilities(host),
+            in_maintenance=bool(host.maintenance),
+            takes_vms=host.takes_vms is not False,
         )
     return facts

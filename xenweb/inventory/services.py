@@ -142,8 +142,8 @@ def host_remove(actor: Actor, key: str, *, takes_part: Callable[[int], bool], re
     _refuse_hosts_to(actor, "host_remove", key, request_id)
     with refusals_recorded(actor.username, "host_remove", "host", key, request_id), writing():
         host = host_row(key)
-        if takes_part(host.pk):
-            msg = f"{host.name} takes part in a move."
+        if takes_part(host.pk) or host.maintenance:
+            msg = f"{host.name} is in maintenance." if host.maintenance else f"{host.name} takes part in a move."
             raise HostBusyError(msg)
         host.removed = True
         host.save()
@@ -168,6 +168,19 @@ def host_remove(actor: Actor, key: str, *, takes_part: Callable[[int], bool], re
             request_id=request_id,
         )
         publish(HostRemoved(host_id=host.pk), public=True)
+
+
+def host_mark_maintenance(host_id: int, maintenance: str, *, takes_vms: bool | None = None) -> None:
+    """Note on a host that it is in maintenance, or no longer; call it in that maintenance's transaction.
+
+    ``takes_vms`` is what the hypervisor was just heard to say, where it was.
+    """
+    values: dict[str, str | bool] = {"maintenance": maintenance}
+    if takes_vms is not None:
+        values["takes_vms"] = takes_vms
+    Host.objects.filter(pk=host_id).update(**values)
+    host = Host.objects.select_related("pool").prefetch_related("attachments__repository").get(pk=host_id)
+    publish(HostChanged(host=wiring.host_wire(host)), public=True)
 
 
 def vm_mark_moving(vm_id: int, migration: str) -> None:

@@ -25,6 +25,7 @@ from xenweb.inventory.outside import outside_record, stand_of
 from xenweb.inventory.unreached import unreached_remove
 from xenweb.realtime.events import HostChanged, StorageRepositoryChanged, VmChanged, VmRemoved
 from xenweb.realtime.publish import publish, writing
+from xenweb.realtime.wire import finding_wire
 
 SAY_AGAIN_AFTER = timedelta(seconds=5)
 """A host with nothing new is told this often: a board that hears of no host for longer knows that it hears nothing."""
@@ -82,7 +83,7 @@ def _host_apply(host: Host, reading: HostReading) -> None:
     host.memory_total, host.memory_free = said.memory_total, _memory_free(said)
     host.cpu_load = None if reading.cpu_load is None else round(reading.cpu_load, 2)
     host.capabilities = None if said.capabilities is None else sorted(each.value for each in said.capabilities)
-    host.state, host.state_reason = HostState.CONNECTED, ""
+    host.state, host.state_reason, host.takes_vms = HostState.CONNECTED, "", said.enabled
     host.as_of = reading.taken_at
     host.save()
     after = wiring.host_wire(host)
@@ -190,16 +191,18 @@ def _vm_apply(
     _residence_apply(row)
     if stood is not None:
         outside_record(row, stood)
-    disks_changed = False
+    disks_changed = obstacles_changed = False
     if row.resident_on_id == host.pk:
         row.name, row.memory, row.vcpus = said.name, said.memory, said.vcpus
         row.networks = list(said.networks)
         load = reading.vm_cpu_loads.get(row.uuid)
         row.cpu_load = None if load is None else round(load, 2)
         _dirty_rate_apply(row, said)
+        obstacles = [finding_wire(each).model_dump(mode="json") for each in said.obstacles]
+        obstacles_changed, row.obstacles = obstacles != row.obstacles, obstacles
         disks_changed = _disks_apply(row, said.disks, identities)
     row.gone = False
-    if is_new or disks_changed:
+    if is_new or disks_changed or obstacles_changed:
         row.save()
         row = _rows([row.uuid])[row.uuid]
     after = wiring.vm_wire(row)

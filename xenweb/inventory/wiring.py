@@ -31,6 +31,8 @@ def host_wire(host: Host) -> HostWire:
         as_of=host.as_of,
         simulated=is_simulated(host.pool.driver, host.uri),
         storage=sorted(attachment.repository.name for attachment in host.attachments.all()),
+        takes_vms=host.takes_vms,
+        maintenance=host.maintenance or None,
     )
 
 

@@ -1,5 +1,6 @@
 """What a check right before a call has found a moment ago, and no row but the move's own knows."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from xenweb.core.placement import FOUND_BY_HOSTS, Finding, blocker
@@ -12,8 +13,15 @@ REMEMBERED = timedelta(minutes=5)
 
 def remembered(vm: int, now: datetime) -> dict[int, tuple[Finding, ...]]:
     """Answer, by target, what the last move of a VM ended by, where only an override or a new look helps."""
-    rows = Migration.objects.filter(vm=vm, ended_at__gt=now - REMEMBERED).order_by("ended_at")
-    return {row.target_id: _found(row) for row in rows}
+    return remembered_of([vm], now)[vm]
+
+
+def remembered_of(vms: Iterable[int], now: datetime) -> dict[int, dict[int, tuple[Finding, ...]]]:
+    """Answer the same for many VMs at once, by VM."""
+    found: dict[int, dict[int, tuple[Finding, ...]]] = {vm: {} for vm in vms}
+    for row in Migration.objects.filter(vm__in=found, ended_at__gt=now - REMEMBERED).order_by("ended_at"):
+        found[row.vm_id][row.target_id] = _found(row)
+    return found
 
 
 def _found(row: Migration) -> tuple[Finding, ...]:

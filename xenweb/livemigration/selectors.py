@@ -23,6 +23,7 @@ from xenweb.inventory.selectors import (
     Promise,
     capabilities_of,
     hosts_facts,
+    obstacles_of,
     vm_facts,
     vm_row,
 )
@@ -151,6 +152,18 @@ def takes_part(host: int) -> bool:
     return Migration.objects.filter(Q(source_id=host) | Q(target_id=host), state__in=ACTIVE).exists()
 
 
+def migration_asked_as(user_id: int, idempotency_key: str) -> str | None:
+    """Answer the id of the move that a person asked for under a key; None if there is none."""
+    rows = Migration.objects.filter(requested_by_id=user_id, idempotency_key=idempotency_key)
+    return rows.values_list("pk", flat=True).first()
+
+
+def arriving_on(host: int) -> list[str]:
+    """Name the VMs that are being moved to a host, or wait to be."""
+    rows = Migration.objects.filter(target_id=host, state__in=ACTIVE).order_by("requested_at")
+    return list(rows.values_list("vm_name", flat=True))
+
+
 def promises(*, without: str = "") -> dict[int, Promise]:
     """Say what moves under way will still take from each host, by host id.
 
@@ -203,7 +216,11 @@ def verdicts_for(actor: Actor, vm_key: str) -> VerdictsWire:
     vm = vm_row(actor, vm_key)
     facts, hosts = facts_for_move(vm)
     known = remembered(vm.pk, timezone.now())
-    verdicts = [judged(facts, hosts, host, known.get(host, ())) for host in hosts]
+    obstacles = obstacles_of(vm)
+    verdicts = [
+        judged(facts, hosts, host, () if host == vm.resident_on_id else (*obstacles, *known.get(host, ())))
+        for host in hosts
+    ]
     past = past_for(vm.pk, facts.resident_on or 0)
 
     def foretold(verdict: Verdict) -> ForecastWire | None:

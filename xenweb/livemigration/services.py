@@ -15,7 +15,7 @@ from xenweb.core.refusal import RefusalError
 from xenweb.core.storage import copied_disks
 from xenweb.drivers.contract import MoveOptions
 from xenweb.inventory.models import Host, VirtualMachine
-from xenweb.inventory.selectors import host_row, vm_row
+from xenweb.inventory.selectors import host_row, obstacles_of, vm_row
 from xenweb.inventory.services import vm_mark_moving
 from xenweb.livemigration.doorbell import enqueue
 from xenweb.livemigration.errors import (
@@ -149,7 +149,7 @@ def _judge_request(request: Request) -> Judged:
     kind = kind_for(facts.state) or Kind.LIVE
     options_check(capabilities_for(request.vm), kind, request.options, request.deadline_s)
     known = remembered(request.vm.pk, timezone.now()).get(request.target.pk, ())
-    verdict = judged(facts, hosts, request.target.pk, known)
+    verdict = judged(facts, hosts, request.target.pk, (*obstacles_of(request.vm), *known))
     verdict_check(verdict, request.override)
     return Judged(verdict, kind, tuple(copied_disks(facts, hosts[request.target.pk])))
 

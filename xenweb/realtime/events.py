@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
+from xenweb.realtime.maintenance_wire import MaintenanceWire
 from xenweb.realtime.wire import HostWire, MigrationWire, StorageRepositoryWire, VmWire, Wire
 
 
@@ -60,6 +61,13 @@ class MigrationChanged(Wire):
     migration: MigrationWire
 
 
+class MaintenanceChanged(Wire):
+    """A host's maintenance went on; an upsert by id."""
+
+    type: Literal["maintenance_changed"] = "maintenance_changed"
+    maintenance: MaintenanceWire
+
+
 Event = Annotated[
     HostChanged
     | HostRemoved
@@ -67,7 +75,8 @@ Event = Annotated[
     | VmRemoved
     | StorageRepositoryChanged
     | StorageRepositoryRemoved
-    | MigrationChanged,
+    | MigrationChanged
+    | MaintenanceChanged,
     Field(discriminator="type"),
 ]
 EVENT = TypeAdapter[Event](Event)

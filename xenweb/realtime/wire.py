@@ -68,7 +68,10 @@ class StorageCostWire(Wire):
 
 
 class HostWire(Wire):
-    """A host with the meters of its column. ``cpu_load`` is 0..1 of all CPUs."""
+    """A host with the meters of its column. ``cpu_load`` is 0..1 of all CPUs.
+
+    ``takes_vms`` is the hypervisor's own word, None where it knows no such thing; ``maintenance`` names ours.
+    """
 
     id: int
     uuid: str
@@ -85,6 +88,8 @@ class HostWire(Wire):
     as_of: datetime | None
     simulated: bool
     storage: list[str]
+    takes_vms: bool | None
+    maintenance: str | None
 
 
 class DiskWire(Wire):
@@ -452,18 +457,6 @@ class ActorWire(Wire):
     may_read_history: bool
     may_manage_hosts: bool
     may_vouch_storage: bool
-
-
-class BoardWire(Wire):
-    """The snapshot that events with a higher sequence are laid over."""
-
-    sequence: int
-    actor: ActorWire
-    simulated: bool
-    hosts: list[HostWire]
-    vms: list[VmWire]
-    storage_repositories: list[StorageRepositoryWire]
-    migrations: list[MigrationWire]
 
 
 class AuditRecordWire(Wire):

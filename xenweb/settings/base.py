@@ -23,6 +23,7 @@ INSTALLED_APPS = [
     "xenweb.accounts",
     "xenweb.inventory",
     "xenweb.livemigration",
+    "xenweb.maintenance",
     "xenweb.worker",
     "xenweb.web",
     "xenweb.lab",

@@ -12,6 +12,7 @@ from xenweb.realtime.events import (
     Frame,
     HostChanged,
     HostRemoved,
+    MaintenanceChanged,
     MigrationChanged,
     ResyncFrame,
     StorageRepositoryChanged,
@@ -88,6 +89,8 @@ def personal(actor: Actor, stored: StoredEvent) -> Event:
     may = decide(actor, Action.MOVE_VM, stored.team).allowed
     if isinstance(event, VmChanged):
         return event.model_copy(update={"vm": event.vm.model_copy(update={"may_move": may})})
+    if isinstance(event, MaintenanceChanged) and not decide(actor, Action.MANAGE_HOSTS).allowed:
+        return event.model_copy(update={"maintenance": event.maintenance.model_copy(update={"endable": False})})
     if not isinstance(event, MigrationChanged):
         return event
     shown = event.migration
@@ -117,6 +120,8 @@ def _subject(event: Event) -> tuple[str, str]:
             return "storage", str(event.storage_repository.id)
         case StorageRepositoryRemoved():
             return "storage", str(event.storage_repository_id)
+        case MaintenanceChanged():
+            return "maintenance", event.maintenance.id
         case MigrationChanged():
             return "migration", f"{event.migration.id} {event.migration.state}"
 

@@ -17,9 +17,8 @@ from xenweb.web.profile import actor_wire
 @require_safe
 @ensure_csrf_cookie
 @login_required
-def shell(request: HttpRequest, migration: str = "") -> HttpResponse:
-    """Serve the shell with what the client needs before its first request."""
-    del migration
+def shell(request: HttpRequest, **_place: str) -> HttpResponse:
+    """Serve the shell with what the client needs before its first request; the place in it is the client's own."""
     actor = actor_for(request.user.pk) if request.user.pk is not None else None
     if actor is None:
         return redirect(settings.LOGIN_URL)

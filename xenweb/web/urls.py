@@ -9,6 +9,8 @@ urlpatterns = [
     path("", pages.shell, name="board"),
     path("migrations", pages.shell),
     path("migrations/<str:migration>", pages.shell),
+    path("hosts/<str:host>/maintenance", pages.shell),
+    path("maintenances/<str:maintenance>", pages.shell),
     path("storage", pages.shell),
     path("history", pages.shell),
     path("sign-in", sign_in.sign_in, name="sign_in"),

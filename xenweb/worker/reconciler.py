@@ -20,6 +20,8 @@ from xenweb.livemigration.holding import held_volume_settle, held_volumes_due
 from xenweb.livemigration.leftovers import leftover_disk_settle, leftover_disks_due
 from xenweb.livemigration.reconciling import Care, orphans, release_leases_of_the_dead
 from xenweb.livemigration.services import overdue_cancel
+from xenweb.maintenance.care import maintenance_settle, maintenances_due
+from xenweb.maintenance.transitions import holds_of_the_dead_release
 from xenweb.realtime.publish import prune
 from xenweb.worker.owners import is_proven_dead, owner_name
 
@@ -48,6 +50,9 @@ class Reconciler:
             self._care(f"volume {volume}", held_volume_settle, volume)
         for guard in guards_due(timezone.now()):
             self._care(f"guard {guard}", guard_settle, guard)
+        holds_of_the_dead_release(is_proven_dead)
+        for maintenance in maintenances_due(timezone.now()):
+            self._care(f"maintenance {maintenance}", maintenance_settle, maintenance, self.owner)
         for orphan in orphans(timezone.now()):
             if orphan.care is Care.RING:
                 enqueue(orphan.migration)

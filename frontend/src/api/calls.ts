@@ -64,3 +64,32 @@ export const vouchForStorage = (repository: number) =>
 
 export const withdrawVouch = (repository: number) =>
   bodyOf(client.DELETE('/api/v1/storage-repositories/{repository}/vouch', { params: { path: { repository: String(repository) } } }))
+
+/** A VM and where it is to go; none for leaving it where it is. */
+export interface PlanChoice {
+  readonly vm: number
+  readonly target: number | null
+}
+
+/** Plan how a host would be emptied; nothing is stored, and nothing happens. */
+export const planMaintenance = (host: number, choices: PlanChoice[]) =>
+  bodyOf(client.POST('/api/v1/hosts/{host}/maintenance-plan', { params: { path: { host: String(host) } }, body: { choices } }))
+
+export const beginMaintenance = (host: number, moves: { vm: number; target: number }[], reason: string) =>
+  bodyOf(client.POST('/api/v1/hosts/{host}/maintenance', { params: { path: { host: String(host) } }, body: { moves, reason } }))
+
+export const fetchMaintenance = (maintenance: string) =>
+  bodyOf(client.GET('/api/v1/maintenances/{maintenance}', { params: { path: { maintenance } } }))
+
+/** Send more VMs away, or once more those whose move did not come about. */
+export const sendAway = (maintenance: string, moves: { vm: number; target: number }[]) =>
+  bodyOf(client.POST('/api/v1/maintenances/{maintenance}/moves', { params: { path: { maintenance } }, body: { moves } }))
+
+export const endMaintenance = (maintenance: string) =>
+  bodyOf(client.POST('/api/v1/maintenances/{maintenance}/end', { params: { path: { maintenance } } }))
+
+export const planReturn = (maintenance: string) =>
+  bodyOf(client.GET('/api/v1/maintenances/{maintenance}/return-plan', { params: { path: { maintenance } } }))
+
+export const bringBack = (maintenance: string, vms: number[]) =>
+  bodyOf(client.POST('/api/v1/maintenances/{maintenance}/return', { params: { path: { maintenance } }, body: { vms } }))

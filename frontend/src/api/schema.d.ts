@@ -91,6 +91,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/hosts/{host}/maintenance": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin Post
+         * @description Take a host out of service and send VMs away; every move is judged again first.
+         */
+        post: operations["maintenance_begin"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/hosts/{host}/maintenance-plan": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Plan Post
+         * @description Plan how a host would be emptied, with a person's choices. Nothing is stored, and nothing happens.
+         */
+        post: operations["maintenance_plan"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/leftover-disks": {
         parameters: {
             query?: never;
@@ -125,6 +165,126 @@ export interface paths {
          * @description Ask for a disk that a move has left behind to be deleted, once it is proven that nobody uses it.
          */
         post: operations["leftover_disk_remove"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/maintenances": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Maintenances List
+         * @description List maintenances, newest first; only who sees every VM sees them.
+         */
+        get: operations["maintenances_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/maintenances/{maintenance}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Maintenance Read
+         * @description Answer one maintenance, with how far each of its moves is.
+         */
+        get: operations["maintenance_read"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/maintenances/{maintenance}/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End Post
+         * @description Put the host back into service; moves that wait or can be given up are.
+         */
+        post: operations["maintenance_end"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/maintenances/{maintenance}/moves": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Moves Post
+         * @description Send more VMs away, or try those once more whose move did not come about.
+         */
+        post: operations["maintenance_moves_add"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/maintenances/{maintenance}/return": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Return Post
+         * @description Bring VMs back to the host that they were sent away from.
+         */
+        post: operations["maintenance_return"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/maintenances/{maintenance}/return-plan": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Return Plan Read
+         * @description Plan how the VMs that were sent away come back. Nothing is stored, and nothing happens.
+         */
+        get: operations["return_plan_read"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -560,6 +720,8 @@ export interface components {
             actor: components["schemas"]["ActorWire"];
             /** Hosts */
             hosts: components["schemas"]["HostWire"][];
+            /** Maintenances */
+            maintenances: components["schemas"]["MaintenanceWire"][];
             /** Migrations */
             migrations: components["schemas"]["MigrationWire"][];
             /** Sequence */
@@ -935,6 +1097,8 @@ export interface components {
         /**
          * HostWire
          * @description A host with the meters of its column. ``cpu_load`` is 0..1 of all CPUs.
+         *
+         *     ``takes_vms`` is the hypervisor's own word, None where it knows no such thing; ``maintenance`` names ours.
          */
         HostWire: {
             /** As Of */
@@ -947,6 +1111,8 @@ export interface components {
             hypervisor: string;
             /** Id */
             id: number;
+            /** Maintenance */
+            maintenance: string | null;
             /** Memory Free */
             memory_free: number | null;
             /** Memory Total */
@@ -966,6 +1132,8 @@ export interface components {
             state_reason: string;
             /** Storage */
             storage: string[];
+            /** Takes Vms */
+            takes_vms: boolean | null;
             /** Uuid */
             uuid: string;
             /** Version */
@@ -1019,6 +1187,195 @@ export interface components {
             size: number;
             /** Vm Name */
             vm_name: string;
+        };
+        /**
+         * MaintenanceBody
+         * @description Which VMs are sent away when the host is taken out of service, and to where; all others stay.
+         */
+        MaintenanceBody: {
+            /** Moves */
+            moves?: components["schemas"]["PlannedMoveBody"][];
+            /**
+             * Reason
+             * @default
+             */
+            reason: string;
+        };
+        /**
+         * MaintenanceChanged
+         * @description A host's maintenance went on; an upsert by id.
+         */
+        MaintenanceChanged: {
+            maintenance: components["schemas"]["MaintenanceWire"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "maintenance_changed";
+        };
+        /**
+         * MaintenanceMovesBody
+         * @description VMs to be sent away as well, or once more.
+         */
+        MaintenanceMovesBody: {
+            /** Moves */
+            moves: components["schemas"]["PlannedMoveBody"][];
+        };
+        /**
+         * MaintenanceMoveWire
+         * @description One move of a maintenance; ``code``, ``sentence`` and ``remedy`` say why it failed or was refused.
+         */
+        MaintenanceMoveWire: {
+            /** Back */
+            back: boolean;
+            /** Code */
+            code: string | null;
+            /** Id */
+            id: number;
+            /** Migration */
+            migration: string | null;
+            /** Remedy */
+            remedy: string | null;
+            /** Sentence */
+            sentence: string | null;
+            /** Source */
+            source: number;
+            /** Source Name */
+            source_name: string;
+            /**
+             * Stage
+             * @enum {string}
+             */
+            stage: "to_ask" | "refused" | "waiting" | "moving" | "uncertain" | "done" | "failed" | "cancelled";
+            /** Target */
+            target: number;
+            /** Target Name */
+            target_name: string;
+            /** Vm */
+            vm: number;
+            /** Vm Name */
+            vm_name: string;
+            /** Why */
+            why: string;
+        };
+        /**
+         * MaintenancePage
+         * @description Some maintenances, newest first.
+         */
+        MaintenancePage: {
+            /** Items */
+            items: components["schemas"]["MaintenanceWire"][];
+            /** Next */
+            next: string | null;
+        };
+        /**
+         * MaintenancePlanWire
+         * @description What would become of every VM of a host; nothing is stored by asking. The moves stand in their order.
+         *
+         *     ``held_by`` says who keeps VMs away: the hypervisor, or we alone. ``disabled`` that another hand has
+         *     disabled the host already. ``arriving`` are the names of VMs that are on their way to it now.
+         */
+        MaintenancePlanWire: {
+            /** Arriving */
+            arriving: string[];
+            /** Disabled */
+            disabled: boolean;
+            /**
+             * Held By
+             * @enum {string}
+             */
+            held_by: "hypervisor" | "xenweb";
+            /** Host */
+            host: number;
+            /** Host Name */
+            host_name: string;
+            /** Hosts */
+            hosts: components["schemas"]["PlanHostWire"][];
+            /** Moves */
+            moves: components["schemas"]["PlannedMoveWire"][];
+            /** Stays */
+            stays: components["schemas"]["StayingWire"][];
+        };
+        /**
+         * MaintenanceQuery
+         * @description Where to go on, and how far.
+         */
+        MaintenanceQuery: {
+            /** Cursor */
+            cursor?: string | null;
+            /**
+             * Limit
+             * @default 50
+             */
+            limit: number;
+        };
+        /**
+         * MaintenanceStayWire
+         * @description A VM that was left on the host when its maintenance began, and why.
+         */
+        MaintenanceStayWire: {
+            /** Findings */
+            findings: components["schemas"]["FindingWire"][];
+            /** Left */
+            left: boolean;
+            /** Vm */
+            vm: number;
+            /** Vm Name */
+            vm_name: string;
+        };
+        /**
+         * MaintenanceWire
+         * @description A host's maintenance. ``ready_at`` is when the host itself was asked and ran nothing.
+         *
+         *     ``moves`` hold the newest try of each VM and direction. ``endable`` is what the state allows; who may is personal.
+         */
+        MaintenanceWire: {
+            /** Active */
+            active: boolean;
+            /** Closed At */
+            closed_at: string | null;
+            /** Code */
+            code: string | null;
+            /** Endable */
+            endable: boolean;
+            /** Ended At */
+            ended_at: string | null;
+            /** Ended By */
+            ended_by: string | null;
+            /** Held By */
+            held_by: ("hypervisor" | "xenweb") | null;
+            /** Host */
+            host: number;
+            /** Host Name */
+            host_name: string;
+            /** Id */
+            id: string;
+            /** Moves */
+            moves: components["schemas"]["MaintenanceMoveWire"][];
+            /** Ready At */
+            ready_at: string | null;
+            /** Reason */
+            reason: string;
+            /** Remedy */
+            remedy: string | null;
+            /**
+             * Requested At
+             * Format: date-time
+             */
+            requested_at: string;
+            /** Requested By */
+            requested_by: string;
+            /** Sentence */
+            sentence: string | null;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "asked" | "closing" | "moving" | "ready" | "opening" | "uncertain" | "ended" | "failed";
+            /** Stays */
+            stays: components["schemas"]["MaintenanceStayWire"][];
+            /** Was Disabled */
+            was_disabled: boolean;
         };
         /**
          * MigrationBody
@@ -1300,6 +1657,92 @@ export interface components {
             transfer_rate: number | null;
         };
         /**
+         * PlanBody
+         * @description What a person chose; for all other VMs a host is looked for.
+         */
+        PlanBody: {
+            /** Choices */
+            choices?: components["schemas"]["PlanChoiceBody"][];
+        };
+        /**
+         * PlanChoiceBody
+         * @description A person's choice for one VM, each by id or by UUID: a host, or none for leaving it where it is.
+         */
+        PlanChoiceBody: {
+            /** Target */
+            target?: number | string | null;
+            /** Vm */
+            vm: number | string;
+        };
+        /**
+         * PlanHostWire
+         * @description What the plan makes of one host's memory; None where the host does not say what it has free.
+         */
+        PlanHostWire: {
+            /** Coming */
+            coming: number;
+            /** Host */
+            host: number;
+            /** Host Name */
+            host_name: string;
+            /** Memory Free */
+            memory_free: number | null;
+            /** Memory Free After */
+            memory_free_after: number | null;
+            /** Memory Total */
+            memory_total: number;
+        };
+        /**
+         * PlannedMoveBody
+         * @description A VM and where it is to go, each by id or by UUID.
+         */
+        PlannedMoveBody: {
+            /** Target */
+            target: number | string;
+            /** Vm */
+            vm: number | string;
+        };
+        /**
+         * PlannedMoveWire
+         * @description Where one VM goes and ``why`` there; ``warnings`` are what a person should know of that move.
+         */
+        PlannedMoveWire: {
+            /** Memory */
+            memory: number;
+            /** Target */
+            target: number;
+            /** Target Name */
+            target_name: string;
+            /** Targets */
+            targets: components["schemas"]["PlanTargetWire"][];
+            /** Vm */
+            vm: number;
+            /** Vm Name */
+            vm_name: string;
+            /** Vm State */
+            vm_state: string;
+            /** Warnings */
+            warnings: components["schemas"]["FindingWire"][];
+            why: components["schemas"]["FindingWire"];
+        };
+        /**
+         * PlanTargetWire
+         * @description One host that a VM could be sent to, with every reason; what the plan promised of it before is taken off.
+         */
+        PlanTargetWire: {
+            /**
+             * Answer
+             * @enum {string}
+             */
+            answer: "can_go" | "can_go_but" | "cannot_go";
+            /** Findings */
+            findings: components["schemas"]["FindingWire"][];
+            /** Host */
+            host: number;
+            /** Host Name */
+            host_name: string;
+        };
+        /**
          * PreflightWire
          * @description What was found right before the call. ``taken_at`` is when the hosts began to be asked.
          */
@@ -1396,6 +1839,28 @@ export interface components {
             reason: string;
         };
         /**
+         * ReturnBody
+         * @description VMs to be brought back, by id or by UUID.
+         */
+        ReturnBody: {
+            /** Vms */
+            vms: (number | string)[];
+        };
+        /**
+         * ReturnPlanWire
+         * @description Which VMs of an ended maintenance could go back to its host, and which cannot, with every reason.
+         */
+        ReturnPlanWire: {
+            /** Host */
+            host: number;
+            /** Host Name */
+            host_name: string;
+            /** Moves */
+            moves: components["schemas"]["PlannedMoveWire"][];
+            /** Stays */
+            stays: components["schemas"]["StayingWire"][];
+        };
+        /**
          * RollBackBody
          * @description Why a VM is to be what it was before its move: what was written since then is lost.
          */
@@ -1450,6 +1915,24 @@ export interface components {
              * @enum {string}
              */
             storage: "san_block" | "nfs" | "ocfs2";
+         * StayingWire
+         * @description A VM that stays on the host, with every reason; ``left`` says that it could go and is left by choice.
+         */
+        StayingWire: {
+            /** Findings */
+            findings: components["schemas"]["FindingWire"][];
+            /** Left */
+            left: boolean;
+            /** Memory */
+            memory: number;
+            /** Targets */
+            targets: components["schemas"]["PlanTargetWire"][];
+            /** Vm */
+            vm: number;
+            /** Vm Name */
+            vm_name: string;
+            /** Vm State */
+            vm_state: string;
         };
         /**
          * StorageRepositoryChanged
@@ -2013,6 +2496,193 @@ export interface operations {
             };
         };
     };
+    maintenance_begin: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                host: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MaintenanceBody"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MaintenanceWire"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    maintenance_plan: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                host: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PlanBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MaintenancePlanWire"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     leftover_disks_list: {
         parameters: {
             query?: {
@@ -2121,6 +2791,462 @@ export interface operations {
             };
             /** @description Unsupported Media Type */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    maintenances_list: {
+        parameters: {
+            query?: {
+                cursor?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MaintenancePage"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    maintenance_read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                maintenance: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MaintenanceWire"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    maintenance_end: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                maintenance: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MaintenanceWire"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    maintenance_moves_add: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                maintenance: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MaintenanceMovesBody"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MaintenanceWire"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    maintenance_return: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                maintenance: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReturnBody"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MaintenanceWire"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    return_plan_read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                maintenance: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReturnPlanWire"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

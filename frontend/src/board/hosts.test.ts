@@ -132,13 +132,14 @@ describe('the fields of a host', () => {
 describe('removing a host', () => {
   it('is offered to administrators only', () => {
     show(aBoard({ actor: BOB }))
-    expect(screen.queryByTestId('remove-host')).toBeNull()
+    expect(screen.queryByTestId('host-menu')).toBeNull()
   })
 
   it('asks first, then says why it is refused', async () => {
     answers.refuse = () => json(aProblem({ status: 409, code: 'host_busy', detail: 'host-b takes part in a move.' }), 409)
     show()
-    await fireEvent.click(within(column('host-b')).getByRole('button', { name: 'Remove host-b…' }))
+    await fireEvent.click(within(column('host-b')).getByTestId('host-menu'))
+    await fireEvent.click(within(column('host-b')).getByRole('menuitem', { name: 'Remove host-b…' }))
     const dialog = await screen.findByTestId('remove-host-dialog')
     expect(requests).toHaveLength(0)
     await fireEvent.click(within(dialog).getByTestId('remove-host-confirm'))
@@ -149,8 +150,45 @@ describe('removing a host', () => {
   it('takes an answer without a body for done', async () => {
     answers.refuse = () => new Response(null, { status: 204 })
     show()
+    await fireEvent.click(within(column('host-b')).getByTestId('host-menu'))
     await fireEvent.click(within(column('host-b')).getByTestId('remove-host'))
     await fireEvent.click(await screen.findByTestId('remove-host-confirm'))
     await waitFor(() => expect(screen.queryByTestId('remove-host-dialog')).toBeNull())
+  })
+})
+
+describe('the menu of a host', () => {
+  const focused = () => document.activeElement?.textContent?.trim()
+
+  it('is walked with the arrow keys, and Escape gives the focus back', async () => {
+    show()
+    const button = within(column('host-b')).getByTestId('host-menu')
+    await fireEvent.keyDown(button, { key: 'ArrowDown' })
+    const menu = await within(column('host-b')).findByRole('menu')
+    await waitFor(() => expect(focused()).toBe('Maintenance…'))
+    await fireEvent.keyDown(menu, { key: 'ArrowDown' })
+    expect(focused()).toBe('Remove host-b…')
+    await fireEvent.keyDown(menu, { key: 'ArrowDown' })
+    expect(focused()).toBe('Maintenance…')
+    await fireEvent.keyDown(menu, { key: 'Escape' })
+    expect(within(column('host-b')).queryByRole('menu')).toBeNull()
+    expect(document.activeElement).toBe(button)
+  })
+
+  it('leads to the plan, or to the maintenance that is under way', async () => {
+    show(aBoard({ hosts: [aHost(1, 'host-a', { maintenance: 'CARE0001' }), aHost(2, 'host-b')] }))
+    await fireEvent.click(within(column('host-a')).getByTestId('host-menu'))
+    expect(within(column('host-a')).getByRole('menuitem', { name: 'See its maintenance' }).getAttribute('href')).toBe('/maintenances/CARE0001')
+    await fireEvent.click(within(column('host-b')).getByTestId('host-menu'))
+    expect(within(column('host-b')).getByRole('menuitem', { name: 'Maintenance…' }).getAttribute('href')).toBe('/hosts/2/maintenance')
+  })
+})
+
+describe('a host that takes no VMs', () => {
+  it('says whether it is in maintenance, or disabled by another hand', () => {
+    show(aBoard({ hosts: [aHost(1, 'host-a', { maintenance: 'CARE0001', takes_vms: false }), aHost(2, 'host-b', { takes_vms: false })] }))
+    expect(column('host-a').textContent).toContain('In maintenance')
+    expect(column('host-a').textContent).not.toContain('Disabled in its pool')
+    expect(column('host-b').textContent).toContain('Disabled in its pool')
   })
 })

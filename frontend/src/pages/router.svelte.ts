@@ -1,12 +1,16 @@
 /** The client's own addresses: the same ones for which Django serves the shell. */
 export type Route =
   | { readonly page: 'board' | 'migrations' | 'storage' | 'history' | 'not_found' }
-  | { readonly page: 'migration'; readonly id: string }
+  | { readonly page: 'migration' | 'maintenance'; readonly id: string }
+  | { readonly page: 'maintenance_plan'; readonly host: number }
 
 export function routeOf(path: string): Route {
   const [first = '', second, ...more] = path.split('/').filter((part) => part !== '')
+  if (first === 'hosts' && /^\d+$/.test(second ?? '') && more.length === 1 && more[0] === 'maintenance')
+    return { page: 'maintenance_plan', host: Number(second) }
   if (more.length > 0) return { page: 'not_found' }
   if (first === 'migrations' && second !== undefined) return { page: 'migration', id: decodeURIComponent(second) }
+  if (first === 'maintenances' && second !== undefined) return { page: 'maintenance', id: decodeURIComponent(second) }
   if (second !== undefined) return { page: 'not_found' }
   if (first === '') return { page: 'board' }
   return first === 'migrations' || first === 'storage' || first === 'history' ? { page: first } : { page: 'not_found' }

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Board, Event, Frame } from '../api/types'
 import { apply, fromSnapshot, type BoardState } from './board'
+import { aMaintenance } from './maintenance.fixture'
 import { aBoard, aHost, aMigration, aRepository, aVm } from './world.fixture'
 
 const id = fc.integer({ min: 1, max: 6 })
@@ -15,6 +16,12 @@ const anEvent: fc.Arbitrary<Event> = fc.oneof(
   id.map((vm_id): Event => ({ type: 'vm_removed', vm_id })),
   id.map((id): Event => ({ type: 'storage_repository_changed', storage_repository: aRepository(id, `sr-${id}`) })),
   id.map((storage_repository_id): Event => ({ type: 'storage_repository_removed', storage_repository_id })),
+  fc.record({ id, ready: fc.boolean() }).map(
+    ({ id, ready }): Event => ({
+      type: 'maintenance_changed',
+      maintenance: aMaintenance(`CARE000${id}`, { state: ready ? 'ready' : 'moving' }),
+    }),
+  ),
   fc.record({ id, done: fc.boolean() }).map(
     ({ id, done }): Event => ({
       type: 'migration_changed',
@@ -41,6 +48,8 @@ function serve(board: Board, sequence: number, event: Event): Board {
       return { ...board, sequence, storage_repositories: board.storage_repositories.filter(({ id }) => id !== event.storage_repository_id) }
     case 'migration_changed':
       return { ...board, sequence, migrations: upsert(board.migrations, event.migration) }
+    case 'maintenance_changed':
+      return { ...board, sequence, maintenances: upsert(board.maintenances, event.maintenance) }
   }
 }
 
@@ -60,7 +69,7 @@ function history(events: readonly Event[], jumps: readonly number[]) {
 const sorted = (state: BoardState) => ({
   ...state,
   ...Object.fromEntries(
-    (['hosts', 'vms', 'storage', 'migrations'] as const).map((rows) => [
+    (['hosts', 'vms', 'storage', 'migrations', 'maintenances'] as const).map((rows) => [
       rows,
       [...(state[rows] as ReadonlyMap<number | string, unknown>)].sort(([one], [two]) => (one < two ? -1 : 1)),
     ]),

@@ -32,6 +32,8 @@ export const aHost = (id: number, name: string, more: Partial<Host> = {}): Host 
   as_of: NOON,
   simulated: false,
   storage: ['shared-1'],
+  takes_vms: null,
+  maintenance: null,
   ...more,
 })
 
@@ -199,6 +201,7 @@ export const aBoard = (more: Partial<Board> = {}): Board => ({
   vms: [aVm(1, 'shop-db'), aVm(2, 'web-1', { resident_on: 2 }), aVm(3, 'old-wiki', { state: 'halted', team: null })],
   storage_repositories: [aRepository(1, 'shared-1')],
   migrations: [],
+  maintenances: [],
   ...more,
 })
 

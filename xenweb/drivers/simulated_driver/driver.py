@@ -133,6 +133,7 @@ class SimulatedDriver(KeepsGuards):
                     *(_snapshot(vm, host, now, incoming=True) for vm in world.incoming(host.name)),
                 ),
                 capabilities=self.capabilities if host.keeps_guards else self.capabilities - {Capability.GUARD},
+                enabled=not host.is_disabled,
             )
 
     def watch(self, endpoint: Endpoint, sink: Callable[[HostEvent], None]) -> SimulatedWatch:
@@ -158,6 +159,9 @@ class SimulatedDriver(KeepsGuards):
             yield blocker(code, error.sentence, error.remedy)
         try:
             with host_at(plan.target, self._clock) as (world, target):
+                if target.is_disabled:
+                    sentence = f"{plan.target.name} is in maintenance and takes no VMs."
+                    yield blocker("host_disabled", sentence, "Enable it, or choose another host.")
                 if vm is not None:
                     yield from _of_its_disk(world, target, vm, disk, plan)
         except HostUnreachableError as error:
@@ -187,6 +191,8 @@ class SimulatedDriver(KeepsGuards):
             raise NotSupportedError("A simulated hypervisor knows no post-copy.")
         with host_at(plan.target, self._clock) as (_world, target):
             target_name = target.name
+            if target.is_disabled:
+                raise MoveRefusedError(f"{target_name} is disabled.")
         with host_at(plan.source, self._clock) as (world, source):
             vm = vm_on(world, source, plan.vm_uuid)
             if kind_for(PowerState(vm.state)) is not plan.kind:
@@ -277,6 +283,13 @@ class SimulatedDriver(KeepsGuards):
                 _remove_disk(world, host, path)
             return
         raise MoveRefusedError(f"{endpoint.name} has no copy that stands still because of a move.")
+
+    def host_enable(self, endpoint: Endpoint, *, is_enabled: bool) -> None:
+        """Say whether a host takes VMs."""
+        with host_at(endpoint, self._clock) as (world, host):
+            if host.is_disabled is is_enabled:
+                host.is_disabled = not is_enabled
+                world.version += 1
 
     def locate(self, endpoint: Endpoint, vm_uuid: str) -> VmSighting:
         """Ask one host what it knows of a VM."""

@@ -87,7 +87,7 @@ class SimulatedMove:
 class SimulatedHost:
     """A host of the world, and what is wrong with it by a test's will.
 
-    ``busy`` are the CPU seconds it had worked by ``busy_at``.
+    ``busy`` are the CPU seconds it had worked by ``busy_at``; one that ``is_disabled`` takes no VMs.
     """
 
     name: str
@@ -99,6 +99,7 @@ class SimulatedHost:
     is_silent: bool = False
     frozen_at: float | None = None
     keeps_guards: bool = False
+    is_disabled: bool = False
 
 
 @dataclass(slots=True)

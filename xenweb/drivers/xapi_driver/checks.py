@@ -7,6 +7,7 @@ from xenweb.core.facts import Kind, kind_for
 from xenweb.core.placement import Finding, blocker, hypervisor_older, network_missing, note
 from xenweb.core.quantities import human_size
 from xenweb.drivers.contract import MigrationPlan
+from xenweb.drivers.xapi_driver import obstacles
 from xenweb.drivers.xapi_driver.homes import disks_of, is_moving, reaches
 from xenweb.drivers.xapi_driver.inventory import device_of, snapshot_of, state_of
 from xenweb.drivers.xapi_driver.maps import End, disk_uuid, missing_networks, repository_for
@@ -63,27 +64,13 @@ def work(plan: MigrationPlan, vm: Record) -> Iterator[Finding]:
 
 def blocked(plan: MigrationPlan, vm: Record, operation: str) -> Iterator[Finding]:
     """Look for a word that somebody left against moving this VM."""
-    reason = vm.map("blocked_operations").get(operation)
-    if reason is not None and plan.kind is Kind.LIVE:
-        why = f": {reason}" if reason.lower() not in {"", "true", "1", "yes"} else ", and gave no reason"
-        yield blocker(
-            "operation_blocked",
-            f"Somebody forbade that {plan.vm_name} is moved{why}.",
-            "Ask whoever did, or lift the block in the pool.",
-            reason=reason,
-        )
+    if plan.kind is Kind.LIVE:
+        yield from obstacles.forbidden(vm, plan.vm_name, operation)
 
 
 def hardware(plan: MigrationPlan, vm: Record) -> Iterator[Finding]:
     """Name what binds the VM to the devices of its host."""
-    for field, what in (("attached_PCIs", "a PCI device"), ("VUSBs", "a USB device"), ("VGPUs", "a virtual GPU")):
-        if vm.many(field):
-            yield blocker(
-                "host_device",
-                f"{plan.vm_name} uses {what} of its host, which cannot move along.",
-                "Detach the device first.",
-                device=what,
-            )
+    yield from obstacles.devices(vm, plan.vm_name)
 
 
 def guest(plan: MigrationPlan, vm: Record, source: End) -> Iterator[Finding]:

@@ -105,6 +105,14 @@ class XapiDriver:
             vm = pool.by_uuid("VM", vm_uuid)
             pool.call("VM.unpause" if action is CopyAction.RESUME else "VM.pause", vm)
 
+    def host_enable(self, endpoint: Endpoint, *, is_enabled: bool) -> None:
+        """Take a host into service or out of it; its VMs stay where they are."""
+        with in_our_words(endpoint):
+            pool = self._pools.reach(endpoint)
+            tables = pool.view.look()
+            with in_our_words(endpoint, Names(tables)):
+                pool.call("host.enable" if is_enabled else "host.disable", host_of(tables, endpoint).ref)
+
     def locate(self, endpoint: Endpoint, vm_uuid: str) -> VmSighting:
         """Ask one host, and then its pool, what they know of a VM; NO_ANSWER if either is silent, or cannot tell."""
         try:

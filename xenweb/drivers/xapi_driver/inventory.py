@@ -12,6 +12,7 @@ from xenweb.drivers.contract import (
     RepositorySnapshot,
     VmSnapshot,
 )
+from xenweb.drivers.xapi_driver import obstacles
 from xenweb.drivers.xapi_driver.addresses import names_of, parts
 from xenweb.drivers.xapi_driver.errors import AnswerUnreadableError
 from xenweb.drivers.xapi_driver.homes import (
@@ -85,6 +86,7 @@ def snapshot_of(tables: Tables, host: Record, memory_free: int | None) -> HostSn
             network_name(each) for each in tables["network"].values() if has_network(tables, host.ref, each)
         ),
         vms=tuple(_vms(tables, host)),
+        enabled=host.flag("enabled"),
     )
 
 
@@ -142,6 +144,7 @@ def _vm(tables: Tables, host: str, vm: Record, *, incoming: bool) -> VmSnapshot:
         cpu_time=None,
         disks=tuple(_disk(tables, host, vbd, vdi, is_sized=not incoming) for vbd, vdi in disks_of(tables, vm)),
         networks=tuple(network_name(each) for each in networks_of(tables, vm)),
+        obstacles=() if incoming else tuple(obstacles.of(vm)),
     )
 
 

@@ -114,6 +114,8 @@ def _servertime(context: Context, params: list[Value]) -> Value:
 
 @handles("host.disable")
 def _disable(context: Context, params: list[Value]) -> Value:
+    context.pool.store.record("host", _text(params[0]))
+    checks.may_be_disabled(context.pool, _text(params[0]))
     context.pool.store.set("host", _text(params[0]), enabled=False)
     return ""
 

@@ -134,6 +134,20 @@ def boots_here(pool: Pool, vm: str, host: str, *, moves_disks: bool = False, for
     _failover_plan(pool, vm, host)
 
 
+def may_be_disabled(pool: Pool, host: str) -> None:
+    """Refuse to take a host away that high availability needs: any other one dead, its protected VMs must fit."""
+    store = pool.store
+    if not store.flag("pool", pool.ref, "ha_enabled") or store.flag("pool", pool.ref, "ha_allow_overcommit"):
+        return
+    for dead in pool.places:
+        rest = [each.ref for each in pool.places if each is not dead and each.ref != host]
+        free = sum(pool.memory_free(each) for each in rest if store.flag("host", each, "enabled"))
+        lost = [vm for vm in store.refs("VM") if store.text("VM", vm, "resident_on") == dead.ref]
+        protected = [vm for vm in lost if store.text("VM", vm, "ha_restart_priority") == "restart"]
+        if sum(pool.memory_of(vm) for vm in protected) > free:
+            raise XapiError("HA_OPERATION_WOULD_BREAK_FAILOVER_PLAN")
+
+
 def _failover_plan(pool: Pool, vm: str, host: str) -> None:
     """Refuse what high availability could not make up for: any one host dead, its protected VMs must fit elsewhere."""
     store = pool.store

@@ -5,8 +5,10 @@ from ninja import Router
 
 from xenweb.inventory.selectors import hosts_for, is_simulated, storage_repositories_for, vms_for
 from xenweb.livemigration.selectors import board_migrations_for
+from xenweb.maintenance.selectors import board_maintenances_for
 from xenweb.realtime.selectors import head
-from xenweb.realtime.wire import ActorWire, BoardWire
+from xenweb.realtime.snapshot import BoardWire
+from xenweb.realtime.wire import ActorWire
 from xenweb.web.api.authentication import ActorRequest
 from xenweb.web.api.shapes import problems
 from xenweb.web.profile import actor_wire
@@ -30,6 +32,7 @@ def board_read(request: ActorRequest) -> BoardWire:
         vms=vms_for(actor),
         storage_repositories=storage_repositories_for(actor),
         migrations=board_migrations_for(actor),
+        maintenances=board_maintenances_for(actor),
     )
 
 

@@ -8,6 +8,7 @@ from ninja import Schema
 from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field, StrictBool, StrictInt, StringConstraints
 
 from xenweb.core.migration import State
+from xenweb.realtime.maintenance_wire import MaintenanceWire
 from xenweb.realtime.wire import (
     AuditRecordWire,
     HostWire,
@@ -22,6 +23,8 @@ from xenweb.realtime.wire import (
 from xenweb.web.errors import Problem
 
 LARGEST_ID = 2**63 - 1
+MOST_MOVES = 500
+"""So many VMs at most are sent away in one request: what is more does not fit into a body that we take."""
 
 Text = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")]
 Key = Annotated[str, StringConstraints(min_length=1, max_length=64)]
@@ -132,6 +135,52 @@ class MigrationBody(Strict):
     override: OverrideBody | None = None
 
 
+class PlanChoiceBody(Strict):
+    """A person's choice for one VM, each by id or by UUID: a host, or none for leaving it where it is."""
+
+    vm: StrictInt | Key
+    target: StrictInt | Key | None = None
+
+
+class PlanBody(Strict):
+    """What a person chose; for all other VMs a host is looked for."""
+
+    choices: list[PlanChoiceBody] = Field(default_factory=list, max_length=MOST_MOVES)
+
+
+class PlannedMoveBody(Strict):
+    """A VM and where it is to go, each by id or by UUID."""
+
+    vm: StrictInt | Key
+    target: StrictInt | Key
+
+
+class MaintenanceBody(Strict):
+    """Which VMs are sent away when the host is taken out of service, and to where; all others stay."""
+
+    moves: list[PlannedMoveBody] = Field(default_factory=list, max_length=MOST_MOVES)
+    reason: Text = ""
+
+
+class MaintenanceMovesBody(Strict):
+    """VMs to be sent away as well, or once more."""
+
+    moves: list[PlannedMoveBody] = Field(min_length=1, max_length=MOST_MOVES)
+
+
+class ReturnBody(Strict):
+    """VMs to be brought back, by id or by UUID."""
+
+    vms: list[StrictInt | Key] = Field(min_length=1, max_length=MOST_MOVES)
+
+
+class MaintenanceQuery(Strict):
+    """Where to go on, and how far."""
+
+    cursor: MigrationId | None = None
+    limit: int = Field(default=50, ge=1, le=200)
+
+
 class HostBody(Strict):
     """A host, by its libvirt URI or by the parts of one. The credential is never read back."""
 
@@ -187,6 +236,13 @@ class MigrationPage(Wire):
     """Some migrations, newest first."""
 
     items: list[MigrationWire]
+    next: str | None
+
+
+class MaintenancePage(Wire):
+    """Some maintenances, newest first."""
+
+    items: list[MaintenanceWire]
     next: str | None
 
 

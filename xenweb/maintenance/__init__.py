@@ -1,0 +1,1 @@
+"""Hosts taken out of service: their VMs moved away by plan, and back again."""

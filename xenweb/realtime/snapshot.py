@@ -1,0 +1,17 @@
+"""The snapshot of the board, whole."""
+
+from xenweb.realtime.maintenance_wire import MaintenanceWire
+from xenweb.realtime.wire import ActorWire, HostWire, MigrationWire, StorageRepositoryWire, VmWire, Wire
+
+
+class BoardWire(Wire):
+    """The snapshot that events with a higher sequence are laid over."""
+
+    sequence: int
+    actor: ActorWire
+    simulated: bool
+    hosts: list[HostWire]
+    vms: list[VmWire]
+    storage_repositories: list[StorageRepositoryWire]
+    migrations: list[MigrationWire]
+    maintenances: list[MaintenanceWire]
