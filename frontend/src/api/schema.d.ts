@@ -816,7 +816,7 @@ export interface components {
          */
         EventFrame: {
             /** Event */
-            event: components["schemas"]["HostChanged"] | components["schemas"]["HostRemoved"] | components["schemas"]["VmChanged"] | components["schemas"]["VmRemoved"] | components["schemas"]["StorageRepositoryChanged"] | components["schemas"]["StorageRepositoryRemoved"] | components["schemas"]["MigrationChanged"];
+            event: components["schemas"]["HostChanged"] | components["schemas"]["HostRemoved"] | components["schemas"]["VmChanged"] | components["schemas"]["VmRemoved"] | components["schemas"]["StorageRepositoryChanged"] | components["schemas"]["StorageRepositoryRemoved"] | components["schemas"]["MigrationChanged"] | components["schemas"]["MaintenanceChanged"];
             /**
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
@@ -1875,6 +1875,26 @@ export interface components {
          */
         State: "requested" | "queued" | "checking" | "preparing" | "copying_storage" | "pre_copy" | "stop_and_copy" | "post_copy" | "cancelling" | "verifying" | "uncertain" | "done" | "failed" | "cancelled";
         /**
+         * StayingWire
+         * @description A VM that stays on the host, with every reason; ``left`` says that it could go and is left by choice.
+         */
+        StayingWire: {
+            /** Findings */
+            findings: components["schemas"]["FindingWire"][];
+            /** Left */
+            left: boolean;
+            /** Memory */
+            memory: number;
+            /** Targets */
+            targets: components["schemas"]["PlanTargetWire"][];
+            /** Vm */
+            vm: number;
+            /** Vm Name */
+            vm_name: string;
+            /** Vm State */
+            vm_state: string;
+        };
+        /**
          * StorageCostPage
          * @description What kinds of storage cost; it comes all at once.
          */
@@ -1915,24 +1935,6 @@ export interface components {
              * @enum {string}
              */
             storage: "san_block" | "nfs" | "ocfs2";
-         * StayingWire
-         * @description A VM that stays on the host, with every reason; ``left`` says that it could go and is left by choice.
-         */
-        StayingWire: {
-            /** Findings */
-            findings: components["schemas"]["FindingWire"][];
-            /** Left */
-            left: boolean;
-            /** Memory */
-            memory: number;
-            /** Targets */
-            targets: components["schemas"]["PlanTargetWire"][];
-            /** Vm */
-            vm: number;
-            /** Vm Name */
-            vm_name: string;
-            /** Vm State */
-            vm_state: string;
         };
         /**
          * StorageRepositoryChanged
