@@ -10,7 +10,9 @@ from xenweb.core.maintenance import MaintenanceState
 from xenweb.core.migration import State
 from xenweb.drivers.contract import HostUnreachableError, MoveBrokenError, MoveRefusedError
 from xenweb.inventory.models import Host
+from xenweb.inventory.services import host_remove
 from xenweb.livemigration.models import Migration
+from xenweb.livemigration.selectors import takes_part
 from xenweb.maintenance import care
 from xenweb.maintenance.care import maintenances_due
 from xenweb.maintenance.models import Maintenance
@@ -148,6 +150,19 @@ def test_whoever_ends_it_right_before_the_call_finds_the_host_open(hosts: Hosts)
     assert hosts.settle(wire).state == S.OPENING
     assert hosts.driver.told == [], "nothing was closed behind the back of who ended it"
     assert hosts.settle(wire).state == S.ENDED
+
+
+def test_a_host_that_is_dead_for_good_can_leave_the_board_with_its_maintenance(hosts: Hosts) -> None:
+    wire = hosts.begin(hosts.vms[0])
+    hosts.settle(wire, 2)
+    hosts.drive()
+    maintenance_end(hosts.admin, wire.id)
+    hosts.driver.silent_hosts.add("host-a")
+    assert hosts.settle(wire).state == S.UNCERTAIN
+    host_remove(hosts.admin, str(hosts.home.pk), takes_part=takes_part)
+    row = hosts.settle(wire)
+    assert (row.state, row.failure_code) == (S.FAILED, "host_removed")
+    assert hosts.settle(wire, 2).settled
 
 
 def test_two_processes_do_not_care_for_one_maintenance(hosts: Hosts) -> None:

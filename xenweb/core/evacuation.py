@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from xenweb.core.facts import HostFacts, Kind, VmFacts, kind_for
 from xenweb.core.placement import Answer, Finding, Severity, Verdict, blocker, judge, memory_needed, note
-from xenweb.core.quantities import Bytes, human_size
+from xenweb.core.quantities import Bytes
 from xenweb.core.storage import copied_bytes
 
 
@@ -169,13 +169,11 @@ def _why(vm: VmFacts, best: Verdict, able: Sequence[Verdict], targets: _Targets)
     if len(able) == 1:
         return note("only_host", f"{host.name} is the only host that can take it.", "")
     widest = max(able, key=_share)
-    left = human_size(best.memory_free_after or Bytes(0))
-    after = f"{left} of {human_size(best.memory_total)} stay free there."
     if _share(best) == _share(widest):
-        return note("most_memory_left", f"{host.name} has the largest share of its memory left: {after}", "")
+        return note("most_memory_left", f"{host.name} keeps the largest share of its memory free with it.", "")
     if copied_bytes(vm, targets.host(widest.host)) > copied_bytes(vm, host):
-        return note("least_copied", f"Less disk has to be copied to {host.name} than elsewhere; {after}", "")
-    return note("least_warned", f"Nothing speaks against {host.name}, as it does elsewhere; {after}", "")
+        return note("least_copied", f"Less disk has to be copied to {host.name} than elsewhere.", "")
+    return note("least_warned", f"Nothing speaks against {host.name}, as it does elsewhere.", "")
 
 
 def reasons(vm: VmFacts, verdicts: Iterable[Verdict], source: HostFacts) -> tuple[Finding, ...]:

@@ -25,14 +25,15 @@ class MaintenanceState(StrEnum):
 S = MaintenanceState
 
 # From ASKED on nothing of ours moves to the host. CLOSING and OPENING are stored before the hypervisor is told;
-# it is its own inventory that leads on, never the answer to the call.
+# it is its own inventory that leads on, never the answer to the call. FAILED claims nothing: the hypervisor
+# refused, or the host was taken off the board for good.
 TRANSITIONS: dict[MaintenanceState, frozenset[MaintenanceState]] = {
-    S.ASKED: frozenset({S.CLOSING, S.OPENING}),
-    S.CLOSING: frozenset({S.MOVING, S.UNCERTAIN, S.FAILED, S.OPENING}),
-    S.MOVING: frozenset({S.READY, S.OPENING}),
+    S.ASKED: frozenset({S.CLOSING, S.OPENING, S.FAILED}),
+    S.CLOSING: frozenset({S.MOVING, S.UNCERTAIN, S.OPENING, S.FAILED}),
+    S.MOVING: frozenset({S.READY, S.OPENING, S.FAILED}),
     # A VM that comes back, or is started there, makes the host not empty again.
-    S.READY: frozenset({S.MOVING, S.OPENING}),
-    S.OPENING: frozenset({S.ENDED, S.UNCERTAIN}),
+    S.READY: frozenset({S.MOVING, S.OPENING, S.FAILED}),
+    S.OPENING: frozenset({S.ENDED, S.UNCERTAIN, S.FAILED}),
     S.UNCERTAIN: frozenset({S.MOVING, S.FAILED, S.OPENING, S.ENDED}),
     S.ENDED: frozenset(),
     S.FAILED: frozenset(),

@@ -124,6 +124,23 @@ def vm_row(actor: Actor, key: str) -> VirtualMachine:
     return vm
 
 
+def vm_ids_of(actor: Actor, keys: Iterable[str]) -> dict[str, int]:
+    """Answer the ids of many visible VMs by their keys, in one query; raise VmNotFoundError if one is not there."""
+    wanted = {key: _key(key) for key in keys}
+    if None in wanted.values():
+        raise VmNotFoundError
+    ids = [int(key) for key in wanted if key.isdigit()]
+    uuids = [key.lower() for key in wanted if not key.isdigit()]
+    rows = visible_vms(actor).filter(Q(pk__in=ids) | Q(uuid__in=uuids)).prefetch_related(None)
+    found: dict[str, int] = {}
+    for pk, uuid in rows.values_list("pk", "uuid"):
+        found[str(pk)] = found[uuid] = pk
+    try:
+        return {key: found[key.lower()] for key in wanted}
+    except KeyError:
+        raise VmNotFoundError from None
+
+
 def _personal(actor: Actor, vm: VirtualMachine) -> VmWire:
     may_move = decide(actor, Action.MOVE_VM, vm.team_id).allowed
     return wiring.vm_wire(vm).model_copy(update={"may_move": may_move})

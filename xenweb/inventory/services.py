@@ -142,8 +142,8 @@ def host_remove(actor: Actor, key: str, *, takes_part: Callable[[int], bool], re
     _refuse_hosts_to(actor, "host_remove", key, request_id)
     with refusals_recorded(actor.username, "host_remove", "host", key, request_id), writing():
         host = host_row(key)
-        if takes_part(host.pk) or host.maintenance:
-            msg = f"{host.name} is in maintenance." if host.maintenance else f"{host.name} takes part in a move."
+        if takes_part(host.pk):
+            msg = f"{host.name} takes part in a move."
             raise HostBusyError(msg)
         host.removed = True
         host.save()

@@ -68,7 +68,9 @@ def maintenance_settle(maintenance_id: str, owner: str) -> None:
 
 def _go_on(row: Maintenance, hold: Hold) -> None:
     step = _STEPS.get(S(row.state))
-    if step is not None:
+    if row.host.removed and step is not None:
+        maintenance_change(row.pk, S(row.state), S.FAILED, hold=hold, doubt=_host_gone(row))
+    elif step is not None:
         step(row, hold)
     row = maintenance_row(row.pk)
     for move in row.moves.all():
@@ -79,6 +81,14 @@ def _go_on(row: Maintenance, hold: Hold) -> None:
     if row.state in ENDED and not any(stage(move) in OPEN_STAGES for move in row.moves.all()):
         # What somebody asks for meanwhile says that it is not settled, after this.
         Maintenance.objects.filter(pk=row.pk, fence=hold.fence, told=row.told or "").update(settled=True)
+
+
+def _host_gone(row: Maintenance) -> Doubt:
+    return Doubt(
+        "host_removed",
+        f"{row.host_name} was taken off the board: nobody asks it any more whether it takes VMs.",
+        "If it comes back, look in its pool whether it is enabled.",
+    )
 
 
 def _asked(row: Maintenance, hold: Hold) -> None:

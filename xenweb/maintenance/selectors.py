@@ -15,7 +15,7 @@ from xenweb.drivers.contract import DriverUnavailableError
 from xenweb.drivers.registry import driver_for
 from xenweb.drivers.switches import switch_of
 from xenweb.inventory.models import Host, VirtualMachine
-from xenweb.inventory.selectors import host_row, hosts_facts, obstacles_of, vm_facts, vm_row, vm_rows_on
+from xenweb.inventory.selectors import host_row, hosts_facts, obstacles_of, vm_facts, vm_ids_of, vm_rows_on
 from xenweb.livemigration.remembering import remembered_of
 from xenweb.livemigration.selectors import arriving_on, promises
 from xenweb.maintenance.errors import MaintenanceForbiddenError, MaintenanceNotFoundError, MaintenanceStateError
@@ -124,7 +124,8 @@ def plan_for(
 def wishes_of(actor: Actor, choices: Mapping[str, str | None]) -> dict[int, int | None]:
     """Read a person's choices, by keys; raise VmNotFoundError or HostNotFoundError."""
     hosts = {key: host_row(key).pk for key in {each for each in choices.values() if each is not None}}
-    return {vm_row(actor, vm).pk: None if target is None else hosts[target] for vm, target in choices.items()}
+    vms = vm_ids_of(actor, choices)
+    return {vms[vm]: None if target is None else hosts[target] for vm, target in choices.items()}
 
 
 def maintenance_plan_for(actor: Actor, key: str, choices: Mapping[str, str | None]) -> MaintenancePlanWire:

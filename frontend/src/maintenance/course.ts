@@ -75,3 +75,14 @@ export function stillHere(
     .filter((vm) => vm.resident_on === maintenance.host && runs(vm) && !going.has(vm.id))
     .sort((one, two) => one.name.localeCompare(two.name, undefined, { numeric: true }))
 }
+
+/** Why a VM is still on the host: because its move did not come about, or because it was left when all began. */
+export function whyHere(
+  maintenance: Maintenance,
+  steps: readonly Step[],
+  vm: number,
+): readonly { readonly sentence: string; readonly remedy: string | null }[] {
+  const tried = steps.find(({ move }) => move.vm === vm)
+  if (tried?.sentence) return [{ sentence: tried.sentence, remedy: tried.remedy }]
+  return maintenance.stays.find((stay) => stay.vm === vm)?.findings ?? []
+}
