@@ -125,7 +125,7 @@ def test_a_relay_that_is_killed_ends_its_helper_and_no_other(stand: Stand) -> No
     assert stand.begin(number=4).listen() == 0
 
 
-def test_a_helper_whose_relay_does_not_come_ends_and_does_not_wait_for_ever(stand: Stand) -> None:
+def test_a_helper_whose_relay_dies_before_it_came_runs_alone(stand: Stand) -> None:
     stand.script([*PASSES, *ENDING])
     stand.wait_for_helpers()
     relay = relay_that_waits(stand)
@@ -133,8 +133,16 @@ def test_a_helper_whose_relay_does_not_come_ends_and_does_not_wait_for_ever(stan
     libxl = stand.begin()
     until((stand.run / "spare" / "taken.1").exists)
     os.kill(relay, signal.SIGKILL)
-    assert libxl.listen() == 1
-    assert libxl.said == b""
+    assert libxl.listen() == 0
+    assert libxl.suspend_seen
+
+
+def test_a_relay_that_hangs_keeps_a_helper_waiting_for_seconds_and_no_longer(stand: Stand) -> None:
+    stand.script([*PASSES, *ENDING])
+    stand.wait_for_helpers()
+    os.kill(relay_that_waits(stand), signal.SIGSTOP)
+    assert stand.begin().listen() == 0
+    until(lambda: offered(stand) == 2)
 
 
 def test_on_another_xen_nothing_is_offered(stand: Stand) -> None:

@@ -30,6 +30,7 @@ MODULES: Final = (
 )
 # The shell starts in no time, and Python does not: a save helper's words go to the relay that waits for them, if one
 # does (waiting.py). A descriptor that is in use may be the stream of the move: then Python is started after all.
+# A relay that ends before it said a word has read none of libxl's: its helper then has libxl for itself, unwatched.
 DOOR: Final = b"""#!/bin/sh
 spare=${XENWEB_PROBE_RUN:-/run/xenweb-probe}/spare
 is_free() { ! [ -e /proc/self/fd/$1 ]; }
@@ -44,8 +45,8 @@ case "$1" in --save-domain|--restore-domain)
         exec 6<>"$spare/down.$number" 7<>"$spare/up.$number" 8<&0 9>&1
         exec <"$spare/down.$number" >"$spare/up.$number" 6>&- 7>&-
         echo "$$ $*" 1<>"$spare/call.$number"
-        read -r _ && exec "$helper" "$@"
-        exit 1
+        read -r _ || exec <&8 >&9 8<&- 9>&-
+        exec "$helper" "$@"
     fi ;;
 esac
 exec /usr/bin/python3 -I "$0" "$@"

@@ -2,8 +2,8 @@
 
 What libxl starts is a few lines of shell (packing.py). They take the place that is offered here, in a folder of
 named pipes: they hand over libxl's ends as descriptors 8 and 9 of their process, say its number and the helper's
-words, and become the real helper once they are told that its relay is there: one that ends at once has said something,
-too. The relay is a child of this process that was made, and waits, for this one place. Where nothing is offered, or
+words, and become the real helper once they are told that its relay is there, or once that has ended without a word.
+The relay is a child of this process that was made, and waits, for this one place. Where nothing is offered, or
 another helper was faster, the relay is started anew (relay.py).
 
 This process ends when the daemon does that started it; relays of moves under way do not.
