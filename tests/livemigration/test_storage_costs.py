@@ -50,6 +50,13 @@ def known() -> dict[tuple[str, str], tuple[str, float]]:
     return {(each.storage.value, each.cost.value): (each.origin.value, each.ratio) for each in costs.storage_costs()}
 
 
+def test_what_stands_beside_the_module_is_sound_and_says_when_it_was_measured() -> None:
+    found = costs._of_file(costs.LAB, Origin.LAB)
+    assert {each.storage for each in found} == {StorageKind.SAN_BLOCK, StorageKind.NFS, StorageKind.OCFS2}
+    assert {each.cost for each in found} == set(Cost)
+    assert {each.ratio for each in found if each.storage is StorageKind.SAN_BLOCK} == {1.0}
+
+
 def test_without_anything_of_its_own_an_installation_shows_the_labs(lab: Path, board: Board) -> None:
     assert known()["nfs", "hand_over"] == ("lab", 2.0)
     assert known()["ocfs2", "write"] == ("lab", 2.0)
