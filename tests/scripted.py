@@ -8,6 +8,7 @@ from xenweb.core.facts import PowerState
 from xenweb.core.migration import Copy
 from xenweb.core.placement import Finding
 from xenweb.core.quantities import GIB, MIB, Bytes
+from xenweb.core.queueing import UNLIMITED, Sending
 from xenweb.drivers.contract import (
     Capability,
     CompletedStats,
@@ -39,6 +40,7 @@ class ScriptedDriver:
     name: str = "scripted"
     simulated: bool = True
     capabilities: frozenset[Capability] = frozenset(Capability) - {Capability.TIDIES_DISKS, Capability.GUARD}
+    sending: Sending = UNLIMITED
     copies: dict[tuple[str, str], Copy] = field(default_factory=dict)
     busy: bool = False
     findings: tuple[Finding, ...] = ()
@@ -134,6 +136,8 @@ class ScriptedDriver:
         if self.repair_error is not None:
             raise self.repair_error
         self.repairs.append((endpoint.name, action))
+        if action is CopyAction.BREAK_OFF:
+            return
         done = {CopyAction.RESUME: Copy.RUNNING, CopyAction.PAUSE: Copy.PAUSED}
         self.copies[(endpoint.name, vm_uuid)] = done.get(action, Copy.ABSENT)
 

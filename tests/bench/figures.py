@@ -5,6 +5,7 @@ import os
 import platform
 import statistics
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ class Figures:
 
     rows: dict[str, dict[str, Any]] = field(default_factory=dict)
     raw: dict[str, Any] = field(default_factory=dict)
+    apart: dict[str, Any] = field(default_factory=dict)
+    """What others read as it is, by its key in the file."""
 
     def add(self, key: str, value: float, samples: list[float], *, bound: float | None = None, what: str) -> None:
         """Keep one figure with at least one sample; ``bound`` is the most that it may be."""
@@ -48,7 +51,7 @@ class Figures:
         """Keep samples that are more than a number, each with its conditions."""
         self.raw[key] = samples
 
-    def write(self, path: Path, *, others_stay: bool = False) -> None:
+    def write(self, path: Path, *, others_stay: bool = False, hypervisor: str = "") -> None:
         """Write figures by key, with their samples and the conditions of the run.
 
         With ``others_stay`` the file keeps what it holds of figures that were not measured this time.
@@ -56,7 +59,8 @@ class Figures:
         path.parent.mkdir(parents=True, exist_ok=True)
         said: dict[str, Any] = json.loads(path.read_text()) if others_stay and path.exists() else {}
         conditions = {
-            "hypervisor": requirements.qemu_version(),
+            "hypervisor": hypervisor or requirements.qemu_version(),
+            "measured_on": datetime.now(UTC).date().isoformat(),
             "load": os.getloadavg()[0],
             "python": platform.python_version(),
             "cpus": os.cpu_count(),
@@ -65,6 +69,7 @@ class Figures:
         said["conditions"] = conditions
         said["detail"] = said.get("detail", {}) | {key: row | conditions for key, row in self.rows.items()}
         said["raw"] = said.get("raw", {}) | self.raw
+        said |= self.apart
         path.write_text(json.dumps(said, indent=1) + "\n")
 
     @property

@@ -7,6 +7,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -25,7 +26,7 @@ from xenweb.lab.stage import Kind, Stage, StageError
 ROOT = Path(__file__).resolve().parents[2]
 AT_ONCE = 4
 INTACT = "intact"
-DECISIONS = {"remove_source_copy", "remove_target_copy", "resume_source"}
+DECISIONS = {"remove_source_copy", "remove_target_copy", "remove_half_built", "resume_source", "correct_source"}
 """What a person may safely choose: the hosts have proven it, and prove it again right before."""
 
 NOTHING = (
@@ -226,7 +227,7 @@ def bounce(moves: int, seed: int, kind: Kind) -> dict[str, Any]:
         stage.start()
         ground = GROUNDS[kind](stage)
         run = Bounce(stage, ground, dice)
-        faults = Faults(stage, ground, random.Random(seed + 1), (0.5, 3.0))
+        faults = Faults(stage, ground, random.Random(seed + 1), ground.calm)
         ground.watch()
         faults.start()
         run.run(moves)
@@ -245,6 +246,7 @@ def bounce(moves: int, seed: int, kind: Kind) -> dict[str, Any]:
 
 def main() -> int:
     """Run, write, print, judge."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended before the report"))
     moves = int(sys.argv[1]) if len(sys.argv) > 1 else 50
     seed = int(sys.argv[2]) if len(sys.argv) > 2 else random.SystemRandom().randrange(10**6)
     kind: Kind = "xen" if os.environ.get("LAB") == "xen" else "qemu"

@@ -35,6 +35,8 @@ class Ground(Protocol):
     speeds: tuple[int | None, ...]
     seconds_a_move: float
     settles_within: float
+    calm: tuple[float, float]
+    """Seconds between two faults, at least and at most: a move must have a chance to arrive."""
 
     def watch(self) -> None:
         """Begin to follow the guests' heartbeats."""
@@ -87,6 +89,7 @@ class QemuGround:
     speeds = (None, None, 8 * MIB, 32 * MIB)
     seconds_a_move = 15.0
     settles_within = 120.0
+    calm = (0.5, 3.0)
 
     def __init__(self, stage: Stage) -> None:
         self.lab = Lab(stage.lab)
@@ -147,8 +150,9 @@ class XenGround:
 
     hosts = ("xen-1", "xen-2")
     speeds = (None,)
-    seconds_a_move = 60.0
-    settles_within = 600.0
+    seconds_a_move = 20.0
+    settles_within = 400.0
+    calm = (5.0, 20.0)
 
     def __init__(self, stage: Stage) -> None:
         self.lab = XenLab(stage.lab)

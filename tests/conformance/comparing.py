@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.conformance.plain import Plain
 from tests.conformance.published import LETTERS, SERVED, Message, Published, letters, state
 from xenweb.drivers.xapi_driver.errors import RefusedError
-from xenweb.drivers.xapi_driver.transport import Wire
 from xenweb.lab.xapi.model import NULL, OPTIONAL, ROLES
 
 EXPLAINED = {
@@ -28,7 +28,7 @@ class Comparison:
     """What was compared, and what differs."""
 
     classes: Mapping[str, Published]
-    wire: Wire
+    wire: Plain
     sessions: Mapping[str, str]
     counts: Counter[str] = field(default_factory=Counter)
     enums: dict[str, set[str]] = field(default_factory=dict)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.conformance.comparing import EXPLAINED, Comparison, roles_tried
+from tests.conformance.plain import Plain
 from tests.conformance.published import Published
 from tests.xapi import process
-from xenweb.drivers.xapi_driver.transport import Wire
 
 ADDRESSES = "127.21"
 
@@ -35,7 +35,7 @@ def compared(folder: Path, classes: Mapping[str, Published]) -> Report:
     users = {role: ["lab-only", role] for role in roles_tried()}
     prefix = f"{ADDRESSES}.{os.getpid() % 250}"
     with process.pools_running(folder, prefix, users) as pools:
-        wire = Wire(pools.address("host-c"), pools.port, frozenset({pools.about["hosts"]["host-c"]["sha256"]}))
+        wire = Plain(pools.address("host-c"), pools.port, frozenset({pools.about["hosts"]["host-c"]["sha256"]}))
         sessions = {
             role: str(wire.call("session.login_with_password", (role, "lab-only", "1.0", "x"))) for role in users
         }

@@ -253,3 +253,14 @@ def test_a_vm_that_provably_runs_nowhere_has_failed_to_move_even_if_somebody_gav
 )
 def test_each_half_way_place_has_its_repairs(source: Copy, target: Copy, repairs: tuple[Repair, ...]) -> None:
     assert repairs_for(Proof(source, target), cancelling=False) == repairs
+
+
+@given(source=COPIES, target=COPIES, stalled=st.booleans(), cancelling=st.booleans(), busy=st.booleans())
+def test_a_hand_over_is_broken_off_only_while_it_stands_still_and_its_copy_never_ran(
+    source: Copy, target: Copy, stalled: bool, cancelling: bool, busy: bool
+) -> None:
+    allowed = repairs_for(Proof(source, target, busy), cancelling=cancelling, stalled=stalled)
+    stands_still = busy and stalled and source is Copy.INCOMING and target is Copy.NEVER_RAN
+    assert (Repair.BREAK_OFF in allowed) is stands_still
+    if busy:
+        assert Repair.RESUME_SOURCE not in allowed

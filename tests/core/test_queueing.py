@@ -2,11 +2,12 @@
 
 import random
 from collections import Counter
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xenweb.core.queueing import PATIENCE, Entry, Limits, next_moves, order
+from xenweb.core.queueing import PATIENCE, Entry, Hold, Limits, Sending, Wait, next_moves, order, waits
 
 LIMITS = Limits(per_host=2, per_link=1, in_all=4)
 
@@ -128,3 +129,67 @@ def test_a_thousand_moves_over_fifty_hosts_end_near_the_bound_and_nobody_starves
     assert now <= 1.1 * busy / limits.in_all
     halfway = Counter(begun[:300])
     assert max(halfway.values()) - min(halfway.values()) <= 15  # of 100 each
+
+
+XAPI = Sending(moves=4, copying=2)
+SENT = st.lists(
+    st.builds(
+        Entry,
+        migration=st.uuids().map(str),
+        team=st.sampled_from([None, 1, 2]),
+        source=st.integers(1, 3),
+        target=st.integers(4, 9),
+        since=st.floats(0, 1000),
+        copies=st.booleans(),
+        sending=st.sampled_from([XAPI, Sending()]),
+    ),
+    max_size=30,
+).map(lambda entries: [replace(each, sending=XAPI if each.source < 3 else Sending()) for each in entries])
+ROOMY = Limits(per_host=100, per_link=100, in_all=100)
+
+
+def sent_within(entries: list[Entry]) -> bool:
+    copying = Counter(each.source for each in entries if each.copies and each.source < 3)
+    moves = Counter(each.source for each in entries if each.source < 3)
+    return max(copying.values(), default=0) <= 2 and max(moves.values(), default=0) <= 4
+
+
+@given(SENT, SENT.filter(sent_within))
+def test_a_host_sends_no_more_than_its_hypervisor_takes(waiting: list[Entry], running: list[Entry]) -> None:
+    chosen = next_moves(waiting, running, ROOMY, 0.0)
+    assert sent_within([*running, *chosen])
+    for each in waiting:
+        assert each in chosen or not sent_within([*running, *chosen, each]), "what it takes is not held back"
+
+
+@given(SENT, SENT.filter(sent_within), st.floats(0, 2000))
+def test_every_move_that_may_not_begin_is_told_what_it_waits_for(
+    waiting: list[Entry], running: list[Entry], now: float
+) -> None:
+    limits = Limits(per_host=5, per_link=3, in_all=12)
+    chosen = next_moves(waiting, running, limits, now)
+    held = waits(waiting, running, limits, now)
+    assert set(held) == {each.migration for each in waiting} - {each.migration for each in chosen}
+    for each in waiting:
+        if each.migration in held:
+            assert held[each.migration].host in each.link
+
+
+def test_what_the_hypervisor_would_refuse_is_told_before_what_we_hold_back() -> None:
+    copying = [Entry(f"c{n}", 1, 1, 2 + n, 0.0, copies=True, sending=XAPI) for n in range(2)]
+    later = Entry("later", 1, 1, 9, 1.0, copies=True, sending=XAPI)
+    plain = Entry("plain", 1, 1, 9, 2.0, sending=XAPI)
+    limits = Limits(per_host=2, per_link=2, in_all=9)
+    assert waits([later, plain], copying, limits, 2.0) == {
+        "later": Wait(Hold.COPIES, 1, 2),
+        "plain": Wait(Hold.HOST, 1, 2),
+    }
+    assert waits([later, plain], copying, ROOMY, 2.0) == {"later": Wait(Hold.COPIES, 1, 2)}, "plain may begin"
+
+
+def test_what_waits_for_an_older_move_is_told_so() -> None:
+    limits = Limits(per_host=1, per_link=1, in_all=9)
+    running = [entry("busy", source=1, target=3)]
+    old, young = entry("old", source=1, target=2), entry("young", source=2, target=4, since=PATIENCE + 5)
+    held = waits([old, young], running, limits, PATIENCE + 6)
+    assert held == {"old": Wait(Hold.HOST, 1, 1), "young": Wait(Hold.OLDER, 2)}

@@ -8,7 +8,7 @@ from xenweb.drivers.xapi_driver.homes import Tables, repository_path
 from xenweb.drivers.xapi_driver.maps import End, disk_map, migration_network, network_map
 from xenweb.drivers.xapi_driver.pools import Pool
 from xenweb.drivers.xapi_driver.records import Record, record_of
-from xenweb.drivers.xapi_driver.transport import Wire
+from xenweb.drivers.xapi_driver.transport import PinnedTransport
 from xenweb.drivers.xapi_driver.view import CLASSES
 
 HERE, THERE = Endpoint(1, "alpha", "xapi://root@alpha/"), Endpoint(2, "beta", "xapi://root@beta/")
@@ -52,7 +52,7 @@ def end(host: str, pool: Pool, **more: tuple[str, ...]) -> End:
 
 
 def a_pool() -> Pool:
-    return Pool(Wire("nowhere", 1, frozenset()), "root", "")
+    return Pool(PinnedTransport("nowhere", 1, frozenset()), "root", "")
 
 
 def planned(*disks: CopiedDisk) -> MigrationPlan:

@@ -1,20 +1,27 @@
 """Guards through the driver: what the probes are told, and what a silent or a foreign answer comes to."""
 
+from dataclasses import replace
+
+import libvirt
 import pytest
 
+from tests.drivers.test_libvirt_words import libvirt_error
 from tests.drivers.test_xen_moves import PLAN, XEN1, XEN2, Rig
 from tests.drivers.test_xen_moves import rig as moves_rig
 from tests.drivers.test_xen_storing import WEB, volume
 from tests.drivers.xen_hosts import Guest
+from tests.drivers.xen_probes import NEVER_RAN
 from xenweb.core.guard import GuardPhase
 from xenweb.core.quantities import MIB
-from xenweb.drivers.contract import Capability, Endpoint, MoveRefusedError
+from xenweb.drivers.contract import Capability, Endpoint, MoveBrokenError, MoveRefusedError
 from xenweb.drivers.guards import GuardPlan, GuardSeen, keeper_of
 from xenweb.drivers.libvirt_driver.xen import guarding
+from xenweb.drivers.libvirt_driver.xen.probing import XenCopy
 from xenweb.drivers.simulated_driver import create as simulated
 
 rig = moves_rig
 GUARD = GuardPlan("7F3K2QXZ", PLAN.vm_uuid, XEN1, (WEB,), (XEN2,))
+WITH_MEMORY = replace(GUARD, with_memory=True)
 ASKED = {"guard": "7F3K2QXZ", "vm": PLAN.vm_uuid, "paths": [WEB]}
 
 
@@ -23,7 +30,8 @@ def test_the_driver_keeps_guards_and_a_host_can_while_its_probe_answers(rig: Rig
     assert Capability.GUARD in (rig.driver.inventory(XEN1).capabilities or ())
     rig.probes.has = {}
     assert Capability.GUARD not in (rig.driver.inventory(XEN1).capabilities or ())
-    assert keeper_of(simulated()) is None
+    simulation = simulated()
+    assert keeper_of(simulation) is simulation
 
 
 def test_a_guard_is_foreseen_of_the_disks_that_libvirt_names_with_what_the_vm_writes(
@@ -38,6 +46,61 @@ def test_a_guard_is_foreseen_of_the_disks_that_libvirt_names_with_what_the_vm_wr
     assert said.write_rate is not None
     assert 20 * MIB < said.write_rate <= 40 * MIB
     assert rig.probes.asked == [("xen1", "guard_foresee", {"paths": [WEB]})]
+
+
+def test_memory_is_foreseen_and_kept_by_the_size_and_the_description_that_libvirt_has_of_it(rig: Rig) -> None:
+    rig.driver.guard_foresee(XEN1, PLAN.vm_uuid, with_memory=True)
+    rig.driver.guard_begin(WITH_MEMORY)
+    rig.driver.guard_look(WITH_MEMORY)
+    memory = {"memory": 160 * MIB}
+    assert rig.probes.asked == [
+        ("xen1", "guard_foresee", {"paths": [WEB], **memory}),
+        ("xen1", "guard_begin", {**ASKED, **memory, "description": rig.guest.XMLDesc(0)}),
+        ("xen1", "guard_look", {**ASKED, "with_memory": True}),
+    ]
+
+
+def restoring(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, *, fails: str = "", leaves: tuple[XenCopy, ...] = ()
+) -> list[str]:
+    """A VM that is halted, and defined on the other host; answer what libvirt is told from here on."""
+    told: list[str] = []
+    rig.probes.told["xen1"] = {"guard_memory": "/var/lib/xenweb-probe/states/7F3K2QXZ"}
+    rig.guest.number, rig.guest.persistent = -1, False
+    rig.hosts["xen1"].guests, rig.hosts["xen2"].guests = [], [rig.guest]
+    rig.probes.has["xen1"] = ()
+
+    def restore(path: str, description: object, flags: int) -> None:
+        told.append(f"restore {path} {description} {flags}")
+        rig.probes.has["xen1"] = leaves
+        if fails:
+            raise libvirt_error(libvirt.VIR_ERR_INTERNAL_ERROR, fails)
+        rig.hosts["xen1"].guests = [Guest(persistent=False)]
+
+    monkeypatch.setattr(rig.hosts["xen1"], "restoreFlags", restore, raising=False)
+    monkeypatch.setattr(rig.hosts["xen1"], "defineXML", lambda _xml: told.append("define"), raising=False)
+    monkeypatch.setattr(rig.guest, "undefine", lambda: told.append("undefine"), raising=False)
+    return told
+
+
+def test_libvirt_restores_the_vm_keeps_its_definition_and_no_other_host_does(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = restoring(rig, monkeypatch)
+    rig.driver.guard_restore_memory(WITH_MEMORY)
+    assert told == ["restore /var/lib/xenweb-probe/states/7F3K2QXZ None 0", "define", "undefine"]
+
+
+def test_memory_that_libvirt_cannot_read_is_refused_only_once_no_copy_is_left(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = restoring(rig, monkeypatch, fails="internal error: cannot read domain image")
+    with pytest.raises(MoveRefusedError, match="Cannot read domain image"):
+        rig.driver.guard_restore_memory(WITH_MEMORY)
+    restoring(rig, monkeypatch, fails="internal error: it took too long", leaves=(NEVER_RAN,))
+    with pytest.raises(MoveBrokenError):
+        rig.driver.guard_restore_memory(WITH_MEMORY)
+    assert len(told) == 1
 
 
 def test_what_libxl_does_not_count_is_not_available(rig: Rig) -> None:

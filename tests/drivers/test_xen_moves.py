@@ -1,6 +1,7 @@
 """The verbs of the driver on Xen hosts: what libvirt is called with, and what it is never called with."""
 
 import shlex
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -32,6 +33,7 @@ from xenweb.drivers.contract import (
 )
 from xenweb.drivers.libvirt_driver.driver import LibvirtDriver
 from xenweb.drivers.libvirt_driver.xen import mending, moving
+from xenweb.drivers.libvirt_driver.xen.patience import Patience
 
 XEN1 = Endpoint(1, "xen1", "xen+ssh://root@xen1/system", probe="xen1:16515", probe_key="ab" * 32)
 XEN2 = Endpoint(2, "xen2", "xen+ssh://root@xen2/system", "10.77.0.2", probe="xen2:16515", probe_key="cd" * 32)
@@ -265,6 +267,30 @@ def test_a_silent_daemon_does_not_hide_a_guest_that_xen_runs(rig: Rig, monkeypat
     assert rig.driver.locate(XEN1, UUID).copy is Copy.NO_ANSWER
 
 
+def test_a_daemon_that_hangs_is_waited_for_once_and_proves_nothing_that_xen_does_not(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rig.driver._xen, "_patience", Patience())
+    monkeypatch.setattr("xenweb.drivers.libvirt_driver.xen.patience.Patience.ask.__defaults__", (0.3,))
+    let_go, asked = threading.Event(), []
+
+    def hangs(_uuid: str) -> None:
+        asked.append(1)
+        let_go.wait(5)
+
+    monkeypatch.setattr(rig.hosts["xen1"], "lookupByUUIDString", hangs)
+    rig.probes.has["xen1"] = (SUSPENDED,)
+    began = time.monotonic()
+    for _ in range(3):
+        assert rig.driver.locate(XEN1, UUID).copy is Copy.NO_ANSWER
+        time.sleep(0.05)
+    assert time.monotonic() - began < 1
+    assert len(asked) == 1
+    rig.probes.has["xen1"] = (RUNS,)
+    assert rig.driver.locate(XEN1, UUID).copy is Copy.RUNNING
+    let_go.set()
+
+
 def test_a_vm_that_both_do_not_know_is_absent(rig: Rig) -> None:
     assert rig.driver.locate(XEN2, UUID).copy is Copy.ABSENT
     rig.probes.has = {}
@@ -310,6 +336,16 @@ def test_a_half_built_copy_is_removed_by_the_probe_and_libvirt_made_to_forget_it
     rig.driver.repair(XEN2, UUID, CopyAction.REMOVE)
     assert rig.probes.done == [("xen2", "remove_half_built"), ("xen2", "restart_daemon")]
     assert kept.done == []
+
+
+def test_what_stands_still_is_broken_off_by_the_probe_and_touches_no_copy(rig: Rig) -> None:
+    left_over(rig)
+    rig.probes.has["xen2"] = (NEVER_RAN,)
+    rig.driver.repair(XEN2, UUID, CopyAction.BREAK_OFF)
+    assert rig.probes.done == [("xen2", "break_off")]
+    rig.probes.has = {}
+    with pytest.raises(NotSupportedError, match="takes the probe"):
+        rig.driver.repair(XEN2, UUID, CopyAction.BREAK_OFF)
 
 
 def test_a_daemon_that_keeps_the_copy_all_the_same_is_told(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:

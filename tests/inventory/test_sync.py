@@ -11,13 +11,13 @@ from tests.board import VM_UUID, Board
 from tests.scripted import snapshot_host, snapshot_vm
 from xenweb.audit.chain import verify
 from xenweb.audit.models import AuditRecord
-from xenweb.core.facts import HostState, PowerState
+from xenweb.core.facts import HostState, PowerState, StorageKind
 from xenweb.core.migration import Copy
 from xenweb.core.quantities import GIB, MIB, Bytes, BytesPerSecond
 from xenweb.drivers.contract import DiskSnapshot, HostSnapshot, RepositorySnapshot, VmSnapshot
-from xenweb.inventory.models import Network, StorageRepository, VirtualMachine
+from xenweb.inventory.models import Network, StorageRepository, VirtualDisk, VirtualMachine
 from xenweb.inventory.selectors import hosts_for, storage_repositories_for, vms_for
-from xenweb.inventory.services import vm_assign_team, vm_mark_moving, vm_settle
+from xenweb.inventory.services import host_remove, repository_vouch, vm_assign_team, vm_mark_moving, vm_settle
 from xenweb.inventory.sync import HostReading, host_unreachable, reading_apply
 from xenweb.realtime.events import VmRemoved
 from xenweb.realtime.selectors import events_since, head
@@ -183,6 +183,46 @@ def test_storage_that_two_hosts_reach_is_shared(board: Board) -> None:
     lay(board, "host-b", snapshot_host("host-b"))
     (wire,) = storage_repositories_for(board.admin)
     assert not wire.shared
+
+
+def test_storage_that_no_host_reaches_any_more_is_gone(board: Board) -> None:
+    for host in ("host-a", "host-b"):
+        lay(board, host, replace(snapshot_host(host), repositories=(SHARED,)))
+    other = replace(SHARED, identity="nfs:store:/export", name="export")
+    lay(board, "host-a", replace(snapshot_host("host-a"), repositories=(other,)))
+    assert {wire.name for wire in storage_repositories_for(board.admin)} == {SHARED.name, "export"}
+    before = head()
+    lay(board, "host-b", replace(snapshot_host("host-b"), repositories=(other,)))
+    assert [wire.name for wire in storage_repositories_for(board.admin)] == ["export"]
+    assert "storage_repository_removed" in told_since(before)
+
+
+@pytest.mark.parametrize("why", ["a disk", "a word", "the history"])
+def test_storage_that_something_refers_to_stays_though_no_host_reaches_it(board: Board, why: str) -> None:
+    lay(board, "host-a", replace(snapshot_host("host-a"), repositories=(SHARED,)))
+    row = StorageRepository.objects.get()
+    if why == "a disk":
+        VirtualDisk.objects.create(vm=board.vm, device="vdb", path="/srv/shared/y", repository=row)
+    else:
+        repository_vouch(board.admin, str(row.pk), is_shared=True)
+    if why == "the history":
+        repository_vouch(board.admin, str(row.pk), is_shared=False)
+    lay(board, "host-a", snapshot_host("host-a"))
+    (wire,) = storage_repositories_for(board.admin)
+    assert (wire.id, wire.hosts) == (row.pk, [])
+
+
+def test_storage_goes_with_the_last_host_that_reached_it(board: Board) -> None:
+    lay(board, "host-a", replace(snapshot_host("host-a"), repositories=(SHARED,)))
+    host_remove(board.admin, str(board.source.pk), takes_part=lambda _host: False)
+    assert storage_repositories_for(board.admin) == []
+
+
+@pytest.mark.parametrize(("storage", "is_proven"), [(StorageKind.NFS, True), (StorageKind.UNKNOWN, False)])
+def test_storage_says_whether_anybodys_word_is_needed(board: Board, storage: StorageKind, is_proven: bool) -> None:
+    lay(board, "host-a", replace(snapshot_host("host-a"), repositories=(replace(SHARED, storage=storage),)))
+    (wire,) = storage_repositories_for(board.admin)
+    assert wire.proven == is_proven
 
 
 def test_a_sector_less_is_no_news_but_a_percent_is(board: Board) -> None:

@@ -146,7 +146,7 @@ def test_a_frozen_target_can_be_got_rid_of_after_the_move_was_given_up(
     until(lambda: offered(board, row) == {"remove_target_copy"})
     assert migration_for(board.auditor, row.pk).held_up  # said to all who see it, offered to those who may
     choice_request(board.admin, row.pk, "remove_target_copy")
-    until(lambda: driver.repairs == [("host-b", CopyAction.REMOVE)])
+    until(lambda: driver.repairs == [("host-b", CopyAction.BREAK_OFF), ("host-b", CopyAction.REMOVE)])
     driver.error, driver.busy = MoveCancelledError("It was asked to."), False
     driver.let_go.set()
     thread.join(10)

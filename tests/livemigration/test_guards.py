@@ -29,6 +29,7 @@ from xenweb.livemigration.drive import adopt, drive
 from xenweb.livemigration.errors import GuardNotFoundError, GuardRefusedError, MoveForbiddenError, OptionRefusedError
 from xenweb.livemigration.guard_asking import guard_remove, guard_roll_back
 from xenweb.livemigration.guard_care import guard_settle, guards_due
+from xenweb.livemigration.guard_costs import expected_pause
 from xenweb.livemigration.guards import AnotherAtWorkError, GuardChangedError, guard_change, guard_row
 from xenweb.livemigration.models import Guard, Migration
 from xenweb.livemigration.selectors import migration_for
@@ -52,6 +53,9 @@ class Keeper(ScriptedDriver):
     capabilities: frozenset[Capability] = frozenset(Capability)
     foreseen: GuardForeseen = field(default_factory=lambda: GuardForeseen(True, "", (WEB,), SIZE, SIZE))
     looks: list[GuardSeen] = field(default_factory=lambda: list(MADE))
+    foreseen_with_memory: list[bool] = field(default_factory=list)
+    restore_error: DriverError | None = None
+    on_restore: Callable[[], None] = lambda: None
     told: list[str] = field(default_factory=list)
     plans: list[GuardPlan] = field(default_factory=list)
     begin_error: DriverError | None = None
@@ -60,8 +64,9 @@ class Keeper(ScriptedDriver):
     roll_back_error: DriverError | None = None
     on_look: Callable[[], None] = lambda: None
 
-    def guard_foresee(self, host: Endpoint, vm_uuid: str) -> GuardForeseen:
+    def guard_foresee(self, host: Endpoint, vm_uuid: str, *, with_memory: bool = False) -> GuardForeseen:
         del host, vm_uuid
+        self.foreseen_with_memory.append(with_memory)
         return self.foreseen
 
     def guard_begin(self, plan: GuardPlan) -> None:
@@ -93,6 +98,12 @@ class Keeper(ScriptedDriver):
     def guard_make_ready(self, plan: GuardPlan, home: Endpoint) -> None:
         del plan
         self.told.append(f"ready {home.name}")
+
+    def guard_restore_memory(self, plan: GuardPlan) -> None:
+        self.told.append(f"memory {plan.host.name}")
+        self.on_restore()
+        if self.restore_error is not None:
+            raise self.restore_error
 
 
 @pytest.fixture
@@ -161,8 +172,8 @@ def test_what_it_costs_is_said_with_the_move_and_estimated_from_earlier_guards(b
     row = moved(board)
     [said] = [each for each in row.preflight["findings"] if each["code"] == "guard_before_move"]  # type: ignore[index]
     assert said["facts"]["expected_pause_ms"] is None
-    assert guarding.expected_pause(board.source.pk, 2) == 2 * 4200
-    assert guarding.expected_pause(board.target.pk, 2) is None
+    assert expected_pause(board.source.pk, 2) == 2 * 4200
+    assert expected_pause(board.target.pk, 2) is None
     assert len(keeper.plans) == 1
 
 

@@ -6,6 +6,7 @@ from pytest_django.fixtures import Settings
 
 from tests.board import Board
 from xenweb.core.migration import State
+from xenweb.core.queueing import Sending
 from xenweb.drivers.contract import MoveOptions
 from xenweb.inventory.models import VirtualMachine
 from xenweb.livemigration import drive as driving
@@ -14,6 +15,7 @@ from xenweb.livemigration.queueing import due, take_turn
 from xenweb.livemigration.reconciling import RING_AGAIN_AFTER, Care, orphans
 from xenweb.livemigration.services import migration_request
 from xenweb.livemigration.transitions import lease_release, state_change
+from xenweb.livemigration.wiring import migration_wire
 
 
 def asked(board: Board) -> Migration:
@@ -120,3 +122,36 @@ def test_a_cancelled_turn_goes_to_the_next(board: Board, settings: Settings) -> 
     state_change(first.pk, State.CHECKING, State.CANCELLED, lease=lease)
     lease_release(lease)
     assert due(timezone.now()) == [second.pk]
+
+
+def test_a_host_that_may_copy_no_more_disks_lets_the_others_wait_and_says_why(board: Board, settings: Settings) -> None:
+    settings.XENWEB_MOVES = (9, 9, 9)
+    board.driver.sending = Sending(copying=1)
+    rows = [waiting(board, number) for number in range(3)]
+    Migration.objects.filter(pk__in=[row.pk for row in rows[:2]]).update(copied_disks=[["vda", "/disk", 1]])
+    taken = [lease.migration if (lease := take_turn(row.pk, "test")) else None for row in rows]
+    assert taken == [rows[0].pk, rows[2].pk, None]
+    told = migration_wire(Migration.objects.get(pk=rows[1].pk))
+    assert told.waits_because == (
+        f"{board.source.name} copies the disks of 1 VM, more than which its hypervisor refuses."
+    )
+    state_change(rows[1].pk, State.QUEUED, State.CANCELLED)
+    assert migration_wire(Migration.objects.get(pk=rows[1].pk)).waits_because is None
+
+
+@pytest.mark.parametrize(
+    ("limits", "because"),
+    [
+        ((9, 9, 1), "1 move is under way, as many as may be at once."),
+        ((1, 9, 9), "{source} takes part in 1 move, as many as one host may at once."),
+        ((9, 1, 9), "1 move is under way between {source} and {target}, as many as may be at once."),
+    ],
+)
+def test_what_our_own_limits_hold_back_is_told_which(
+    board: Board, settings: Settings, limits: tuple[int, int, int], because: str
+) -> None:
+    settings.XENWEB_MOVES = limits
+    rows = [waiting(board, number) for number in range(2)]
+    take_turn(rows[0].pk, "test")
+    told = migration_wire(Migration.objects.get(pk=rows[1].pk)).waits_because
+    assert told == because.format(source=board.source.name, target=board.target.name)

@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -37,6 +38,7 @@ from xenweb.livemigration.services import migration_cancel, migration_request
 
 ONLY_TIME = Progress(Phase.COPYING, elapsed=Milliseconds(1200))
 WITH_PROBE = [Capability.PASSES.value, Capability.CANCEL.value, Capability.MEASURED_DOWNTIME.value]
+REMOVED = [("host-b", CopyAction.BREAK_OFF), ("host-b", CopyAction.REMOVE)]
 FAILED = MoveBrokenError("Failed to send migration data to destination host.")
 
 
@@ -160,7 +162,7 @@ def test_a_guest_left_suspended_goes_on_by_one_choice_once_the_half_built_copy_i
     choice_request(probed.admin, row.pk, Repair.REMOVE_HALF_BUILT)
     adopt(row.pk, "test")
     row.refresh_from_db()
-    assert driver.repairs == [("host-b", CopyAction.REMOVE), ("host-a", CopyAction.RESUME)]
+    assert driver.repairs == [*REMOVED, ("host-a", CopyAction.RESUME)]
     assert row.state == State.FAILED
     assert row.vm.resident_on_id == probed.source.pk
     told = AuditRecord.objects.filter(action="migration_repair").order_by("pk")
@@ -168,6 +170,70 @@ def test_a_guest_left_suspended_goes_on_by_one_choice_once_the_half_built_copy_i
         ("admin", "remove_half_built"),
         ("xenweb", "resume_source"),
     ]
+
+
+def switching(board: Board, target: Copy) -> tuple[Migration, threading.Thread]:
+    """Begin a move whose guest is suspended, and of which nothing more comes across."""
+    driver, vm = board.driver, board.vm.uuid
+    driver.busy = True
+    driver.copies.update({("host-a", vm): Copy.INCOMING, ("host-b", vm): target})
+    look = replace(ONLY_TIME, phase=Phase.SWITCHING, pass_number=1, processed=Bytes(MIB), total=Bytes(MIB))
+    driver.progresses = [replace(look, phase=Phase.COPYING), look]
+    row = asked(board)
+    thread = in_a_thread(drive, row.pk, "test")
+    until(lambda: Migration.objects.get(pk=row.pk).state == State.STOP_AND_COPY)
+    return row, thread
+
+
+def test_a_hand_over_that_stands_still_is_broken_off_at_the_target_first_and_the_guest_goes_on(
+    probed: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "STALLED_AFTER", 0.5)
+    driver, vm = probed.driver, probed.vm.uuid
+    driver.error = FAILED
+    row, thread = switching(probed, Copy.NEVER_RAN)
+
+    def ended() -> bool:
+        if ("host-a", CopyAction.BREAK_OFF) in driver.repairs:
+            driver.copies[("host-b", vm)] = Copy.ABSENT
+            driver.busy = False
+            driver.let_go.set()
+        return driver.let_go.is_set()
+
+    until(ended)
+    thread.join(10)
+    row.refresh_from_db()
+    broken_off = [("host-b", CopyAction.BREAK_OFF), ("host-a", CopyAction.BREAK_OFF)]
+    assert driver.repairs == [*broken_off, ("host-a", CopyAction.RESUME)]
+    assert row.state == State.FAILED
+    told = AuditRecord.objects.filter(action="migration_repair").order_by("pk")
+    assert [json.loads(each.facts)["repair"] for each in told] == ["break_off", "resume_source"]
+
+
+@pytest.mark.parametrize("target", [Copy.RUNNING, Copy.INCOMING, Copy.NO_ANSWER, Copy.ABSENT])
+def test_nothing_is_broken_off_while_the_target_does_not_prove_that_its_copy_never_ran(
+    probed: Board, monkeypatch: pytest.MonkeyPatch, target: Copy
+) -> None:
+    monkeypatch.setattr(watching, "STALLED_AFTER", 0.2)
+    monkeypatch.setattr(watching, "BREAK_OFF_EVERY", 0.1)
+    _, thread = switching(probed, target)
+    time.sleep(1)
+    assert probed.driver.repairs == []
+    probed.driver.busy = False
+    probed.driver.let_go.set()
+    thread.join(10)
+
+
+def test_a_hand_over_that_goes_on_is_left_alone(probed: Board, monkeypatch: pytest.MonkeyPatch) -> None:
+    stall = watching.Stall()
+    monkeypatch.setattr(watching, "STALLED_AFTER", 12.0)
+    began = time.monotonic()
+    for second in range(60):
+        stall.look(replace(ONLY_TIME, processed=Bytes(second // 10)), began + second)
+        assert not stall.is_due(began + second)
+    assert stall.is_due(began + 62.5)
+    assert not stall.is_due(began + 63.5)
+    assert stall.is_due(began + 64.5)
 
 
 def test_a_leftover_at_the_target_holds_nothing_up_and_can_be_removed(probed: Board) -> None:
@@ -179,7 +245,7 @@ def test_a_leftover_at_the_target_holds_nothing_up_and_can_be_removed(probed: Bo
     choice_request(probed.admin, row.pk, Repair.REMOVE_TARGET_COPY)
     adopt(row.pk, "test")
     row.refresh_from_db()
-    assert (row.state, driver.repairs) == (State.FAILED, [("host-b", CopyAction.REMOVE)])
+    assert (row.state, driver.repairs) == (State.FAILED, REMOVED)
 
 
 def misreading(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:

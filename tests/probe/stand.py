@@ -127,8 +127,9 @@ class Libxl:
 class Stand:
     """One host's worth of files, in a folder."""
 
-    def __init__(self, folder: Path, version: str = "4.17") -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, version: str = "4.17", *, waits: bool = False) -> None:
+        self.folder, self.waits = folder, waits
+        self.waiting: subprocess.Popen[bytes] | None = None
         self.probe = folder / "xenweb-probe"
         self.probe.write_bytes(packed())
         self.probe.chmod(0o755)
@@ -173,7 +174,26 @@ class Stand:
         self.helper.chmod(0o755)
 
     def environment(self) -> dict[str, str]:
-        return {"PATH": os.environ["PATH"], "XENWEB_PROBE_CONFIG": str(self.config)}
+        return {
+            "PATH": os.environ["PATH"],
+            "XENWEB_PROBE_CONFIG": str(self.config),
+            "XENWEB_PROBE_RUN": str(self.run),
+        }
+
+    def wait_for_helpers(self) -> subprocess.Popen[bytes]:
+        """Start the process that waits for helpers; return when it offers a place, or has ended instead."""
+        words = [sys.executable, "-I", str(self.probe), "waiting"]
+        self.waiting = subprocess.Popen(words, stdin=subprocess.PIPE, env=self.environment())
+        until = time.monotonic() + 5
+        while not (self.run / "spare" / "ready").exists() and self.waiting.poll() is None:
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        return self.waiting
+
+    def end(self) -> None:
+        """Close what the process that waits for helpers lives by."""
+        if self.waiting is not None:
+            self.waiting.communicate(timeout=5)
 
     def begin(
         self,
@@ -185,7 +205,9 @@ class Stand:
         alone: bool = False,
     ) -> Libxl:
         """Start what LIBXL_SAVE_HELPER names, with the words of libxl; ``alone`` starts the helper itself."""
-        program = [str(self.helper)] if alone else [sys.executable, "-I", str(self.probe)]
+        if self.waits and self.waiting is None:
+            self.wait_for_helpers()
+        program = [str(self.helper)] if alone else [str(self.probe)]
         given = words or [mode, str(stream), "-1", str(number), "1", "140", "0"]
         process = subprocess.Popen(
             [*program, *given],

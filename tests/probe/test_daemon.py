@@ -1,6 +1,7 @@
 """The daemon of a probe: who holds the key is answered, and nothing is done that is not proven."""
 
 import json
+import signal
 import socket
 import stat
 import subprocess
@@ -13,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.probe.stand import ENDING, PASSES, Libxl, Stand
+from tests.probe.stand import ENDING, PASSES, Libxl, Stand, frame, log
 from xenweb.probe import remedies, wire
 from xenweb.probe.configuration import Configuration
 from xenweb.probe.daemon import Daemon, read_key
@@ -44,6 +45,8 @@ class Xl:
             f"    print({HEAD!r}, end='')\n"
             "    for each in guests:\n"
             f"        print({ROW!r}.format(**each), end='')\n"
+            "elif verb == 'destroy' and guests[0]['name'] == 'vanishing':\n"
+            "    json.dump([], open(state, 'w')); sys.exit('Domain 3:Non-existant domain')\n"
             "elif verb == 'destroy': json.dump([g for g in guests if str(g['number']) != rest[0]], open(state, 'w'))\n"
             "elif verb in ('pause', 'unpause'):\n"
             "    for g in guests: g['flags'] = '--p---' if verb == 'pause' else '-b----'\n"
@@ -302,6 +305,14 @@ def test_a_half_built_copy_that_never_ran_is_destroyed(stand: Stand, xl: Xl, dae
     assert ask(stand, "remove_half_built", vm=VM) == {"answer": None}
 
 
+def test_a_copy_that_libxl_takes_away_at_the_same_moment_is_gone_and_no_error(
+    stand: Stand, xl: Xl, daemon: object
+) -> None:
+    xl.has(guest("--p---", "0.0") | {"name": "vanishing"})
+    assert ask(stand, "remove_half_built", vm=VM) == {"answer": None}
+    assert xl.now() == []
+
+
 @pytest.mark.parametrize(
     ("flags", "time"), [("-b----", "0.0"), ("r-----", "9.1"), ("--p---", "0.1"), ("--ps--", "0.0")]
 )
@@ -322,6 +333,55 @@ def test_a_copy_that_is_still_being_received_is_not_destroyed(stand: Stand, xl: 
     assert "under way" in ask(stand, "restart_daemon")["sentence"]
     listening.join()
     assert xl.changes() == []
+
+
+def received(stand: Stand, xl: Xl, steps: list[tuple[str, object]]) -> tuple[Libxl, threading.Thread]:
+    xl.has(guest("--p---", "0.0"))
+    stand.script(steps)
+    libxl = stand.begin("--restore-domain")
+    listening = threading.Thread(target=libxl.listen)
+    listening.start()
+    until(lambda: ask(stand, "moves", vm=VM)["answer"])
+    return libxl, listening
+
+
+def test_a_copy_of_which_nothing_more_comes_is_received_no_longer(stand: Stand, xl: Xl, daemon: object) -> None:
+    libxl, listening = received(stand, xl, [("write", log(1, "starting restore")), ("sleep", 15)])
+    assert ask(stand, "break_off", vm=VM) == {"answer": None}
+    listening.join(5)
+    assert libxl.process.returncode == -signal.SIGKILL
+    assert xl.changes() == []
+    assert ask(stand, "remove_half_built", vm=VM) == {"answer": None}
+
+
+def test_a_copy_that_is_whole_is_left_to_libvirt(stand: Stand, xl: Xl, daemon: object) -> None:
+    libxl, listening = received(stand, xl, [("write", frame(9, b"\0" * 16)), ("sleep", 1), ENDING[-1]])
+    until(lambda: ask(stand, "moves", vm=VM)["answer"][0]["results"])
+    assert "memory is whole" in ask(stand, "break_off", vm=VM)["sentence"]
+    listening.join()
+    assert libxl.process.returncode == 0
+
+
+def test_a_copy_that_may_have_run_is_left_alone(stand: Stand, xl: Xl, daemon: object) -> None:
+    libxl, listening = received(stand, xl, [("write", log(1, "starting restore")), ("sleep", 1), ENDING[-1]])
+    xl.has(guest("--p---", "0.1"))
+    assert "never ran" in ask(stand, "break_off", vm=VM)["sentence"]
+    listening.join()
+    assert libxl.process.returncode == 0
+
+
+def test_sending_that_stands_still_is_ended_only_while_the_guest_is_suspended(
+    stand: Stand, xl: Xl, daemon: object
+) -> None:
+    libxl, listening = begun(stand, xl, [*PASSES, ENDING[0], ("sleep", 15), *ENDING[1:]])
+    until(lambda: [each for each in ask(stand, "moves", vm=VM)["answer"] if each["suspend_asked"]])
+    assert "not suspended" in ask(stand, "break_off", vm=VM)["sentence"]
+    xl.has(guest("---ss-", reason="2"))
+    assert ask(stand, "break_off", vm=VM) == {"answer": None}
+    listening.join(5)
+    assert not listening.is_alive()
+    assert libxl.suspend_seen
+    assert ask(stand, "break_off", vm=VM) == {"answer": None}
 
 
 def test_libvirts_daemon_is_restarted_where_nothing_moves(stand: Stand, xl: Xl, daemon: object) -> None:

@@ -329,12 +329,6 @@ def test_a_roll_back_stops_when_the_vm_is_started_meanwhile(rig: Rig, monkeypatc
     assert "was started" in seen["error"]
 
 
-def test_memory_is_saved_with_the_guest_left_paused_if_that_is_asked(rig: Rig) -> None:
-    rig.guards.begin(GUARD, VM, (WEB,), with_state=True)
-    rig.until("whole", (WEB,))
-    assert f"xl save -p 3 {rig.folder / 'states' / GUARD}" in rig.host.changes()
-
-
 def test_a_file_on_ocfs2_is_kept_at_once_and_put_back_at_once(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     image = rig.folder / "sr" / "web.img"
     image.parent.mkdir()

@@ -7,6 +7,9 @@ from xenweb.core.guard import GuardState
 from xenweb.core.migration import Copy
 from xenweb.livemigration.guards import guard_change, guard_row
 from xenweb.livemigration.models import Guard, Migration
+from xenweb.realtime.events import MigrationChanged
+from xenweb.realtime.selectors import events_since
+from xenweb.web.feed import personal
 
 
 def kept(world: World) -> Migration:
@@ -41,6 +44,16 @@ def test_a_guard_is_shown_with_its_move_and_each_figure_says_where_it_is_from(wo
     assert guard["pause_ms"] == {"value": 4200, "provenance": "measured"}
     assert guard["expected_pause_ms"] == {"value": None, "provenance": "not_available"}
     assert world.program("auditor").get(f"/api/v1/migrations/{move.pk}").json()["guard"]["can_roll_back"] is False
+
+
+def test_an_event_offers_the_way_back_only_to_who_may(world: World) -> None:
+    kept(world)
+    stored = events_since(0, 10_000)[-1]
+    for who, may in (("admin", True), ("lead", True), ("auditor", False)):
+        shown = personal(world.people[who], stored)
+        assert isinstance(shown, MigrationChanged)
+        assert shown.migration.guard is not None
+        assert [shown.migration.guard.can_roll_back, shown.migration.guard.removable] == [may, may]
 
 
 def test_rolling_back_a_vm_that_runs_is_refused_in_words(world: World) -> None:

@@ -21,6 +21,7 @@ EXPECTED = {
     ("GET", "/api/v1/vms/{vm}"): WHO_SEES_THE_VM,
     ("GET", "/api/v1/vms/{vm}/verdicts"): WHO_SEES_THE_VM,
     ("GET", "/api/v1/storage-repositories"): ANYBODY,
+    ("GET", "/api/v1/storage-costs"): ANYBODY,
     ("POST", "/api/v1/storage-repositories/{repository}/vouch"): (401, 403, 404, 403, 403, 403),
     ("DELETE", "/api/v1/storage-repositories/{repository}/vouch"): (401, 403, 404, 403, 403, 403),
     ("GET", "/api/v1/migrations"): ANYBODY,

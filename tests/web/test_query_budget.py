@@ -18,6 +18,7 @@ BUDGET = {
     "migrations": 10,
     "leftover-disks": 7,
     "audit": 8,
+    "storage-costs": 9,
     "storage-repositories": 9,
     "me": 6,
 }

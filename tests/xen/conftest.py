@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.browser.windows import browser, signed_in  # noqa: F401 - fixtures
+from tests.xen import wholeness
 from tests.xen.equipment import wait_until
 from xenweb.lab.ports import free_port
 from xenweb.lab.smoke import rest
@@ -27,6 +28,18 @@ def lab() -> Iterator[Lab]:
     finally:
         lab.down()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def whole(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Hold every test on the lab to the oracle once more when it is over, and give the next one a lab that is whole."""
+    yield
+    if "lab" in request.fixturenames:
+        lab = request.getfixturevalue("lab")
+        wrong = wholeness.settled_faults(lab)
+        if wrong:
+            wholeness.mend(lab)
+        assert wrong == []
 
 
 def _is_reached_by_both(stage: Stage, storage: str) -> bool:

@@ -17,22 +17,24 @@ from xenweb.lab.xen.lab import Lab
 from xenweb.lab.xen.layout import HOSTS
 from xenweb.probe.recipe import PROGRAM
 
-CUT = "/lab/cutter"
-FLAG = "/run/cut-in-last-pass"
+HOLDER = "/lab/holder"
+HOLD, HELD = "/run/hold-last-pass", "/run/held"
+CLUSTER_PORT = 7777
 CONFIG = "/etc/xenweb-probe/config.json"
 KEY = "5a" * 32
 PROBE_PID = f"pgrep -f '^/usr/bin/python3 -I {PROGRAM} daemon'"
 HELPER_PID = "pgrep -f '^/usr/lib/xen-4.17/bin/libxl-save-helper --{mode}-domain'"
 
-# Hands on to the real helper what libxl says, and takes the link away between the guest's suspension and its last
-# pass: what nobody can time from outside.
-CUTTER = """#!/usr/bin/python3
-import os, select, subprocess, sys
+# Hands on to the real helper what libxl says, and keeps the answer to its request to suspend the guest until it is told
+# to go on: between the guest's suspension and its last pass is what nobody can time from outside.
+HOLDING = """#!/usr/bin/python3
+import os, select, signal, subprocess, sys, time
 real = "/usr/lib/xen-4.17/bin/libxl-save-helper"
-if sys.argv[1] != "--save-domain" or not os.path.exists("/run/cut-in-last-pass"):
+if sys.argv[1] != "--save-domain" or not os.path.exists("/run/hold-last-pass"):
     os.execv(real, [real, *sys.argv[1:]])
 child = subprocess.Popen([real, *sys.argv[1:]], stdin=subprocess.PIPE, stdout=subprocess.PIPE, close_fds=False)
-for fd in (int(sys.argv[2]),): os.close(fd)
+os.close(int(sys.argv[2]))
+signal.signal(signal.SIGTERM, lambda *_: child.send_signal(signal.SIGTERM))
 out, said, asked = child.stdout.fileno(), b"", False
 poll = select.poll(); poll.register(out, select.POLLIN); poll.register(0, select.POLLIN)
 while True:
@@ -48,12 +50,9 @@ while True:
         if not data: poll.unregister(0); child.stdin.close(); continue
         if asked:
             asked = False
-            os.unlink("/run/cut-in-last-pass")
-            subprocess.run(["ip", "link", "set", "eth1", "down"])
-            # A link that comes back in time heals a move: TCP sends again. So its connections are broken as well.
-            subprocess.run(["ss", "-K", "dst", "10.77.0.1", "or", "dst", "10.77.0.2"])
-            # Back by itself, and soon: a host whose cluster loses its disk for longer ends itself.
-            subprocess.Popen(["sh", "-c", "sleep 12; ip link set eth1 up"], start_new_session=True)
+            os.rename("/run/hold-last-pass", "/run/held")
+            until = time.monotonic() + 60
+            while os.path.exists("/run/held") and time.monotonic() < until: time.sleep(0.05)
         child.stdin.write(data); child.stdin.flush()
 sys.exit(child.wait() & 255)
 """
@@ -69,24 +68,39 @@ class Probed:
     def equip(self) -> "Probed":
         """Put the probe on both hosts and have their libvirt use it."""
         for host in HOSTS:
-            self.lab.put(host.name, CUT, CUTTER.encode(), 0o755)
-            self.lab.probe(host.name, KEY, helper=CUT)
+            self.lab.put(host.name, HOLDER, HOLDING.encode(), 0o755)
+            self.lab.probe(host.name, KEY, helper=HOLDER)
         wait_until("both probes answer", lambda: all(self.answers(host.name) for host in HOSTS))
         return self
 
-    def fit_cutter(self, name: str) -> None:
-        """Have a probe that is there already run its helper through the cutter."""
-        self.lab.put(name, CUT, CUTTER.encode(), 0o755)
+    def fit_holder(self, name: str) -> None:
+        """Have a probe that is there already run its helper through the holder."""
+        self.lab.put(name, HOLDER, HOLDING.encode(), 0o755)
         said = json.loads(self.lab.run(name, f"cat {CONFIG}"))
-        self.lab.put(name, CONFIG, json.dumps(said | {"helper": CUT}).encode(), 0o600)
+        self.lab.put(name, CONFIG, json.dumps(said | {"helper": HOLDER}).encode(), 0o600)
 
-    def cut_in_last_pass(self, name: str) -> None:
-        """Have the next move from a host lose its link between the guest's suspension and the last pass."""
-        self.lab.run(name, f"touch {FLAG}")
+    def hold_last_pass(self, name: str) -> None:
+        """Have the next move from a host wait between the guest's suspension and its last pass."""
+        self.lab.run(name, f"rm -f {HELD}; touch {HOLD}")
 
-    def will_cut(self, name: str) -> bool:
-        """Say whether that is still to come."""
-        return "yes" in self.lab.run(name, f"test -e {FLAG} && echo yes || true")
+    def holds(self, name: str) -> bool:
+        """Say whether a move waits there now."""
+        return "yes" in self.lab.run(name, f"test -e {HELD} && echo yes || true")
+
+    def let_last_pass_go(self, name: str) -> None:
+        """Let the move that waits go on."""
+        self.lab.run(name, f"rm -f {HELD}")
+
+    def break_link(self, name: str) -> None:
+        """Take a host's link away and break what is open over it.
+
+        A link that comes back in time heals a move: TCP sends again. What the cluster's file system talks over stays
+        open, as it does when a real cable is pulled: it has no way to send again, and would hang for ever.
+        """
+        self.lab.link(name, "down")
+        ours = f"( {' or '.join(f'dst {host.address}' for host in HOSTS)} )"
+        others = f"dport != :{CLUSTER_PORT} and sport != :{CLUSTER_PORT}"
+        self.lab.run(name, f"ss -K '{ours} and {others}'")
 
     def answers(self, name: str) -> bool:
         return self.driver._xen.probes.answers(self.endpoint(name))
@@ -126,6 +140,10 @@ class Probed:
     def helper(self, name: str, mode: str = "save") -> int:
         """Answer the process of the real helper on a host."""
         return int(self.lab.run(name, HELPER_PID.format(mode=mode)).split()[0])
+
+    def is_sending(self, name: str) -> bool:
+        """Say whether a helper on a host still sends a guest."""
+        return bool(self.lab.run(name, f"{HELPER_PID.format(mode='save')} || true").strip())
 
     def runs_once_on(self, guest: str, host: str) -> None:
         """Hold a guest to the oracle: one running copy by xl on both hosts, and its heart goes on beating there."""

@@ -1,4 +1,4 @@
-"""Moves and guards on each kind of storage that real Xen hosts share, held to what the guests' witnesses wrote.
+"""Refusals and guards on the storage that real Xen hosts share, held to what the guests' witnesses wrote.
 
     pytest -m xen tests/xen/test_storage.py
 
@@ -79,23 +79,6 @@ def test_each_kind_of_storage_is_what_it_is_and_bears_one_name_on_both_hosts(xen
         [disk] = vm.disks
         found = [[each for each in look.repositories if each.identity == disk.repository] for look in looks]
         assert [[each.storage for each in one] for one in found] == [[kind], [kind]], guest
-
-
-@pytest.mark.parametrize("guest", KINDS)
-def test_a_move_loses_no_record_on_any_kind_of_storage(xen: Probed, guest: str) -> None:
-    plan = checked(xen, guest)
-    before = xen.lab.records(guest, plan.source.name)
-    moved(xen, plan)
-    release(xen, plan)
-    if plan.volumes:
-        assert is_active(xen.lab.run, xen.lab.guest(guest), plan.target.name)
-        assert not is_active(xen.lab.run, xen.lab.guest(guest), plan.source.name)
-    read = lambda: xen.lab.records(guest, plan.target.name)  # noqa: E731
-    wait_until("it writes on", lambda: read().newest > before.newest + 20, 120)
-    after = read()
-    assert after.run == before.run
-    assert after.is_complete
-    print(f"{guest}: {after.whole} records, widest gap {after.widest_gap} s")
 
 
 def test_a_volume_that_a_guest_uses_is_not_let_go(xen: Probed) -> None:

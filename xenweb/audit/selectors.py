@@ -86,3 +86,8 @@ def audit_page_for(
     more = len(page) > limit
     page = page[:limit]
     return [_wire(row, names or {}) for row in page], page[-1].sequence if more else None
+
+
+def is_in_history(kind: str, key: str) -> bool:
+    """Say whether any record is about this subject."""
+    return AuditRecord.objects.filter(subject_kind=kind, subject_id=key).exists()

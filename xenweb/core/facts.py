@@ -71,6 +71,45 @@ class StorageKind(StrEnum):
     UNKNOWN = "unknown"
 
 
+class Cost(StrEnum):
+    """What of a kind of storage is measured."""
+
+    HAND_OVER = "hand_over"
+    """How long a VM's disk stands still in a move."""
+
+    WRITE = "write"
+    """How long 4 KiB take to be written and flushed."""
+
+    READ = "read"
+    """How long 4 KiB take to be read past all caches of the host."""
+
+
+class Origin(StrEnum):
+    """Where a measurement of storage was made; the nearest to this installation first."""
+
+    OWN_MOVES = "own_moves"
+    OWN_BENCH = "own_bench"
+    LAB = "lab"
+
+
+@dataclass(frozen=True, slots=True)
+class StorageCost:
+    """One measured cost of a kind of storage, in ms and as a ratio to block storage on a SAN in the same run.
+
+    ``low`` and ``high`` are the ratios of the smallest and the largest sample; ``measured_on`` is a date.
+    """
+
+    storage: StorageKind
+    cost: Cost
+    ratio: float
+    low: float
+    high: float
+    middle: float
+    samples: int
+    origin: Origin
+    measured_on: str
+
+
 class Ability(StrEnum):
     """What moves a host's driver can make beyond that of a running VM whose disks both hosts reach."""
 
@@ -122,6 +161,8 @@ class RepositoryFacts:
     path: str = ""
     available: Bytes | None = None
     storage: StorageKind = StorageKind.UNKNOWN
+    costs: tuple[StorageCost, ...] = ()
+    """What was measured of its kind of storage, if anything was."""
 
 
 @dataclass(frozen=True, slots=True)

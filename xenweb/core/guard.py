@@ -1,7 +1,8 @@
 """The life of a guard: a VM's disks as they were at one moment before its move, kept for the way back.
 
-One table; what a guard becomes is read from what its host says of it. A guard is never silently lost: whatever
-is half-made is being cleared away, or says that it could not be.
+Its memory of that moment is kept with them if that was asked for. One table; what a guard becomes is read from what
+its host says of it. A guard is never silently lost: whatever is half-made is being cleared away, or says that it
+could not be.
 """
 
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ class GuardState(StrEnum):
     FLAGGED = "flagged"
     KEPT = "kept"
     ROLLING_BACK = "rolling_back"
+    RESTORING = "restoring"
     REMOVING = "removing"
     REMOVED = "removed"
     FAILED = "failed"
@@ -38,14 +40,16 @@ GUARD_TRANSITIONS: dict[GuardState, frozenset[GuardState]] = {
     G.FLAGGED: frozenset({G.CLEARING}),
     G.KEPT: frozenset({G.ROLLING_BACK, G.REMOVING}),
     # A roll-back that breaks off is begun again: half-way, the disks are of no moment at all.
-    G.ROLLING_BACK: frozenset({G.KEPT, G.FLAGGED}),
+    G.ROLLING_BACK: frozenset({G.KEPT, G.FLAGGED, G.RESTORING}),
+    # The disks are back, and the memory that belongs to them is being read; the guard is kept whatever comes of it.
+    G.RESTORING: frozenset({G.KEPT}),
     G.REMOVING: frozenset({G.REMOVED, G.KEPT}),
     G.REMOVED: frozenset(),
     G.FAILED: frozenset(),
 }
 GUARD_ENDED = frozenset(state for state, following in GUARD_TRANSITIONS.items() if not following)
 BEING_MADE = frozenset({G.TAKING, G.COPYING})
-AT_WORK = frozenset({G.TAKING, G.COPYING, G.CLEARING, G.ROLLING_BACK, G.REMOVING})
+AT_WORK = frozenset({G.TAKING, G.COPYING, G.CLEARING, G.ROLLING_BACK, G.RESTORING, G.REMOVING})
 """In these a volume group's own books are changed: by one host at a time, and so by one guard of a pool."""
 
 

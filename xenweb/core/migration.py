@@ -208,6 +208,7 @@ class Repair(StrEnum):
     REMOVE_PAUSED_TARGET = "remove_paused_target"
     REMOVE_HALF_BUILT = "remove_half_built"
     CORRECT_SOURCE = "correct_source"
+    BREAK_OFF = "break_off"
 
 
 REPAIRS: dict[Conclusion, tuple[Repair, ...]] = {
@@ -222,18 +223,22 @@ REPAIRS: dict[Conclusion, tuple[Repair, ...]] = {
     Conclusion.SOURCE_SET_ASIDE: (Repair.REMOVE_PAUSED_SOURCE,),
     Conclusion.TARGET_SET_ASIDE: (Repair.REMOVE_PAUSED_TARGET,),
 }
-BY_ITSELF = frozenset({Repair.RESUME_SOURCE, Repair.CORRECT_SOURCE})
+BY_ITSELF = frozenset({Repair.RESUME_SOURCE, Repair.CORRECT_SOURCE, Repair.BREAK_OFF})
 """Repairs that nobody need be asked for: the only copy there is stands still, and is let go on; or it runs, and
-its daemon is told so."""
+its daemon is told so; or it stands still while nothing more arrives of it, and the hosts are made to give that up."""
 
 
-def repairs_for(proof: Proof, *, cancelling: bool) -> tuple[Repair, ...]:
-    """Answer the repairs that a proof allows.
+def repairs_for(proof: Proof, *, cancelling: bool, stalled: bool = False) -> tuple[Repair, ...]:
+    """Answer the repairs that a proof allows; ``stalled`` says that nothing has come across for long.
 
     A target that neither receives nor lets go holds a cancelled move up for ever:
     then, and only then, its incomplete copy may be removed while the source is busy.
+    A link that swallows the last of the memory holds up a VM that stands still, for as
+    long as TCP tries: while the target proves that its copy never ran, both hosts may be made to stop trying.
     """
     if proof.busy:
+        if stalled and proof.source is Copy.INCOMING and proof.target is Copy.NEVER_RAN:
+            return (Repair.BREAK_OFF,)
         held_up = cancelling and proof.source is Copy.RUNNING and proof.target in {Copy.INCOMING, Copy.NEVER_RAN}
         return (Repair.REMOVE_TARGET_COPY,) if held_up else ()
     conclusion = conclude(proof)

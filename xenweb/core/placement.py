@@ -22,16 +22,16 @@ from xenweb.core.facts import (
 )
 from xenweb.core.quantities import MIB, Bytes, human_size
 from xenweb.core.storage import (
-    LOCAL_KINDS,
     SAFE_CACHES,
     SLOW_FILES,
     Placed,
     Way,
     is_block,
-    is_shared_by_itself,
+    needs_word,
     placed,
     rooms,
 )
+from xenweb.core.storage_costs import in_words, is_slow
 
 STALE_AFTER = 30.0
 """Seconds after which facts of a host are too old to place a VM by."""
@@ -362,7 +362,7 @@ def _of_shared(vm: VmFacts, each: Placed) -> Iterator[Finding]:
             device=disk.device,
             storage=repository.name,
         )
-    elif repository.kind in LOCAL_KINDS and not is_shared_by_itself(repository):
+    elif needs_word(repository.kind, repository.storage):
         yield blocker(
             "sharing_unproven",
             f"{repository.name} is of a kind ({repository.kind}) that may be another place on each host: "
@@ -377,7 +377,7 @@ def _of_shared(vm: VmFacts, each: Placed) -> Iterator[Finding]:
 
 
 def _of_kind(vm: VmFacts, disk: DiskFacts, repository: RepositoryFacts) -> Iterator[Finding]:
-    """Say what the field knows of a kind of storage on Xen; it is experience, no figure that was measured here."""
+    """Say what the field knows of a kind of storage on Xen, and what was measured of it."""
     if vm.hypervisor != Hypervisor.XEN:
         return
     if repository.storage is StorageKind.SAN_BLOCK:
@@ -390,16 +390,24 @@ def _of_kind(vm: VmFacts, disk: DiskFacts, repository: RepositoryFacts) -> Itera
             kind=repository.storage.value,
         )
     elif repository.storage in SLOW_FILES:
-        what = "OCFS2" if repository.storage is StorageKind.OCFS2 else "NFS"
-        yield note(
-            "storage_slower",
-            f"Disk {disk.device} is a file on {what} ({repository.name}): in the field, block storage on a SAN was "
-            "far ahead of it for busy VMs.",
-            "Nothing to do for this move. A very busy VM is better off on block storage.",
-            device=disk.device,
-            storage=repository.name,
-            kind=repository.storage.value,
-        )
+        yield _of_files(disk, repository)
+
+
+def _of_files(disk: DiskFacts, repository: RepositoryFacts) -> Finding:
+    """Weigh a kind of files by what was measured of it; what the field says of it alone is worth a note."""
+    what = "OCFS2" if repository.storage is StorageKind.OCFS2 else "NFS"
+    measured = in_words(repository.costs)
+    weigh = warning if is_slow(repository.costs) else note
+    return weigh(
+        "storage_slower",
+        f"Disk {disk.device} is a file on {what} ({repository.name}): in the field, block storage on a SAN was "
+        f"far ahead of it for busy VMs. {measured or 'Own measurements are not available.'}",
+        "Nothing to do for this move. A very busy VM is better off on block storage.",
+        device=disk.device,
+        storage=repository.name,
+        kind=repository.storage.value,
+        **{f"{each.cost.value}_ratio": round(each.ratio, 2) for each in repository.costs},
+    )
 
 
 def _of_cache(vm: VmFacts, disk: DiskFacts, repository: RepositoryFacts) -> Iterator[Finding]:

@@ -1,11 +1,12 @@
 """Whose turn it is: limits per host, per link and in all; fair between teams; nobody waits for ever.
 
-Pure: what waits and what runs comes in, the moves to begin now come out.
+Pure: what waits and what runs comes in, the moves to begin now come out, and for all others what they wait for.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,19 +19,58 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Sending:
+    """How many VMs one host may send at once by its hypervisor's own rules; None: it has no such rule.
+
+    ``copying`` counts those alone whose disks are copied along.
+    """
+
+    moves: int | None = None
+    copying: int | None = None
+
+
+UNLIMITED = Sending()
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
-    """A move that waits or runs. ``since`` are seconds on any one clock; ``team`` None is everybody's."""
+    """A move that waits or runs. ``since`` are seconds on any one clock; ``team`` None is everybody's.
+
+    ``copies`` says that disks travel along, ``sending`` is what its source may send at once.
+    """
 
     migration: str
     team: int | None
     source: int
     target: int
     since: float
+    copies: bool = False
+    sending: Sending = UNLIMITED
 
     @property
     def link(self) -> frozenset[int]:
         """Answer the pair of hosts, in whatever direction."""
         return frozenset({self.source, self.target})
+
+
+class Hold(StrEnum):
+    """What keeps a move from beginning."""
+
+    ALL = "all"
+    HOST = "host"
+    LINK = "link"
+    SENDS = "sends"
+    COPIES = "copies"
+    OLDER = "older"
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Why a move waits: what holds it, at which host, and how many there may be."""
+
+    hold: Hold
+    host: int
+    most: int = 0
 
 
 PATIENCE = 60.0
@@ -49,6 +89,8 @@ class _Load:
         self._limits = limits
         self._hosts: Counter[int] = Counter()
         self._links: Counter[frozenset[int]] = Counter()
+        self._sending: Counter[int] = Counter()
+        self._copying: Counter[int] = Counter()
         self._all = 0
         self._reserved: frozenset[int] = frozenset()
         for entry in running:
@@ -57,16 +99,35 @@ class _Load:
     def add(self, entry: Entry) -> None:
         self._hosts.update(entry.link)
         self._links[entry.link] += 1
+        self._sending[entry.source] += 1
+        self._copying[entry.source] += entry.copies
         self._all += 1
 
     @property
     def is_full(self) -> bool:
         return self._all >= self._limits.in_all
 
+    def wait_of(self, entry: Entry) -> Wait | None:
+        """Say what holds a move; None if nothing does."""
+        limits, source = self._limits, entry.source
+        if self.is_full:
+            return Wait(Hold.ALL, source, limits.in_all)
+        # What a hypervisor would refuse is told before what we hold back ourselves.
+        copying, moves = entry.sending.copying, entry.sending.moves
+        if entry.copies and copying is not None and self._copying[source] >= copying:
+            return Wait(Hold.COPIES, source, copying)
+        if moves is not None and self._sending[source] >= moves:
+            return Wait(Hold.SENDS, source, moves)
+        full = next((host for host in (source, entry.target) if self._hosts[host] >= limits.per_host), None)
+        if full is not None:
+            return Wait(Hold.HOST, full, limits.per_host)
+        if self._links[entry.link] >= limits.per_link:
+            return Wait(Hold.LINK, source, limits.per_link)
+        reserved = next((host for host in (source, entry.target) if host in self._reserved), None)
+        return None if reserved is None else Wait(Hold.OLDER, reserved)
+
     def takes(self, entry: Entry) -> bool:
-        if self.is_full or self._links[entry.link] >= self._limits.per_link or entry.link & self._reserved:
-            return False
-        return all(self._hosts[host] < self._limits.per_host for host in entry.link)
+        return self.wait_of(entry) is None
 
     def reserve(self, entry: Entry) -> None:
         self._reserved = entry.link
@@ -90,6 +151,20 @@ def order(waiting: Iterable[Entry], running: Iterable[Entry]) -> list[Entry]:
 
 def next_moves(waiting: Sequence[Entry], running: Sequence[Entry], limits: Limits, now: float) -> list[Entry]:
     """Answer the moves that may begin now, in the order of their turns."""
+    return _chosen(waiting, running, limits, now)[0]
+
+
+def waits(waiting: Sequence[Entry], running: Sequence[Entry], limits: Limits, now: float) -> dict[str, Wait]:
+    """Say what every move waits for that may not begin now, counting those that may as under way."""
+    chosen, load = _chosen(waiting, running, limits, now)
+    beginning = {entry.migration for entry in chosen}
+    told = {entry.migration: load.wait_of(entry) for entry in waiting if entry.migration not in beginning}
+    return {migration: wait for migration, wait in told.items() if wait is not None}
+
+
+def _chosen(
+    waiting: Sequence[Entry], running: Sequence[Entry], limits: Limits, now: float
+) -> tuple[list[Entry], _Load]:
     load = _Load(running, limits)
     oldest = min(waiting, key=lambda entry: (entry.since, entry.migration), default=None)
     overdue = oldest if oldest is not None and now - oldest.since > PATIENCE else None
@@ -103,4 +178,4 @@ def next_moves(waiting: Sequence[Entry], running: Sequence[Entry], limits: Limit
             chosen.append(entry)
         elif entry is overdue:
             load.reserve(entry)
-    return chosen
+    return chosen, load

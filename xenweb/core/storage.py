@@ -31,9 +31,9 @@ def is_block(repository: RepositoryFacts) -> bool:
     return repository.kind in BLOCK_POOLS
 
 
-def is_shared_by_itself(repository: RepositoryFacts) -> bool:
-    """Say whether two hosts that know the repository by its name are proven to reach the same storage."""
-    return repository.storage in SHARED_BY_ITSELF
+def needs_word(kind: str, storage: StorageKind) -> bool:
+    """Say whether only somebody's word tells that two hosts which name a repository alike reach the same storage."""
+    return kind in LOCAL_KINDS and storage not in SHARED_BY_ITSELF
 
 
 class Way(StrEnum):

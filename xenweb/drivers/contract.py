@@ -15,6 +15,7 @@ from xenweb.core.facts import Ability, Kind, PowerState, StorageKind
 from xenweb.core.migration import Copy
 from xenweb.core.placement import Fact, Finding
 from xenweb.core.quantities import Bytes, BytesPerSecond, Milliseconds
+from xenweb.core.queueing import Sending
 
 
 class Capability(StrEnum):
@@ -152,6 +153,9 @@ class MoveOptions:
     guard: bool | None = None
     """Whether the VM's disks are kept as they were before the move; None: if it is measured to be very busy."""
 
+    guard_memory: bool = False
+    """Whether its memory is kept with them, so that a roll-back lets it go on from that moment."""
+
 
 class Lever(StrEnum):
     """What can be changed about a running move. ``bandwidth`` takes bytes/s, ``downtime`` milliseconds.
@@ -181,7 +185,9 @@ class CopyAction(StrEnum):
 
     REMOVE takes only a copy that stands still because of a move, REMOVE_PAUSED only a paused one.
     CORRECT lets the host's daemon see that a VM runs which it believes to be paused. RELEASE_VOLUME deactivates
-    one logical volume of a VM that the host proves not to have.
+    one logical volume of a VM that the host proves not to have. BREAK_OFF ends what the host itself still does for a
+    move that stands still, sending or receiving, before the copy is whole; no copy is touched, and where nothing is
+    sent or received, or the hypervisor ends that by itself, there is nothing to do.
     """
 
     RESUME = "resume"
@@ -191,6 +197,7 @@ class CopyAction(StrEnum):
     REMOVE_DISK = "remove_disk"
     CORRECT = "correct"
     RELEASE_VOLUME = "release_volume"
+    BREAK_OFF = "break_off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,11 +357,15 @@ def freely() -> None:
 
 
 class HypervisorDriver(Protocol):
-    """One kind of hypervisor. Every verb may raise a DriverError, and nothing else."""
+    """One kind of hypervisor. Every verb may raise a DriverError, and nothing else.
+
+    ``sending`` is what one host may send at once: the queue holds back what the hypervisor would refuse.
+    """
 
     name: str
     simulated: bool
     capabilities: frozenset[Capability]
+    sending: Sending
 
     def inventory(self, endpoint: Endpoint) -> HostSnapshot:
         """Describe a host and all that is on it in one bulk look."""

@@ -2,7 +2,7 @@
 
 Not every hypervisor can, so it is a protocol of its own; ``keeper_of`` says whether a driver speaks it, and
 ``Capability.GUARD`` whether a host can at this moment. Nothing here blocks for longer than one question, save
-removing and the activation of volumes: how far a guard is, ``guard_look`` tells.
+removing, the activation of volumes and reading memory back: how far a guard is, ``guard_look`` tells.
 """
 
 from dataclasses import dataclass, field
@@ -15,13 +15,17 @@ from xenweb.drivers.contract import Endpoint, HypervisorDriver
 
 @dataclass(frozen=True, slots=True)
 class GuardPlan:
-    """One guard: of the disks at ``paths`` of a VM, on the host that had it. ``others`` may reach the same disks."""
+    """One guard: of the disks at ``paths`` of a VM, on the host that had it. ``others`` may reach the same disks.
+
+    ``with_memory``: what the VM had in its memory at that moment is kept as well.
+    """
 
     guard: str
     vm_uuid: str
     host: Endpoint
     paths: tuple[str, ...]
     others: tuple[Endpoint, ...] = ()
+    with_memory: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,7 @@ class GuardSeen:
 class GuardKeeper(Protocol):
     """A driver that can guard VMs. Every verb may raise a DriverError, and nothing else."""
 
-    def guard_foresee(self, host: Endpoint, vm_uuid: str) -> GuardForeseen:
+    def guard_foresee(self, host: Endpoint, vm_uuid: str, *, with_memory: bool = False) -> GuardForeseen:
         """Say whether a guard of a VM that runs on a host can be made, and of which disks."""
 
     def guard_begin(self, plan: GuardPlan) -> None:
@@ -71,7 +75,14 @@ class GuardKeeper(Protocol):
         """
 
     def guard_make_ready(self, plan: GuardPlan, home: Endpoint) -> None:
-        """Have the VM's disks usable again on the host that has its definition."""
+        """Have the VM's disks usable again on the host that has its definition, or is to have it."""
+
+    def guard_restore_memory(self, plan: GuardPlan) -> None:
+        """Have the VM go on, on the guard's host, with the memory that was kept; its disks are laid back already.
+
+        Once it runs there, no other host keeps a definition of it. Raises MoveRefusedError if nothing was begun,
+        or if what was begun is gone again. That the VM runs nowhere is the caller's proof.
+        """
 
 
 def keeper_of(driver: HypervisorDriver) -> GuardKeeper | None:

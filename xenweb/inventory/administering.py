@@ -44,7 +44,9 @@ def storage_vouch(by: Actor, storage: str, *, is_shared: bool) -> None:
 
     Raises RepositoryNotFoundError or AmbiguousNameError.
     """
-    found = [str(each.id) for each in storage_repositories_for(by) if storage in {str(each.id), each.name}]
+    named = [each for each in storage_repositories_for(by) if storage in {str(each.id), each.name}]
+    # A name that storage bore which no host reaches any more means what is reached today.
+    found = [str(each.id) for each in named if each.hosts] or [str(each.id) for each in named]
     with refusals_recorded(by.username, "storage_vouch", "storage_repository", storage, "", is_shared=is_shared):
         if not found:
             raise RepositoryNotFoundError

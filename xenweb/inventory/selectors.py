@@ -15,6 +15,7 @@ from xenweb.core.facts import (
     HostState,
     PowerState,
     RepositoryFacts,
+    StorageCost,
     StorageKind,
     VmFacts,
 )
@@ -98,6 +99,11 @@ def host_for(actor: Actor, key: str) -> HostWire:
     """Answer one host by id or UUID; raise HostNotFoundError."""
     del actor
     return wiring.host_wire(host_row(key))
+
+
+def host_names(ids: Iterable[int]) -> dict[int, str]:
+    """Answer what hosts are called."""
+    return dict(Host.objects.filter(pk__in=set(ids)).values_list("pk", "name"))
 
 
 def host_row(key: str) -> Host:
@@ -258,6 +264,10 @@ def vm_facts(vm: VirtualMachine) -> VmFacts:
     )
 
 
+Costs = Mapping[StorageKind, tuple[StorageCost, ...]]
+NO_COSTS: Costs = {}
+
+
 def obstacles_of(vm: VirtualMachine) -> tuple[Finding, ...]:
     """Answer what a VM's hypervisor has noted against moving it, as of the last look at its host."""
     said = (FindingWire.model_validate(each) for each in vm.obstacles)
@@ -267,12 +277,20 @@ def obstacles_of(vm: VirtualMachine) -> tuple[Finding, ...]:
     )
 
 
-def _repositories(host: Host) -> Iterable[RepositoryFacts]:
+def _repositories(host: Host, costs: Costs) -> Iterable[RepositoryFacts]:
     for attachment in host.attachments.all():
         row = attachment.repository
-        available = None if row.available is None else Bytes(row.available)
         storage = StorageKind(row.storage)
-        yield RepositoryFacts(row.pk, row.name, row.kind, row.vouched_shared, attachment.path, available, storage)
+        yield RepositoryFacts(
+            row.pk,
+            row.name,
+            row.kind,
+            row.vouched_shared,
+            attachment.path,
+            None if row.available is None else Bytes(row.available),
+            storage,
+            costs.get(storage, ()),
+        )
 
 
 def capabilities_of(host: Host) -> frozenset[Capability]:
@@ -294,8 +312,13 @@ def _abilities(host: Host) -> frozenset[Ability]:
     return frozenset(ability for ability in Ability if Capability(ability.value) in able)
 
 
-def hosts_facts(now: datetime, promises: Mapping[int, Promise], allowed: int | None = None) -> dict[int, HostFacts]:
-    """Gather what placement needs to know of every host, by host id; ``allowed`` are moves at once on a host."""
+def hosts_facts(
+    now: datetime, promises: Mapping[int, Promise], allowed: int | None = None, costs: Costs = NO_COSTS
+) -> dict[int, HostFacts]:
+    """Gather what placement needs to know of every host, by host id; ``allowed`` are moves at once on a host.
+
+    ``costs`` are what was measured of kinds of storage.
+    """
     facts = {}
     for host in _hosts().prefetch_related("networks"):
         promise = promises.get(host.pk, NO_PROMISE)
@@ -309,7 +332,7 @@ def hosts_facts(now: datetime, promises: Mapping[int, Promise], allowed: int | N
             memory_total=Bytes(host.memory_total),
             memory_free=None if host.memory_free is None else Bytes(host.memory_free),
             memory_promised=promise.memory,
-            repositories=tuple(_repositories(host)),
+            repositories=tuple(_repositories(host, costs)),
             networks=tuple(network.name for network in host.networks.all()),
             age=None if host.as_of is None else max(0.0, (now - host.as_of).total_seconds()),
             incoming=promise.incoming,

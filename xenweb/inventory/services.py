@@ -23,6 +23,7 @@ from xenweb.inventory.errors import (
 )
 from xenweb.inventory.models import Host, Pool, StorageRepository, VirtualMachine, VmSighting
 from xenweb.inventory.selectors import host_row, repository_row
+from xenweb.inventory.unreached import unreached_remove
 from xenweb.realtime.events import HostChanged, HostRemoved, StorageRepositoryChanged, VmChanged, VmRemoved
 from xenweb.realtime.publish import publish, writing
 from xenweb.realtime.wire import HostWire, StorageRepositoryWire
@@ -146,12 +147,17 @@ def host_remove(actor: Actor, key: str, *, takes_part: Callable[[int], bool], re
             raise HostBusyError(msg)
         host.removed = True
         host.save()
+        reached = [attachment.repository_id for attachment in host.attachments.all()]
         host.attachments.all().delete()
+        for each in reached:
+            row = repository_row(str(each))
+            publish(StorageRepositoryChanged(storage_repository=wiring.repository_wire(row)), public=True)
         VmSighting.objects.filter(host=host).delete()
         for vm in VirtualMachine.objects.filter(resident_on=host).select_related("team"):
             vm.resident_on, vm.state = None, PowerState.UNKNOWN
             vm.save()
             publish(VmChanged(vm=wiring.vm_wire(vm)), team=vm.team_id)
+        unreached_remove(host.pool_id)
         record(
             actor=actor.username,
             action="host_remove",

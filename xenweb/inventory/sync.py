@@ -22,6 +22,7 @@ from xenweb.inventory.models import (
     VmSighting,
 )
 from xenweb.inventory.outside import outside_record, stand_of
+from xenweb.inventory.unreached import unreached_remove
 from xenweb.realtime.events import HostChanged, StorageRepositoryChanged, VmChanged, VmRemoved
 from xenweb.realtime.publish import publish, writing
 from xenweb.realtime.wire import finding_wire
@@ -47,9 +48,12 @@ def reading_apply(host_id: int, reading: HostReading) -> None:
     if host is None or (host.as_of is not None and reading.taken_at < host.as_of):
         return
     _host_apply(host, reading)
+    reached = {attachment.repository.identity for attachment in host.attachments.all()}
     identities = _repositories_apply(host, reading.snapshot.repositories)
     _networks_apply(host, reading.snapshot.networks)
     _vms_apply(host, reading, identities)
+    if reached != set(identities):
+        unreached_remove(host.pool_id)
 
 
 @writing()

@@ -3,6 +3,7 @@
 from typing import Literal, cast
 
 from xenweb.core.facts import HostState, StorageKind
+from xenweb.core.storage import needs_word
 from xenweb.drivers.registry import is_simulated
 from xenweb.inventory.models import Host, StorageRepository, VirtualDisk, VirtualMachine
 from xenweb.realtime.wire import DiskWire, Figure, HostWire, StorageRepositoryWire, VmWire
@@ -82,6 +83,7 @@ def repository_wire(row: StorageRepository) -> StorageRepositoryWire:
         kind=row.kind,
         storage=StorageKind(row.storage).value,
         shared=len(hosts) > 1,
+        proven=not needs_word(row.kind, StorageKind(row.storage)),
         vouched=row.vouched_shared,
         capacity=row.capacity,
         available=row.available,

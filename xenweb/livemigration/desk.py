@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from django.utils import timezone
 
@@ -18,6 +19,9 @@ log = logging.getLogger(__name__)
 
 NO_LONGER = "The hosts no longer say what this would mend."
 TOO_OLD = "The hosts took too long to say again what this would mend, and it may have changed meanwhile."
+
+Allowed = Callable[[Proof], tuple[Repair, ...]]
+"""Answers the repairs that a proof allows."""
 
 PROOF_HOLDS_FOR = 4.0
 """Seconds that the hosts may take for the proof right before an act: the first answer is so old when the last comes."""
@@ -66,26 +70,27 @@ class Desk:
             proof = replace(proof, target=Copy.SET_ASIDE)
         return proof
 
-    def mend(self, proof: Proof, *, cancelling: bool) -> bool:
+    def mend(self, proof: Proof, *, cancelling: bool, stalled: bool = False) -> bool:
         """Do the repairs that were chosen, or that go without asking, if the proof still allows them."""
-        allowed, mended = repairs_for(proof, cancelling=cancelling), False
+        may = partial(repairs_for, cancelling=cancelling, stalled=stalled)
+        allowed, mended = may(proof), False
         for choice in self._pending():
             if choice.kind not in set(Repair):
                 continue
             if choice.kind in allowed:
-                mended |= self._repair(Repair(choice.kind), choice.asked_by, choice, cancelling=cancelling)
+                mended |= self._repair(Repair(choice.kind), choice.asked_by, choice, may)
             else:
                 self._close(choice, NO_LONGER)
         for repair in BY_ITSELF & set(allowed):
-            mended |= self._repair(repair, "xenweb", None, cancelling=cancelling)
+            mended |= self._repair(repair, "xenweb", None, may)
         return mended
 
-    def _repair(self, repair: Repair, by: str, choice: MigrationChoice | None, *, cancelling: bool) -> bool:
+    def _repair(self, repair: Repair, by: str, choice: MigrationChoice | None, may: Allowed) -> bool:
         # What goes by itself is tried again and again: the history tells when that begins and what changes.
         before = self._failed_before(repair, by) if choice is None else None
         if before is None:
             self._record(repair, by, "allowed", "")
-        refusal = self._refusal_of(repair, cancelling=cancelling)
+        refusal = self._refusal_of(repair, may)
         if refusal:
             log.warning("move %s: %s was not done: %s", self.plan.migration, repair, refusal)
         if refusal and refusal != before:
@@ -103,42 +108,42 @@ class Desk:
         is_this = bool(newest) and newest[0].outcome == "failed" and newest[0].facts.get("repair") == repair
         return newest[0].reason if is_this else None
 
-    def _refusal_of(self, repair: Repair, *, cancelling: bool) -> str:
+    def _refusal_of(self, repair: Repair, may: Allowed) -> str:
         """Do one repair; answer why it was not done, or nothing."""
-        endpoint, action = self._place(repair)
         # Whatever was written since the last answers took time: the proof is made anew, right before the act.
         lease_renew(self.lease)
         began = time.monotonic()
-        if repair not in repairs_for(self.as_told(self._ask()), cancelling=cancelling):
+        if repair not in may(self.as_told(self._ask())):
             return NO_LONGER
         if time.monotonic() - began > PROOF_HOLDS_FOR:
             return TOO_OLD
         # The hosts may have taken longer to answer than the lease lasts: it is proven to be ours last of all.
         lease_renew(self.lease)
         try:
-            self.driver.repair(endpoint, self.plan.vm_uuid, action)
+            for endpoint, action in self._steps(repair):
+                self.driver.repair(endpoint, self.plan.vm_uuid, action)
         except DriverError as error:
             return error.sentence
         return ""
 
-    def _place(self, repair: Repair) -> tuple[Endpoint, CopyAction]:
-        match repair:
-            case Repair.RESUME_SOURCE:
-                return self.plan.source, CopyAction.RESUME
-            case Repair.REMOVE_SOURCE_COPY:
-                return self.plan.source, CopyAction.REMOVE
-            case Repair.REMOVE_TARGET_COPY | Repair.REMOVE_HALF_BUILT:
-                return self.plan.target, CopyAction.REMOVE
-            case Repair.PAUSE_SOURCE:
-                return self.plan.source, CopyAction.PAUSE
-            case Repair.PAUSE_TARGET:
-                return self.plan.target, CopyAction.PAUSE
-            case Repair.REMOVE_PAUSED_SOURCE:
-                return self.plan.source, CopyAction.REMOVE_PAUSED
-            case Repair.REMOVE_PAUSED_TARGET:
-                return self.plan.target, CopyAction.REMOVE_PAUSED
-            case Repair.CORRECT_SOURCE:
-                return self.plan.source, CopyAction.CORRECT
+    def _steps(self, repair: Repair) -> tuple[tuple[Endpoint, CopyAction], ...]:
+        source, target = self.plan.source, self.plan.target
+        # The target first: what cannot become whole any more never runs, whatever the source then does. And a target
+        # that the link's end never reached waits for more, and would do so for ever.
+        stop_receiving = (target, CopyAction.BREAK_OFF)
+        removed = (stop_receiving, (target, CopyAction.REMOVE))
+        return {
+            Repair.RESUME_SOURCE: ((source, CopyAction.RESUME),),
+            Repair.REMOVE_SOURCE_COPY: ((source, CopyAction.REMOVE),),
+            Repair.REMOVE_TARGET_COPY: removed,
+            Repair.REMOVE_HALF_BUILT: removed,
+            Repair.PAUSE_SOURCE: ((source, CopyAction.PAUSE),),
+            Repair.PAUSE_TARGET: ((target, CopyAction.PAUSE),),
+            Repair.REMOVE_PAUSED_SOURCE: ((source, CopyAction.REMOVE_PAUSED),),
+            Repair.REMOVE_PAUSED_TARGET: ((target, CopyAction.REMOVE_PAUSED),),
+            Repair.CORRECT_SOURCE: ((source, CopyAction.CORRECT),),
+            Repair.BREAK_OFF: (stop_receiving, (source, CopyAction.BREAK_OFF)),
+        }[repair]
 
     def offer(self, proof: Proof, *, cancelling: bool) -> None:
         """Store which repairs the hosts' answers allow, so that people can choose them."""

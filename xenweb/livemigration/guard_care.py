@@ -10,12 +10,13 @@ from django.db.models import Q
 from django.utils import timezone
 
 from xenweb.core.guard import BEING_MADE, GuardPhase, GuardState, cleared_from
-from xenweb.core.migration import ENDED, State
+from xenweb.core.migration import ENDED, Copy, State
 from xenweb.drivers.contract import DriverError, MoveRefusedError
 from xenweb.drivers.guards import GuardKeeper, GuardPlan
+from xenweb.drivers.registry import driver_for
 from xenweb.inventory.credentials import CredentialLostError
 from xenweb.livemigration.errors import GuardRefusedError
-from xenweb.livemigration.guard_proving import prove_halted
+from xenweb.livemigration.guard_proving import NOT_RUNNING, prove_halted
 from xenweb.livemigration.guards import (
     AnotherAtWorkError,
     GuardChangedError,
@@ -28,6 +29,7 @@ from xenweb.livemigration.guards import (
     keeping,
 )
 from xenweb.livemigration.models import Guard
+from xenweb.livemigration.plan import driver_kind
 from xenweb.livemigration.transitions import migration_row, tell
 
 log = logging.getLogger(__name__)
@@ -35,7 +37,9 @@ log = logging.getLogger(__name__)
 TRY_AGAIN_AFTER = timedelta(seconds=30)
 REFUSED_FOR = timedelta(seconds=5)
 LEFT = "The process that made it was lost, or gave up."
-_UNFINISHED = (GuardState.CLEARING, GuardState.ROLLING_BACK, GuardState.REMOVING)
+_UNFINISHED = (GuardState.CLEARING, GuardState.ROLLING_BACK, GuardState.RESTORING, GuardState.REMOVING)
+READ_WITHIN = timedelta(minutes=15)
+"""For so long after its disks were laid back a VM may stand still while its memory is read."""
 
 
 def guards_due(now: datetime) -> list[str]:
@@ -82,6 +86,8 @@ def _settle(row: Guard, keeper: GuardKeeper) -> None:
             _remove(row, keeper)
         case GuardState.ROLLING_BACK:
             _roll_back(row, keeper)
+        case GuardState.RESTORING:
+            _restore(row, keeper)
         case _:
             return
 
@@ -126,10 +132,13 @@ def _roll_back(row: Guard, keeper: GuardKeeper) -> None:
     seen = keeper.guard_look(plan)
     match seen.phase:
         case GuardPhase.ROLLED_BACK:
-            keeper.guard_make_ready(plan, home_of(row))
+            keeper.guard_make_ready(plan, plan.host if row.with_memory else home_of(row))
             figures = {"rolled_back_at": timezone.now(), "expires_at": timezone.now() + keeping().after_failure}
             facts = {"rolled_back": True, "bytes": seen.total}
-            guard_change(row, GuardState.KEPT, by=row.roll_back_by or "xenweb", figures=figures, facts=facts)
+            following = GuardState.RESTORING if row.with_memory else GuardState.KEPT
+            guard_change(row, following, by=row.roll_back_by or "xenweb", figures=figures, facts=facts)
+            if following is GuardState.RESTORING:
+                _restore(row, keeper)
         case GuardPhase.ROLLING_BACK:
             guard_progress(row, seen.done, seen.total)
         case GuardPhase.WHOLE:
@@ -153,3 +162,37 @@ def _begin_rolling_back(row: Guard, keeper: GuardKeeper, plan: GuardPlan, *, has
         msg = f"The disks are half-way back, do not start the VM: {refusal.sentence}"
         Guard.objects.filter(pk=row.pk).update(sentence=msg, tried_at=timezone.now())
         tell(migration_row(row.migration_id))
+
+
+def _restore(row: Guard, keeper: GuardKeeper) -> None:
+    """Have the VM go on with its memory of the guard's moment, and believe only that it was seen running.
+
+    The intent is the state of the row, so a process that dies here leaves nothing to guess: the host is asked first.
+    """
+    plan = guard_plan(row)
+    if (copy := _copy_of(row, plan)) in NOT_RUNNING:
+        try:
+            prove_halted(row)
+            keeper.guard_restore_memory(plan)
+        except (GuardRefusedError, MoveRefusedError) as refusal:
+            _go_without(row, refusal.sentence)
+            return
+        copy = _copy_of(row, plan)
+    if copy is Copy.RUNNING:
+        figures = {"memory_back_at": timezone.now()}
+        facts = {"memory_back": True}
+        guard_change(row, GuardState.KEPT, by=row.roll_back_by or "xenweb", figures=figures, facts=facts)
+        return
+    if row.rolled_back_at is not None and timezone.now() > row.rolled_back_at + READ_WITHIN:
+        _go_without(row, f"It is {copy} on {plan.host.name}, and did not begin to run.")
+        return
+    Guard.objects.filter(pk=row.pk).update(tried_at=timezone.now())
+
+
+def _copy_of(row: Guard, plan: GuardPlan) -> Copy:
+    return driver_for(driver_kind(row.migration)).locate(plan.host, row.migration.vm_uuid).copy
+
+
+def _go_without(row: Guard, why: str) -> None:
+    msg = f"The disks are what they were, the memory is not: {why}"
+    guard_change(row, GuardState.KEPT, sentence=msg, facts={"memory_back": False})

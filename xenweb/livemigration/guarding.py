@@ -5,7 +5,6 @@ whoever cares for orphans.
 """
 
 import logging
-import statistics
 import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -15,13 +14,14 @@ from django.db import DatabaseError, connection
 from xenweb.core.facts import Kind, PowerState
 from xenweb.core.guard import BEING_MADE, Business, GuardPhase, GuardState, made_from, why_very_busy
 from xenweb.core.migration import State
-from xenweb.core.placement import Finding, note
+from xenweb.core.placement import Fact, Finding, note
 from xenweb.core.quantities import BytesPerSecond
 from xenweb.drivers.contract import Capability, DriverError, HypervisorDriver, MigrationPlan, Permit, freely
 from xenweb.drivers.guards import GuardForeseen, GuardKeeper, keeper_of
 from xenweb.inventory.selectors import capabilities_of
 from xenweb.livemigration.checking import Checked, checked
 from xenweb.livemigration.guard_care import guard_settle
+from xenweb.livemigration.guard_costs import expected_pause
 from xenweb.livemigration.guards import AnotherAtWorkError, GuardChangedError, guard_change, guard_plan, guard_progress
 from xenweb.livemigration.models import Guard, Migration, MigrationPass
 from xenweb.livemigration.transitions import Failure
@@ -36,7 +36,6 @@ WAITS_FOR_OTHERS = 600.0
 SILENT_FOR = 30.0
 """Seconds in which a host that does not say how far a guard is may come back."""
 
-PAST = 5
 SEEN_WITHIN = 10.0
 """Seconds in which the board sees that a VM which stood still for its guard runs again."""
 
@@ -51,6 +50,7 @@ class Wish:
     foreseen: GuardForeseen
     automatic: bool
     reason: str
+    with_memory: bool = False
 
 
 def wished(row: Migration, driver: HypervisorDriver, plan: MigrationPlan) -> tuple[Wish | None, Failure | None]:
@@ -62,8 +62,9 @@ def wished(row: Migration, driver: HypervisorDriver, plan: MigrationPlan) -> tup
     able = keeper is not None and Capability.GUARD in capabilities_of(row.source)
     if asked is False or plan.kind is not Kind.LIVE or keeper is None or not able:
         return None, _impossible("Its host cannot make one.") if asked else None
+    with_memory = asked is True and plan.options.guard_memory
     try:
-        foreseen = keeper.guard_foresee(plan.source, plan.vm_uuid)
+        foreseen = keeper.guard_foresee(plan.source, plan.vm_uuid, with_memory=with_memory)
     except DriverError as error:
         return None, _impossible(error.sentence) if asked else None
     reason = "It was asked for." if asked else why_very_busy(business_of(row, foreseen))
@@ -71,7 +72,7 @@ def wished(row: Migration, driver: HypervisorDriver, plan: MigrationPlan) -> tup
         return None, None
     if not foreseen.possible:
         return None, _impossible(foreseen.why) if asked else None
-    return Wish(foreseen, automatic=not asked, reason=reason), None
+    return Wish(foreseen, automatic=not asked, reason=reason, with_memory=with_memory), None
 
 
 def _impossible(why: str) -> Failure:
@@ -93,25 +94,25 @@ def business_of(row: Migration, foreseen: GuardForeseen) -> Business:
     )
 
 
-def expected_pause(host_id: int, disks: int) -> int | None:
-    """Estimate how many ms a guard of so many disks pauses its VM, from earlier ones of its host; None without any."""
-    earlier = Guard.objects.filter(host_id=host_id, pause__isnull=False).order_by("-asked_at")[:PAST]
-    each = [row.pause / max(1, len(row.paths)) for row in earlier if row.pause is not None]
-    return round(statistics.median(each) * disks) if each else None
+def _expected_pause(row: Migration, wish: Wish) -> int | None:
+    memory = row.vm_memory if wish.with_memory else None
+    return expected_pause(row.source_id, len(wish.foreseen.paths), memory)
 
 
 def announced(row: Migration, wish: Wish) -> Finding:
     """Say beforehand what a guard costs."""
-    pause = expected_pause(row.source_id, len(wish.foreseen.paths))
+    pause = _expected_pause(row, wish)
     how_long = (
         "for how long is not known yet on this host" if pause is None else f"about {pause / 1000:.1f} s, estimated"
     )
     return note(
         "guard_before_move",
         f"A guard of {row.vm_name} is made before it moves: {wish.reason} The VM stands still while its "
-        f"snapshots are taken ({how_long}), then they are copied off.",
+        f"{'memory is saved and its snapshots' if wish.with_memory else 'snapshots'} are taken ({how_long}), then they "
+        "are copied off.",
         "Nothing to do. Choose no guard if that pause is too much.",
         automatic=wish.automatic,
+        with_memory=wish.with_memory,
         expected_pause_ms=pause,
         needed=wish.foreseen.needed,
     )
@@ -176,8 +177,9 @@ def _store(row: Migration, wish: Wish) -> Guard:
         host=row.source,
         paths=list(wish.foreseen.paths),
         automatic=wish.automatic,
+        with_memory=wish.with_memory,
         reason=wish.reason,
-        expected_pause=expected_pause(row.source_id, len(wish.foreseen.paths)),
+        expected_pause=_expected_pause(row, wish),
         asked_at=row.requested_at,
     )
 
@@ -189,9 +191,10 @@ def _is_given_up(guard: Guard) -> bool:
 def _begun(guard: Guard, keeper: GuardKeeper, permit: Permit) -> Failure | None:
     """Wait for the guard's turn, store the intent, and only then tell the host."""
     until = time.monotonic() + WAITS_FOR_OTHERS
+    facts: dict[str, Fact] = {"automatic": guard.automatic, "with_memory": guard.with_memory, "why": guard.reason}
     while True:
         try:
-            guard_change(guard, GuardState.TAKING, facts={"automatic": guard.automatic, "why": guard.reason})
+            guard_change(guard, GuardState.TAKING, facts=facts)
             break
         except AnotherAtWorkError:
             if time.monotonic() > until or _is_given_up(guard):

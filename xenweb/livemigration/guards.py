@@ -117,7 +117,7 @@ def guard_progress(row: Guard, done: int, total: int) -> None:
 def guard_plan(row: Guard) -> GuardPlan:
     """Build what a driver is told of a guard; raises CredentialLostError."""
     others = tuple(each for each in endpoints_of_pool(row.pool_id) if each.host != row.host_id)
-    return GuardPlan(row.pk, row.migration.vm_uuid, endpoint_of(row.host), tuple(row.paths), others)
+    return GuardPlan(row.pk, row.migration.vm_uuid, endpoint_of(row.host), tuple(row.paths), others, row.with_memory)
 
 
 def keeper_for(row: Guard) -> GuardKeeper | None:

@@ -66,6 +66,7 @@ class Migration(models.Model):
     requested_at = models.DateTimeField()
     queue_place = models.PositiveIntegerField(null=True)
     expected_start = models.DateTimeField(null=True)
+    waits_because = models.CharField(max_length=600, blank=True)
     deadline = models.DateTimeField(null=True)
     call_intended_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
@@ -75,6 +76,7 @@ class Migration(models.Model):
     auto_converge = models.BooleanField(default=False)
     post_copy = models.BooleanField(default=False)
     guard_wanted = models.BooleanField(null=True)
+    guard_memory = models.BooleanField(default=False)
     trust_shared_storage = models.BooleanField(default=False)
     override_codes = models.JSONField(default=list)
     override_reason = models.CharField(max_length=500, blank=True)
@@ -210,8 +212,9 @@ class HeldVolume(models.Model):
 
 
 class Guard(models.Model):
-    """The disks of a VM as they were at one moment before its move. Its life is a table in ``core.guard``.
+    """The disks of a VM, and with ``with_memory`` its memory, as they were at one moment before its move.
 
+    Its life is a table in ``core.guard``; ``memory_back_at`` is when a roll-back let the VM go on from that moment.
     ``paths`` are its disks, on ``host``. ``expected_pause`` was estimated, ``pause`` measured, in ms. The
     database allows one guard of a pool at work: its volume groups' books are changed by one host at a time.
     """
@@ -223,6 +226,7 @@ class Guard(models.Model):
     paths = models.JSONField(default=list)
     state = models.CharField(max_length=20, default=GuardState.ASKED)
     automatic = models.BooleanField(default=False)
+    with_memory = models.BooleanField(default=False)
     reason = models.TextField(blank=True)
     total = models.BigIntegerField(default=0)
     done = models.BigIntegerField(default=0)
@@ -236,6 +240,7 @@ class Guard(models.Model):
     roll_back_at = models.DateTimeField(null=True)
     roll_back_reason = models.TextField(blank=True)
     rolled_back_at = models.DateTimeField(null=True)
+    memory_back_at = models.DateTimeField(null=True)
     sentence = models.TextField(blank=True)
 
     class Meta:

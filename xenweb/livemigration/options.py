@@ -46,7 +46,8 @@ _OFFERS = {
     Capability.GUARD: OptionWire(
         name="guard",
         label="Guard the disks first",
-        help="Keeps the disks as they were before the move, for a way back. The VM stands still for a moment.",
+        help="Keeps the disks as they were before the move, for a way back; with ``guard_memory`` the memory as well. "
+        "The VM stands still meanwhile.",
         unit=None,
         minimum=None,
         maximum=None,
@@ -100,6 +101,9 @@ def options_check(
         if is_asked and name not in names:
             msg = f"This hypervisor does not offer {name} for a move of this kind."
             raise OptionRefusedError(msg, option=name)
+    if options.guard_memory and options.guard is not True:
+        msg = "Memory is kept with a guard of the disks, and none is asked for."
+        raise OptionRefusedError(msg, option="guard_memory")
     _within("bandwidth_limit", options.bandwidth_limit, BANDWIDTH)
     _within("downtime_limit_ms", options.downtime_limit, DOWNTIME_MS)
     _within("deadline_s", deadline_s, DEADLINE_S)

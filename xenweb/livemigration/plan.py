@@ -22,6 +22,7 @@ def plan_of(row: Migration) -> MigrationPlan:
             auto_converge=row.auto_converge,
             post_copy=row.post_copy,
             guard=row.guard_wanted,
+            guard_memory=row.guard_memory,
         ),
         trust_shared_storage=row.trust_shared_storage,
         kind=Kind(row.kind),

@@ -8,7 +8,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from xenweb.accounts.policy import Action, Actor, decide, visible_teams
-from xenweb.core.facts import HostFacts, Kind, VmFacts, kind_for
+from xenweb.core.facts import HostFacts, Hypervisor, Kind, VmFacts, kind_for
 from xenweb.core.migration import ACTIVE, State
 from xenweb.core.placement import Finding, Verdict, judge
 from xenweb.core.quantities import Bytes
@@ -18,6 +18,7 @@ from xenweb.drivers.registry import driver_for
 from xenweb.inventory.models import VirtualMachine
 from xenweb.inventory.selectors import (
     LARGEST_ID,
+    NO_COSTS,
     NO_PROMISE,
     Promise,
     capabilities_of,
@@ -28,9 +29,11 @@ from xenweb.inventory.selectors import (
 )
 from xenweb.livemigration.errors import LeftoverDiskNotFoundError, MigrationNotFoundError
 from xenweb.livemigration.foretelling import Past, Subject, foretell, past_for, published_error, rule_of
+from xenweb.livemigration.guard_costs import guard_cost
 from xenweb.livemigration.models import LeftoverDisk, Migration
 from xenweb.livemigration.options import offered
 from xenweb.livemigration.remembering import remembered
+from xenweb.livemigration.storage_costs import costs_by_kind
 from xenweb.livemigration.wiring import leftover_disk_wire, migration_wire
 from xenweb.realtime.wire import (
     ForecastWire,
@@ -179,7 +182,10 @@ def promises(*, without: str = "") -> dict[int, Promise]:
 
 def facts_for_move(vm: VirtualMachine) -> tuple[VmFacts, dict[int, HostFacts]]:
     """Gather all facts that placing ``vm`` needs: its own and every host's."""
-    return vm_facts(vm), hosts_facts(timezone.now(), promises(), settings.XENWEB_MOVES[0])
+    facts = vm_facts(vm)
+    # Only of VMs on Xen is said what their storage costs.
+    costs = costs_by_kind() if facts.hypervisor == Hypervisor.XEN else NO_COSTS
+    return facts, hosts_facts(timezone.now(), promises(), settings.XENWEB_MOVES[0], costs)
 
 
 def judged(vm: VmFacts, hosts: dict[int, HostFacts], target: int, extra: Iterable[Finding] = ()) -> Verdict:
@@ -220,11 +226,19 @@ def verdicts_for(actor: Actor, vm_key: str) -> VerdictsWire:
     def foretold(verdict: Verdict) -> ForecastWire | None:
         return _foretold(vm, facts, verdict, copied_bytes(facts, hosts[verdict.host]), past)
 
+    options = offered(capabilities_for(vm), kind_for(facts.state) or Kind.LIVE)
+    disks = [each for each in facts.disks if not each.read_only]
+    if not disks:
+        # There is nothing to guard: a driver would refuse it.
+        options = [each for each in options if each.name != "guard"]
+    host = facts.resident_on
+    is_offered = any(each.name == "guard" for each in options)
     return VerdictsWire(
         vm=vm.pk,
         source=facts.resident_on,
         verdicts=[_verdict_wire(verdict, foretold(verdict)) for verdict in verdicts],
-        options=offered(capabilities_for(vm), kind_for(facts.state) or Kind.LIVE),
+        options=options,
+        guard=guard_cost(host, len(disks), facts.memory) if is_offered and host is not None else None,
         forecast_error=published_error(),
         may_override=decide(actor, Action.OVERRIDE_FINDING, vm.team_id).allowed,
     )

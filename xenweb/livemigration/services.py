@@ -133,8 +133,8 @@ def _is_same(row: Migration, request: Request) -> bool:
     return (
         (row.vm_id, row.target_id, deadline) == (request.vm.pk, request.target.pk, request.deadline_s)
         and (row.bandwidth_limit, row.downtime_limit) == (options.bandwidth_limit, options.downtime_limit)
-        and (row.auto_converge, row.post_copy, row.guard_wanted)
-        == (options.auto_converge, options.post_copy, options.guard)
+        and (row.auto_converge, row.post_copy, row.guard_wanted, row.guard_memory)
+        == (options.auto_converge, options.post_copy, options.guard, options.guard_memory)
         and (row.override_codes, row.override_reason) == (list(override.codes), override.reason.strip())
     )
 
@@ -191,6 +191,7 @@ def _store_request(request: Request, judged: Judged) -> MigrationWire:
                 auto_converge=request.options.auto_converge,
                 post_copy=request.options.post_copy,
                 guard_wanted=request.options.guard,
+                guard_memory=request.options.guard_memory,
                 trust_shared_storage=judged.is_vouched,
                 override_codes=list(request.override.codes),
                 override_reason=request.override.reason.strip(),

@@ -88,6 +88,14 @@ RUNNING = frozenset(
     }
 )
 MENDINGS = 2
+STALLED_AFTER = 12.0
+"""Seconds in which nothing more of a VM that stands still comes across, before the hosts are made to give that up.
+
+libvirt's Xen driver sets its sockets no limit: TCP alone would try for a quarter of an hour. And its two daemons give
+up their talk after 25 to 30 s, each by its own clock: a link that came back in between could start both copies.
+"""
+
+BREAK_OFF_EVERY = 2.0
 HELD_UP_AFTER = 3.0
 """Seconds after which a move that was given up and does not end is looked into."""
 
@@ -147,6 +155,31 @@ class Call:
         return None if error is None else Failure(error.code, error.sentence, error.remedy)
 
 
+class Stall:
+    """How long a move has shown nothing new."""
+
+    def __init__(self) -> None:
+        self._seen: tuple[object, ...] = ()
+        self._since = self._tried = time.monotonic()
+        self.is_broken_off = False
+
+    def look(self, progress: Progress, now: float) -> None:
+        """Compare a look with the one before."""
+        seen = (progress.phase, progress.pass_number, progress.processed)
+        if seen != self._seen:
+            self._seen, self._since = seen, now
+
+    def is_due(self, now: float) -> bool:
+        """Say whether it is time to do something about it, for the first time or again."""
+        if (
+            self.is_broken_off
+            or now - max(self._since + STALLED_AFTER - BREAK_OFF_EVERY, self._tried) < BREAK_OFF_EVERY
+        ):
+            return False
+        self._tried = now
+        return True
+
+
 class Watching:
     """One process's watch over one move, under one lease."""
 
@@ -165,6 +198,7 @@ class Watching:
         self.cancel_asked = float("-inf")
         self.asked_to_cancel = False
         self.cancelled_at = 0.0
+        self.stalled = Stall()
         self.hosts = Hosts(driver, plan)
         self.desk = Desk(lease, driver, plan, self.hosts.ask)
 
@@ -176,6 +210,7 @@ class Watching:
                 self._cancel_if_asked()
                 self.desk.pull_levers()
                 self._get_unstuck()
+                self._break_off()
                 self._look()
             except DatabaseError as error:
                 # The move goes on without us: keep watching, and write again later.
@@ -218,6 +253,13 @@ class Watching:
         self.desk.offer(proof, cancelling=True)
         self.desk.mend(proof, cancelling=True)
 
+    def _break_off(self) -> None:
+        """Give up a hand-over of which nothing more comes across, while the target's copy cannot have run."""
+        if self.state is not State.STOP_AND_COPY or not self.stalled.is_due(time.monotonic()):
+            return
+        if self.desk.mend(self.hosts.ask(), cancelling=self.asked_to_cancel, stalled=True):
+            self.stalled.is_broken_off = True  # the daemons notice in their own time: their talk has its own limit
+
     def _look(self) -> None:
         try:
             progress = self.driver.progress(self.plan)
@@ -225,6 +267,7 @@ class Watching:
             log.info("move %s: no look at it just now: %s", self.plan.migration, error)
             return
         passes_before = len(self.track.passes)
+        self.stalled.look(progress, time.monotonic())
         self._observe(progress)
         if self.state in {State.PREPARING, State.UNCERTAIN} and progress.phase is Phase.COPYING_STORAGE:
             self._change(State.COPYING_STORAGE)

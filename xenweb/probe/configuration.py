@@ -39,6 +39,9 @@ class Configuration:
     states: Path = Path("/var/lib/xenweb-probe/states")
     """Where the memory of guests is kept that a guard was asked to keep."""
 
+    measures_changes: bool = True
+    """Whether it may be measured how fast a guest changes its memory: that slows the guest down for a second."""
+
     daemons: tuple[str, ...] = ("libvirtd", "virtxend")
     """The processes of which one must have been told to start this probe in its helper's place."""
 

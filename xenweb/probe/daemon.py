@@ -14,7 +14,8 @@ from typing import Any, Final
 from . import places, remedies, wire
 from .commands import Commands
 from .configuration import Configuration
-from .guests import Xen, XenError
+from .dirtying import Dirtying, LibraryLog
+from .guests import Guest, Xen, XenError, waited
 from .keeping import StorageVerbs
 
 MOST_RECORDS: Final = 256
@@ -24,9 +25,14 @@ PATIENCE: Final = 10.0
 
 IDLE: Final = 120.0
 CANCELLED_WITHIN: Final = 2.0
+BROKEN_OFF_WITHIN: Final = 5.0
 LONGEST_REPORT: Final = 65536
 IN_USE_FRESH_FOR: Final = 5.0
+SEEN_WITHIN: Final = 30.0
 UNPAUSED_WITHIN: Final = 30.0
+LOST_AFTER: Final = 1.0
+"""Seconds after which it is looked whether a helper that tells nothing still works."""
+
 LOOK_EVERY: Final = 0.02
 
 
@@ -34,7 +40,7 @@ class Moves:
     """What the relays have told, newest last; bounded, and safe to use from several threads."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._kept: dict[tuple[int, float], dict[str, Any]] = {}
         self._uuids: dict[tuple[int, float], str] = {}
         self._ran: dict[tuple[int, float], float] = {}
@@ -49,7 +55,17 @@ class Moves:
                 oldest = next(iter(self._kept))
                 for each in (self._kept, self._uuids, self._ran):
                     each.pop(oldest, None)
+            self._lock.notify_all()
         return key if is_new else None
+
+    def is_received(self, key: tuple[int, float]) -> bool:
+        """Wait until a helper tells that the memory it receives is whole; False if it ended without."""
+        with self._lock:
+            while (said := self._kept.get(key)) is not None and said["results"] is None:
+                if not is_alive(said):
+                    return False
+                self._lock.wait(LOST_AFTER)
+        return said is not None
 
     def is_about(self, key: tuple[int, float], vm: str) -> None:
         """Note which VM a helper works on."""
@@ -94,6 +110,12 @@ class Daemon:
         self.xen = xen or Xen(configuration.xl)
         self.moves = Moves()
         self.storage = StorageVerbs(configuration, self.xen, Commands(), self.moves.all)
+        self.dirtying = Dirtying(
+            self.xen,
+            configuration.run,
+            lambda: LibraryLog(configuration.xen),
+            is_known=configuration.measures_changes and configuration.is_made_for_this_xen(),
+        )
         self._used, self._looked = False, float("-inf")
         self._callers = threading.Semaphore(MOST_CALLERS)
         self._changing = threading.Lock()
@@ -107,14 +129,17 @@ class Daemon:
             "cancel": self._cancel,
             "resume": self._resume,
             "remove_half_built": self._remove_half_built,
+            "break_off": self._break_off,
             "restart_daemon": self._restart_daemon,
             "hold": lambda asked: remedies.hold(self.xen, str(asked["vm"])),
+            "dirtying": lambda asked: self.dirtying.measure(str(asked["vm"])),
             **self.storage.verbs(),
         }
 
     def serve(self) -> None:
         """Listen until the process ends."""
         self.storage.guards.recover()
+        self.dirtying.recover()
         reports = self.open_reports()
         threading.Thread(target=self.listen_to_relays, args=(reports,), daemon=True).start()
         with socket.create_server((self.configuration.address, self.configuration.port), backlog=16) as listener:
@@ -148,31 +173,30 @@ class Daemon:
                     threading.Thread(target=self._accompany, args=(key, said), daemon=True).start()
 
     def _accompany(self, key: tuple[int, float], said: dict[str, Any]) -> None:
-        """Find out which VM a helper works on, and when a received one is let go."""
-        number, until = int(said["number"]), time.monotonic() + UNPAUSED_WITHIN
-        known = ""
+        """Find out which VM a helper works on, and when a received one is let go.
+
+        While memory is copied Xen is not asked: each look takes the CPU that copying needs.
+        """
+        number = int(said["number"])
+        guest = self._seen(number, lambda _: True, SEEN_WITHIN, 10 * LOOK_EVERY)
+        if guest is None:
+            return
+        self.moves.is_about(key, guest.uuid)
+        if said["mode"] == "save" or not self.moves.is_received(key):
+            return
+        if self._seen(number, lambda each: not each.paused and each.cpu_time > 0, UNPAUSED_WITHIN, LOOK_EVERY):
+            self.moves.runs(key, time.monotonic())
+
+    def _seen(self, number: int, condition: Callable[[Guest], bool], within: float, every: float) -> Guest | None:
+        """Look until a guest is as it should be; None if it is not in time."""
+        until = time.monotonic() + within
         while time.monotonic() < until:
-            try:
-                guest = next((each for each in self.xen.guests() if each.number == number), None)
-            except XenError:
-                time.sleep(10 * LOOK_EVERY)
-                continue
-            if guest is not None and not known:
-                known = guest.uuid
-                self.moves.is_about(key, known)
-            if said["mode"] == "save":
-                return
-            if guest is not None and not guest.paused and guest.cpu_time > 0:
-                self.moves.runs(key, time.monotonic())
-                return
-            current = next((each for each in self.moves.all() if (each["pid"], each["began"]) == key), None)
-            if current is None or (guest is None and known):
-                return
-            if current["results"] is None:
-                until = time.monotonic() + UNPAUSED_WITHIN  # it is still being received
-                if not current["alive"]:
-                    return
-            time.sleep(LOOK_EVERY if current["results"] is not None else 10 * LOOK_EVERY)
+            with contextlib.suppress(XenError):
+                guest = self.xen.guest(number)
+                if guest is not None and condition(guest):
+                    return guest
+            time.sleep(every)
+        return None
 
     def _answer(self, connection: socket.socket) -> None:
         try:
@@ -261,6 +285,25 @@ class Daemon:
     def _remove_half_built(self, asked: dict[str, Any]) -> None:
         with self._changing:
             remedies.remove_half_built(self.xen, str(asked["vm"]), is_received=self._is_worked_on)
+
+    def _break_off(self, asked: dict[str, Any]) -> None:
+        """End what helpers still do for a VM's move that stands still; nothing to do if there are none."""
+        vm = str(asked["vm"])
+        with self._changing:
+            for each in self.moves.all(vm):
+                if each["alive"]:
+                    guest = next((one for one in self.xen.of(vm) if one.number == each["number"]), None)
+                    helper = remedies.Helper(int(each["pid"]), each["mode"] == "save", each["results"] is not None)
+                    remedies.break_off(helper, guest)
+                    self._wait_for_end(each)
+
+    def _wait_for_end(self, helper: dict[str, Any]) -> None:
+        known = (helper["pid"], helper["began"])
+        if not waited(
+            lambda: not any(each["alive"] for each in self.moves.all() if (each["pid"], each["began"]) == known),
+            BROKEN_OFF_WITHIN,
+        ):
+            raise remedies.RemedyRefusedError("Its helper was told to end, and has not done so yet.")
 
     def _restart_daemon(self, _asked: dict[str, Any]) -> None:
         with self._changing:

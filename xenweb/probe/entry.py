@@ -6,7 +6,7 @@ import sys
 
 from .configuration import Configuration
 
-USAGE = "usage: xenweb-probe daemon | check | --save-domain … | --restore-domain …\n"
+USAGE = "usage: xenweb-probe daemon | waiting | check | --save-domain … | --restore-domain …\n"
 
 
 def main(words: list[str]) -> int:
@@ -15,9 +15,15 @@ def main(words: list[str]) -> int:
         from .relay import main as relay
 
         relay(words)
+    if words == ["waiting"]:
+        from .waiting import serve
+
+        return serve(Configuration.read())
     if words == ["daemon"]:
         from .daemon import Daemon
+        from .waiting import keep
 
+        keep(sys.argv[0])
         Daemon(Configuration.read()).serve()
     if words == ["check"]:
         return check()

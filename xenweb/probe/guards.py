@@ -6,6 +6,7 @@ first, and lets it go on after a while, come what may; a probe that is started a
 """
 
 import json
+import os
 import re
 import threading
 import time
@@ -15,14 +16,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from .guests import Guest, Xen, XenError
+from .guests import Guest, Xen, XenError, waited
+from .memories import SAVED_WITHIN, Memory
 from .remedies import RemedyRefusedError, one
 from .snapshots import Disk, VolumeDisk, disk_at
 from .volumes import Volumes
 
 PAUSED_AT_MOST: Final = 60.0
 STOPPED_WITHIN: Final = 40.0
-SAVED_WITHIN: Final = 900.0
 LOOK_EVERY: Final = 2.0
 """Seconds between two looks whether a VM, whose disks are being written to, is still not here."""
 
@@ -56,6 +57,14 @@ class Work:
         self.done += size
 
 
+@dataclass(frozen=True)
+class State:
+    """Memory that is to be kept: of ``size`` bytes, of a guest that libvirt knows by ``description``."""
+
+    description: str
+    size: int
+
+
 class Guards:
     """The guards of this host."""
 
@@ -68,9 +77,10 @@ class Guards:
         *,
         mounts: Path = Path("/proc/self/mountinfo"),
         place: Callable[[str], str] = str,
+        processes: Path = Path("/proc"),
     ) -> None:
         self._volumes, self._xen, self._place, self._mounts = volumes, xen, place, mounts
-        self._notes, self._states = run / "paused", states
+        self._notes, self._states, self._processes = run / "paused", states, processes
         self._lock = threading.Lock()
         self._works: dict[str, Work] = {}
 
@@ -81,10 +91,32 @@ class Guards:
                 with suppress(ValueError, KeyError, *FAULTS):
                     said = json.loads(note.read_text(encoding="utf-8"))
                     self._let_go(int(said["number"]), str(said["uuid"]))
+                    if said.get("saving") and self._is_saving(note.name):
+                        # The xl of the daemon before goes on, and will pause its guest when it is done.
+                        threading.Thread(target=self._let_go_later, args=(note, said), daemon=True).start()
+                        continue
                 note.unlink(missing_ok=True)
 
-    def foresee(self, paths: Sequence[str]) -> dict[str, Any]:
-        """Say whether a guard of these disks can be made, and what it takes; ``why`` not, if it cannot."""
+    def _is_saving(self, guard: str) -> bool:
+        """Say whether a process of this host still saves the memory of a guard."""
+        place = os.fsencode(Memory(self._states, guard).saved)
+        for each in self._processes.glob("[0-9]*/cmdline"):
+            with suppress(OSError):
+                if place in each.read_bytes().split(b"\0"):
+                    return True
+        return False
+
+    def _let_go_later(self, note: Path, said: dict[str, Any]) -> None:
+        waited(lambda: not self._is_saving(note.name), SAVED_WITHIN, every=0.2)
+        with suppress(ValueError, KeyError, *FAULTS):
+            self._let_go(int(said["number"]), str(said["uuid"]))
+            note.unlink(missing_ok=True)
+
+    def foresee(self, paths: Sequence[str], memory: int | None = None) -> dict[str, Any]:
+        """Say whether a guard of these disks can be made, and what it takes; ``why`` not, if it cannot.
+
+        With ``memory`` so many bytes of that are to be kept as well.
+        """
         needed: dict[str, int] = {}
         try:
             for each in self._disks("XXXXXXXX", paths):
@@ -103,15 +135,17 @@ class Guards:
             for name, size in needed.items()
             if free.get(name, 0) < size
         ]
+        if memory is not None and (why := Memory(self._states, "XXXXXXXX").hindrance(memory)):
+            wanting.append(why)
         room = min((free.get(name, 0) for name in needed), default=0)
         return {"possible": not wanting, "why": "; ".join(wanting), "needed": sum(needed.values()), "free": room}
 
-    def begin(self, guard: str, vm: str, paths: Sequence[str], *, with_state: bool = False) -> None:
+    def begin(self, guard: str, vm: str, paths: Sequence[str], state: State | None = None) -> None:
         """Begin to make a guard; ``look`` tells how far it is. Nothing is begun twice."""
         with self._lock:
             if self._is_under_way(guard):
                 return
-            foreseen = self.foresee(paths)
+            foreseen = self.foresee(paths, None if state is None else state.size)
             if not foreseen["possible"]:
                 raise RemedyRefusedError(str(foreseen["why"]))
             guest = one(self._xen, vm)
@@ -121,11 +155,10 @@ class Guards:
             if any(each.stands() != "none" for each in disks):
                 raise RemedyRefusedError("Something of this guard is there already: remove it first.")
             work = Work("taking", sum(each.size for each in disks))
-            state = self._states / guard if with_state else None
             self._start(guard, work, lambda: self._make(guard, work, disks, guest, state))
 
-    def look(self, guard: str, paths: Sequence[str]) -> dict[str, Any]:
-        """Say how far a guard is; what nobody works on is what its disks say it is."""
+    def look(self, guard: str, paths: Sequence[str], *, with_memory: bool = False) -> dict[str, Any]:
+        """Say how far a guard is; what nobody works on is what its disks, and its memory, say it is."""
         work = self._works.get(guard)
         seen = {"done": 0, "total": 0, "pause_ms": None, "error": ""}
         if work is not None:
@@ -136,6 +169,8 @@ class Guards:
         seen["total"] = sum(each.size for each in disks)
         stands = {each.stands() for each in disks}
         phase = "none" if stands <= {"none"} else "whole" if stands == {"whole"} else "broken"
+        if phase == "whole" and with_memory and not Memory(self._states, guard).stands():
+            phase, seen["error"] = "broken", seen["error"] or "The memory that belongs to these disks is not there."
         return {"phase": phase, **seen}
 
     def remove(self, guard: str, paths: Sequence[str]) -> None:
@@ -150,10 +185,19 @@ class Guards:
             disks = self._disks(guard, paths)
             for each in disks:
                 each.remove()
-            (self._states / guard).unlink(missing_ok=True)
+            Memory(self._states, guard).remove()
             if any(each.stands() != "none" for each in disks):
                 raise RemedyRefusedError("The guard was removed, and something of it is still there.")
             self._works.pop(guard, None)
+
+    def memory(self, guard: str, vm: str) -> str:
+        """Answer where the memory of a guard lies, for libvirt to read; its VM must not be here."""
+        kept = Memory(self._states, guard if _ID.fullmatch(guard) else "XXXXXXXX")
+        if not kept.stands():
+            raise RemedyRefusedError("The memory of this guard is not there.")
+        if self._xen.of(vm):
+            raise RemedyRefusedError("Xen has this VM here already.")
+        return str(kept.kept)
 
     def roll_back(self, guard: str, vm: str, paths: Sequence[str]) -> None:
         """Begin to lay a guard over the disks of a VM that Xen does not have on this host."""
@@ -183,7 +227,9 @@ class Guards:
         self._works[guard] = work
         work.thread.start()
 
-    def _make(self, guard: str, work: Work, disks: list[Disk], guest: Guest, state: Path | None) -> None:
+    def _make(self, guard: str, work: Work, disks: list[Disk], guest: Guest, state: State | None) -> None:
+        memory = Memory(self._states, guard)
+
         def go_on() -> None:
             if work.stop.is_set():
                 raise StoppedError("It was given up.")
@@ -198,27 +244,34 @@ class Guards:
                 each.copy(work.told, go_on)
             for each in disks:
                 each.finish()
+            if state is not None:
+                work.total += memory.saved.stat().st_size
+                memory.finish(state.description, work.told, go_on)
             work.phase = "whole"
         except FAULTS as error:
             work.error, work.phase = str(error), "clearing"
             for each in disks:
                 with suppress(*FAULTS):
                     each.remove()
-            if state is not None:
-                state.unlink(missing_ok=True)
+            with suppress(*FAULTS):
+                memory.remove()
 
-    def _taken(self, guard: str, disks: list[Disk], guest: Guest, state: Path | None) -> int:
+    def _taken(self, guard: str, disks: list[Disk], guest: Guest, state: State | None) -> int:
         """Take all snapshots while the guest stands still; answer for how many ms it did."""
         note = self._notes / guard
         self._notes.mkdir(mode=0o700, parents=True, exist_ok=True)
-        note.write_text(json.dumps({"number": guest.number, "uuid": guest.uuid}), encoding="utf-8")
+        said = {"number": guest.number, "uuid": guest.uuid, "saving": state is not None}
+        note.write_text(json.dumps(said), encoding="utf-8")
         limit = PAUSED_AT_MOST if state is None else SAVED_WITHIN
         alarm = threading.Timer(limit, self._let_go_quietly, (guest,))
         alarm.daemon = True
         began = time.monotonic()
         alarm.start()
         try:
-            self._stand_still(guest, state)
+            if state is None:
+                self._xen.run("pause", str(guest.number))
+            else:
+                Memory(self._states, guard).save(self._volumes.commands, self._xen.xl, guest.number)
             for each in disks:
                 each.take()
             if not alarm.is_alive():
@@ -229,14 +282,6 @@ class Guards:
             alarm.cancel()
             note.unlink(missing_ok=True)
         return round((time.monotonic() - began) * 1000)
-
-    def _stand_still(self, guest: Guest, state: Path | None) -> None:
-        if state is None:
-            self._xen.run("pause", str(guest.number))
-            return
-        state.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # It stays paused after it was saved, so that its memory and its disks are of one moment.
-        self._volumes.commands.run(self._xen.xl, "save", "-p", str(guest.number), str(state), within=SAVED_WITHIN)
 
     def _let_go(self, number: int, uuid: str) -> None:
         if any(each.number == number and each.paused for each in self._xen.of(uuid)):

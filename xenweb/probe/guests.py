@@ -10,7 +10,6 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -61,10 +60,11 @@ class Guest:
         return asdict(self)
 
 
+MOST: Final = 4096
 PLACES: Final = ("lib/python*", "lib/python*/*-packages")
 
 
-def _binding() -> Callable[[], list[dict[str, Any]]] | None:
+def _binding() -> Callable[[int, int], list[dict[str, Any]]] | None:
     """Find Xen's own binding; None where there is none that works."""
     installed = [str(each) for place in PLACES for each in sorted(Path("/usr/lib").glob(f"xen*/{place}"))]
     for place in ("", *installed):
@@ -76,7 +76,7 @@ def _binding() -> Callable[[], list[dict[str, Any]]] | None:
             ask = xc.xc().domain_getinfo
         except Exception:  # noqa: BLE001, S112 - it may be of another Xen, or of another Python
             continue
-        return cast("Callable[[], list[dict[str, Any]]]", partial(ask, 0, 4096))
+        return cast("Callable[[int, int], list[dict[str, Any]]]", ask)
     return None
 
 
@@ -85,14 +85,22 @@ class Xen:
 
     def __init__(self, xl: str = "xl", *, use_binding: bool = True) -> None:
         self.xl = xl
-        self._raw = _binding() if use_binding else None
+        self._ask = _binding() if use_binding else None
 
     def guests(self) -> list[Guest]:
         """Answer every guest, Xen's own domain left out; raises XenError."""
-        if self._raw is None:
+        return self._asked(1, MOST)
+
+    def guest(self, number: int) -> Guest | None:
+        """Answer one guest by its number; None if there is none. Raises XenError."""
+        return next((each for each in self._asked(number, 1) if each.number == number), None)
+
+    def _asked(self, first: int, most: int) -> list[Guest]:
+        """Ask for so many guests from a number on."""
+        if self._ask is None:
             return read_list(self.run("list", "-v"))
         try:
-            return [_guest(each) for each in self._raw() if each["domid"] != 0]
+            return [_guest(each) for each in self._ask(first, most)]
         except Exception as error:
             raise XenError(f"Xen does not say which guests it has: {error}") from error
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from .commands import Commands
 from .configuration import Configuration
-from .guards import Guards
+from .guards import Guards, State
 from .guests import Xen
 from .remedies import RemedyRefusedError
 from .storage import Storage
@@ -34,8 +34,11 @@ class StorageVerbs:
             "volumes": lambda asked: self.volumes.seen(paths_of(asked)),
             "activate": self._activate,
             "deactivate": self._deactivate,
-            "guard_foresee": lambda asked: self.guards.foresee(paths_of(asked)),
-            "guard_look": lambda asked: self.guards.look(str(asked["guard"]), paths_of(asked)),
+            "guard_foresee": lambda asked: self.guards.foresee(paths_of(asked), _size(asked)),
+            "guard_look": lambda asked: self.guards.look(
+                str(asked["guard"]), paths_of(asked), with_memory=asked.get("with_memory") is True
+            ),
+            "guard_memory": lambda asked: self.guards.memory(str(asked["guard"]), str(asked["vm"])),
             "guard_begin": self._begin_guard,
             "guard_remove": self._remove_guard,
             "guard_roll_back": self._roll_back,
@@ -44,8 +47,9 @@ class StorageVerbs:
     def _begin_guard(self, asked: Asked) -> None:
         if self.has_helper(str(asked["vm"])):
             raise RemedyRefusedError("This VM is being moved: a guard is made before that.")
-        with_state = asked.get("state") is True
-        self.guards.begin(str(asked["guard"]), str(asked["vm"]), paths_of(asked), with_state=with_state)
+        size = _size(asked)
+        state = None if size is None else State(str(asked["description"]), size)
+        self.guards.begin(str(asked["guard"]), str(asked["vm"]), paths_of(asked), state)
 
     def _remove_guard(self, asked: Asked) -> None:
         try:
@@ -97,3 +101,9 @@ def paths_of(asked: Asked) -> list[str]:
     if not isinstance(paths, list):
         raise TypeError("paths")
     return [str(each) for each in paths]
+
+
+def _size(asked: Asked) -> int | None:
+    """Read how much memory is to be kept as well; None for none."""
+    size = asked.get("memory")
+    return size if isinstance(size, int) else None

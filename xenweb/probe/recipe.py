@@ -48,6 +48,8 @@ ExecStart={program} daemon
 Restart=always
 RestartSec=1
 UMask=0077
+# Relays of moves under way are processes of this unit: they go on when it is started anew.
+KillMode=process
 
 [Install]
 WantedBy=multi-user.target

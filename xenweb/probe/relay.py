@@ -5,11 +5,15 @@ number, its signals, its exit status and its streams are the helper's own. A chi
 helper says and what libxl answers, and tells a daemon what it saw, by datagrams that never wait and may be
 lost. Whatever is not as expected is passed on unread, or the real helper runs alone.
 
+To start Python takes longer than a move may lose, so on most moves all of this is done by a relay that waits (see
+waiting.py); what is here alone is the way without one.
+
 The one thing it ever keeps back is the request to suspend the guest, and only of a move that it has been
 asked to give up: it answers "failed" itself, so that a move that is given up never stops its guest.
 """
 
 import contextlib
+import fcntl
 import json
 import os
 import select
@@ -17,18 +21,24 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NoReturn
 
 from . import frames
 from .configuration import Configuration
+from .dirtying import GATE
 from .record import Record
 
-TELL_EVERY: Final = 0.05
-"""Seconds between two reports of the same pass."""
+TELL_EVERY: Final = 0.2
+"""Seconds between two reports of the same pass: more often than anybody looks, and each costs the host's CPU."""
 
 HELD_AT_MOST: Final = 0.5
 """Seconds after which a frame that does not become whole is passed on, and nothing is read any more."""
+
+GATE_SHUT_AT_MOST: Final = 10.0
+"""Seconds that a move waits for a measurement; that takes one, and what switching Xen's log off takes."""
 
 CHUNK: Final = 65536
 ERROR: Final = 8
@@ -47,6 +57,8 @@ def main(words: list[str]) -> NoReturn:
     """Run the real helper with these words, watched if it can be."""
     configuration = Configuration.read()
     helper = configuration.real_helper()
+    if words[:1] == ["--save-domain"]:
+        shut_gate(configuration.run / GATE)
     try:
         _split(words, configuration)
     except Exception as error:  # noqa: BLE001 - whatever it is, the move must not suffer from it
@@ -60,35 +72,83 @@ def main(words: list[str]) -> NoReturn:
         os._exit(127)
 
 
-def _split(words: list[str], configuration: Configuration) -> None:
-    """Put the child between this process and libxl; in the child this does not return."""
+def shut_gate(gate: Path) -> int | None:
+    """Let no measurement begin as long as what is answered stays open; wait for one that is on.
+
+    A move is never kept waiting for long: what goes on without the gate is seen to by whoever measures.
+    """
+    with contextlib.suppress(OSError):
+        handle = os.open(gate, os.O_RDWR)
+        os.set_inheritable(handle, True)
+        until = time.monotonic() + GATE_SHUT_AT_MOST
+        while time.monotonic() < until:
+            with contextlib.suppress(BlockingIOError):
+                fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                return handle
+            time.sleep(0.01)
+    return None
+
+
+def mode_of(words: list[str]) -> str:
+    """Answer what a save helper's words ask for; raise StepAsideError if they are none."""
     mode = MODES.get(words[0] if words else "")
     if mode is None or len(words) < LEAST_WORDS or not words[3].isdigit():
         raise StepAsideError("these are not a save helper's words")
+    return mode
+
+
+@dataclass(frozen=True)
+class Ends:
+    """What a relay holds: its ends of the four pipes, the helper's process, and the gate (none: it has it not)."""
+
+    from_libxl: int
+    to_libxl: int
+    from_helper: int
+    to_helper: int
+    helper: int | None
+    gate: int | None = None
+
+    def all(self) -> set[int]:
+        """List what must stay open."""
+        held = (self.from_libxl, self.to_libxl, self.from_helper, self.to_helper, self.helper, self.gate)
+        return {each for each in held if each is not None}
+
+
+def _split(words: list[str], configuration: Configuration) -> None:
+    """Put the child between this process and libxl; in the child this does not return."""
+    mode = mode_of(words)
     if not configuration.is_made_for_this_xen():
         raise StepAsideError(f"made for Xen {configuration.xen}, and this is another")
     out_read, out_write = os.pipe()
     in_read, in_write = os.pipe()
     record = Record(pid=os.getpid(), mode=mode, number=int(words[3]), began=time.monotonic())
     if os.fork() == 0:
-        try:
-            _be_child(record, configuration, (out_read, in_write))
-        finally:
-            os._exit(0)
+        relay(record, configuration, Ends(0, 1, out_read, in_write, process(record.pid)))
     os.dup2(in_read, 0)
     os.dup2(out_write, 1)
     for each in (out_read, out_write, in_read, in_write):
         os.close(each)
 
 
-def _be_child(record: Record, configuration: Configuration, ends: tuple[int, int]) -> None:
-    for each in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(each, signal.SIG_IGN)
-    _close_all_but({0, 1, 2, *ends})
-    Shuttle(record, Reports(configuration, record.pid), from_helper=ends[0], to_helper=ends[1]).run()
+def process(pid: int) -> int | None:
+    """Hold on to a process, so that no other one of the same number is ever taken for it."""
+    with contextlib.suppress(OSError):
+        return os.pidfd_open(pid)
+    return None
 
 
-def _close_all_but(kept: set[int]) -> None:
+def relay(record: Record, configuration: Configuration, ends: Ends) -> NoReturn:
+    """Be the relay of one helper, in a process of its own, until that ends."""
+    try:
+        for each in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(each, signal.SIG_IGN)
+        _close_all_but({2, *ends.all()})
+        Shuttle(record, Reports(configuration, record.pid), ends).run()
+    finally:
+        os._exit(0)
+
+
+def _close_all_but(kept: Collection[int]) -> None:
     """Let go of the streams of the move: held here, they would never end for the other host."""
     for each in [int(path.name) for path in Path("/proc/self/fd").iterdir()]:
         if each not in kept:
@@ -132,9 +192,8 @@ class Reports:
 class Shuttle:
     """Carries whole frames one way and answers the other, and remembers what they said."""
 
-    def __init__(self, record: Record, reports: Reports, *, from_helper: int, to_helper: int) -> None:
-        self.record, self.reports = record, reports
-        self._from_helper, self._to_helper, self._helper_listens = from_helper, to_helper, True
+    def __init__(self, record: Record, reports: Reports, ends: Ends) -> None:
+        self.record, self.reports, self.ends = record, reports, ends
         self._cutter = frames.Cutter()
         self._held_since = 0.0
         self._told = 0.0
@@ -144,8 +203,8 @@ class Shuttle:
     def run(self) -> None:
         """Carry until the helper has said its last."""
         poll = select.poll()
-        poll.register(self._from_helper, select.POLLIN)
-        poll.register(0, select.POLLIN)
+        poll.register(self.ends.from_helper, select.POLLIN)
+        poll.register(self.ends.from_libxl, select.POLLIN)
         if self.reports.socket is not None:
             poll.register(self.reports.socket, select.POLLIN)
         try:
@@ -153,48 +212,47 @@ class Shuttle:
                 ready = {fd for fd, _ in poll.poll(200)}
                 if self.reports.socket is not None and self.reports.socket.fileno() in ready:
                     self._be_asked()
-                if 0 in ready and not self._carry_answer():
-                    poll.unregister(0)
-                if self._from_helper in ready and not self._carry_words():
+                if self.ends.from_libxl in ready and not self._carry_answer():
+                    poll.unregister(self.ends.from_libxl)
+                if self.ends.from_helper in ready and not self._carry_words():
                     break
                 self._give_up_holding()
                 self._tell()
         except BrokenPipeError:
             pass  # libxl listens no more: the helper notices as it would without us
         finally:
-            os.close(self._from_helper)
+            os.close(self.ends.from_helper)
             self.record.ended = time.monotonic()
             self.record.pass_end(self.record.ended)
             self.reports.tell(self.record)
             self.reports.close()
 
     def _carry_answer(self) -> bool:
-        data = os.read(0, CHUNK)
+        data = os.read(self.ends.from_libxl, CHUNK)
         if not data:
-            os.close(self._to_helper)
-            self._helper_listens = False
+            os.close(self.ends.to_helper)
             return False
         with contextlib.suppress(BrokenPipeError):
-            _write(self._to_helper, data)
+            _write(self.ends.to_helper, data)
         return True
 
     def _carry_words(self) -> bool:
-        data = os.read(self._from_helper, CHUNK)
+        data = os.read(self.ends.from_helper, CHUNK)
         if not data:
-            _write(1, self._cutter.kept)
+            _write(self.ends.to_libxl, self._cutter.kept)
             return False
         if not self.record.understood:
-            _write(1, data)
+            _write(self.ends.to_libxl, data)
             return True
         try:
             whole = self._cutter.feed(data)
         except frames.NotUnderstoodError as error:
-            _write(1, b"".join(each.raw for each in error.args[0]))
+            _write(self.ends.to_libxl, b"".join(each.raw for each in error.args[0]))
             self._go_blind()
             return True
         if self.record.cancel == "accepted":
             whole = [each for each in whole if not self._is_kept_back(each)]
-        _write(1, b"".join(each.raw for each in whole))
+        _write(self.ends.to_libxl, b"".join(each.raw for each in whole))
         self._held_since = time.monotonic() if self._cutter.kept else 0.0
         self._read(whole)
         return True
@@ -203,14 +261,14 @@ class Shuttle:
         if frame.kind != frames.SUSPEND:
             return False
         with contextlib.suppress(BrokenPipeError):
-            _write(self._to_helper, frames.reply(0))
+            _write(self.ends.to_helper, frames.reply(0))
         return True
 
     def _go_blind(self) -> None:
         """Pass on what is held, and from now on everything as it comes."""
         self.record.understood, self._is_news = False, True
         kept, self._cutter.kept = self._cutter.kept, b""
-        _write(1, kept)
+        _write(self.ends.to_libxl, kept)
 
     def _give_up_holding(self) -> None:
         if self._held_since and time.monotonic() - self._held_since > HELD_AT_MOST:
@@ -268,12 +326,18 @@ class Shuttle:
             record.cancel = "refused: there is nothing here that could be given up"
         elif record.suspend_asked is not None:
             record.cancel = REFUSED
-        elif os.getppid() != record.pid:
-            record.cancel = "refused: the helper has ended"
         else:
-            record.cancel = "accepted"
-            os.kill(record.pid, signal.SIGTERM)
+            record.cancel = self._end_helper()
         self._is_news = True
+
+    def _end_helper(self) -> str:
+        try:
+            if self.ends.helper is None:
+                return "refused: this host cannot tell the helper from other processes"
+            signal.pidfd_send_signal(self.ends.helper, signal.SIGTERM)
+        except ProcessLookupError:
+            return "refused: the helper has ended"
+        return "accepted"
 
     def _tell(self) -> None:
         now = time.monotonic()

@@ -4,10 +4,13 @@ Whether it is right with regard to the other host is the caller's proof; what th
 """
 
 import ctypes
+import os
+import signal
 import subprocess
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Final
 
 from .guests import Guest, Xen, XenError, waited
@@ -22,6 +25,15 @@ FAST: Final = 1
 
 class RemedyRefusedError(Exception):
     """It is not done, and why."""
+
+
+@dataclass(frozen=True)
+class Helper:
+    """A helper of Xen's that works: on the source it saves; ``is_whole`` says that all memory has been received."""
+
+    pid: int
+    saves: bool
+    is_whole: bool
 
 
 def one(xen: Xen, vm: str) -> Guest:
@@ -79,9 +91,33 @@ def remove_half_built(xen: Xen, vm: str, *, is_received: Callable[[int], bool]) 
         raise RemedyRefusedError("It is still being received.")
     if not guest.never_ran:
         raise RemedyRefusedError("It is not proven that this copy never ran: it is not destroyed.")
-    xen.run("destroy", str(guest.number))
+    # A copy whose receiving has just ended is taken away by libxl itself, perhaps at this very moment.
+    why = "it does not say why"
+    try:
+        xen.run("destroy", str(guest.number))
+    except XenError as error:
+        why = str(error)
     if not waited(lambda: not [each for each in xen.of(vm) if not each.dying], GOES_ON_WITHIN):
-        raise RemedyRefusedError("Xen was told to destroy it, and still has it.")
+        raise RemedyRefusedError(f"Xen was told to destroy it, and still has it: {why}")
+
+
+def break_off(helper: Helper, guest: Guest | None) -> None:
+    """End a helper that waits for a stream which stands still, or for room in it; raise RemedyRefusedError.
+
+    On the target that is so before the memory is whole: what it has received then goes with it, and never ran. On the
+    source the guest must be suspended: before that a move is given up, which stops no guest.
+    """
+    if helper.saves:
+        if guest is None or not guest.is_suspended:
+            raise RemedyRefusedError("The guest is not suspended: the move can be given up instead.")
+        # Its own handler takes the stream away from it, so that it clears up after itself.
+        os.kill(helper.pid, signal.SIGTERM)
+    elif helper.is_whole:
+        raise RemedyRefusedError("The memory is whole here: what becomes of this copy, libvirt decides at this moment.")
+    elif guest is not None and not guest.never_ran:
+        raise RemedyRefusedError("It is not proven that this copy never ran.")
+    else:
+        os.kill(helper.pid, signal.SIGKILL)
 
 
 def restart_daemon(words: tuple[str, ...], *, is_busy: Callable[[], bool]) -> None:

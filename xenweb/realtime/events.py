@@ -47,6 +47,13 @@ class StorageRepositoryChanged(Wire):
     storage_repository: StorageRepositoryWire
 
 
+class StorageRepositoryRemoved(Wire):
+    """A storage repository that no host reached any more is gone."""
+
+    type: Literal["storage_repository_removed"] = "storage_repository_removed"
+    storage_repository_id: int
+
+
 class MigrationChanged(Wire):
     """A migration changed state, started a pass or made progress; an upsert by id."""
 
@@ -67,6 +74,7 @@ Event = Annotated[
     | VmChanged
     | VmRemoved
     | StorageRepositoryChanged
+    | StorageRepositoryRemoved
     | MigrationChanged
     | MaintenanceChanged,
     Field(discriminator="type"),

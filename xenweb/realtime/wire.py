@@ -5,7 +5,7 @@ without translating. Sizes are bytes, speeds bytes per second, lengths of time
 milliseconds, moments ISO 8601 in UTC. ``None`` always means "not available".
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -30,7 +30,10 @@ class Figure(Wire):
 
 
 class StorageRepositoryWire(Wire):
-    """A place where disks live. Source: the driver's inventory; ``vouched`` is an administrator's word."""
+    """A place where disks live. Source: the driver's inventory; ``vouched`` is an administrator's word.
+
+    ``proven`` says that whoever names it reaches the same storage, so that nobody's word is needed.
+    """
 
     id: int
     pool: str
@@ -38,10 +41,30 @@ class StorageRepositoryWire(Wire):
     kind: str
     storage: Literal["san_block", "nfs", "ocfs2", "local_block", "local_file", "unknown"]
     shared: bool
+    proven: bool
     vouched: bool
     capacity: int | None
     available: int | None
     hosts: list[int]
+
+
+class StorageCostWire(Wire):
+    """What a kind of storage costs: ``middle_ms`` of all samples, and ``ratio`` to block storage on a SAN in that run.
+
+    ``low`` and ``high`` are the ratios of the smallest and the largest sample. ``hand_over`` is how long a VM's disk
+    stands still in a move (on own moves: the VM's pause), ``write`` and ``read`` are of 4 KiB past the host's cache.
+    ``origin`` says where it was measured: on this installation's moves, by a benchmark here, or on the Xen lab.
+    """
+
+    storage: Literal["san_block", "nfs", "ocfs2"]
+    cost: Literal["hand_over", "write", "read"]
+    ratio: Figure
+    low: float | None
+    high: float | None
+    middle_ms: Figure
+    samples: int
+    origin: Literal["own_moves", "own_bench", "lab"] | None
+    measured_on: date | None
 
 
 class HostWire(Wire):
@@ -238,9 +261,17 @@ class ChoiceWire(Wire):
     refusal: str | None
 
 
+class GuardCostWire(Wire):
+    """How long a VM stands still for a guard, estimated from earlier guards of its host, and not available without."""
+
+    pause_ms: Figure
+    pause_with_memory_ms: Figure
+
+
 class VerdictsWire(Wire):
     """The answer to lifting a card: every host's verdict, and the options on offer.
 
+    ``guard`` says what a guard would cost; None where none is offered.
     ``may_override`` is personal: whether this person may override what is overridable.
     """
 
@@ -248,6 +279,7 @@ class VerdictsWire(Wire):
     source: int | None
     verdicts: list[VerdictWire]
     options: list[OptionWire]
+    guard: GuardCostWire | None
     forecast_error: ForecastErrorWire
     may_override: bool
 
@@ -312,10 +344,11 @@ class LeftoverDiskWire(Wire):
 
 
 class GuardWire(Wire):
-    """A VM's disks as they were before its move. ``done`` and ``total`` are bytes of what its state does now.
+    """A VM's disks, and its memory where that was kept, as they were before its move.
 
-    ``expected_pause_ms`` was estimated before, ``pause_ms`` measured. ``can_roll_back`` and ``removable`` say what
-    the state allows; who may is personal.
+    ``done`` and ``total`` are bytes of what its state does now. ``expected_pause_ms`` was estimated before,
+    ``pause_ms`` measured. ``memory_back_at`` is when a roll-back let the VM go on with its memory.
+    ``can_roll_back`` and ``removable`` say what the state allows; who may is personal.
     """
 
     id: str
@@ -329,11 +362,13 @@ class GuardWire(Wire):
         "flagged",
         "kept",
         "rolling_back",
+        "restoring",
         "removing",
         "removed",
         "failed",
     ]
     automatic: bool
+    with_memory: bool
     reason: str
     paths: list[str]
     done: int
@@ -345,6 +380,7 @@ class GuardWire(Wire):
     roll_back_by: str | None
     roll_back_reason: str | None
     rolled_back_at: datetime | None
+    memory_back_at: datetime | None
     sentence: str | None
     can_roll_back: bool
     removable: bool
@@ -355,6 +391,7 @@ class MigrationWire(Wire):
 
     ``cancellable`` says whether asking the hypervisor still makes sense;
     ``closable`` whether an administrator may end the move without a proof;
+    ``waits_because`` is what keeps a queued move from beginning, in a sentence;
     ``held_up`` that a move was given up and its target neither receives nor lets go;
     ``passes_told`` whether its source tells of passes: without it the time is all that is seen;
     ``downtime_ms`` is how long the VM stood still, ``memory_hand_over_ms`` the part of it until
@@ -378,6 +415,7 @@ class MigrationWire(Wire):
     requested_at: datetime
     queue_place: int | None
     expected_start: datetime | None
+    waits_because: str | None
     started_at: datetime | None
     ended_at: datetime | None
     options: dict[str, int | bool | None]

@@ -16,6 +16,7 @@ from xenweb.realtime.events import (
     MigrationChanged,
     ResyncFrame,
     StorageRepositoryChanged,
+    StorageRepositoryRemoved,
     VmChanged,
     VmRemoved,
 )
@@ -95,6 +96,9 @@ def personal(actor: Actor, stored: StoredEvent) -> Event:
     shown = event.migration
     if not decide(actor, Action.CLOSE_MOVE, stored.team).allowed:
         shown = shown.model_copy(update={"closable": False})
+    if shown.guard is not None and not decide(actor, Action.REMOVE_DISK, stored.team).allowed:
+        guard = shown.guard.model_copy(update={"can_roll_back": False, "removable": False})
+        shown = shown.model_copy(update={"guard": guard})
     if not may:
         disks = [disk.model_copy(update={"removable": False}) for disk in shown.leftover_disks]
         shown = shown.model_copy(update={"cancellable": False, "offers": [], "leftover_disks": disks})
@@ -114,6 +118,8 @@ def _subject(event: Event) -> tuple[str, str]:
             return "vm", str(event.vm_id)
         case StorageRepositoryChanged():
             return "storage", str(event.storage_repository.id)
+        case StorageRepositoryRemoved():
+            return "storage", str(event.storage_repository_id)
         case MaintenanceChanged():
             return "maintenance", event.maintenance.id
         case MigrationChanged():

@@ -55,6 +55,9 @@ export const addHost = (body: HostBody) => bodyOf(client.POST('/api/v1/hosts', {
 export const removeHost = (host: number) =>
   done(client.DELETE('/api/v1/hosts/{host}', { params: { path: { host: String(host) } } }))
 
+/** What kinds of storage cost against block storage on a SAN; all of it at once. */
+export const fetchStorageCosts = () => bodyOf(client.GET('/api/v1/storage-costs'))
+
 /** Say that a repository is the same storage on all its hosts. */
 export const vouchForStorage = (repository: number) =>
   bodyOf(client.POST('/api/v1/storage-repositories/{repository}/vouch', { params: { path: { repository: String(repository) } } }))

@@ -475,6 +475,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/storage-costs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Storage Costs List
+         * @description Say what kinds of storage cost against block storage on a SAN, and where that was measured.
+         */
+        get: operations["storage_costs_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/storage-repositories": {
         parameters: {
             query?: never;
@@ -796,7 +816,7 @@ export interface components {
          */
         EventFrame: {
             /** Event */
-            event: components["schemas"]["HostChanged"] | components["schemas"]["HostRemoved"] | components["schemas"]["VmChanged"] | components["schemas"]["VmRemoved"] | components["schemas"]["StorageRepositoryChanged"] | components["schemas"]["MigrationChanged"] | components["schemas"]["MaintenanceChanged"];
+            event: components["schemas"]["HostChanged"] | components["schemas"]["HostRemoved"] | components["schemas"]["VmChanged"] | components["schemas"]["VmRemoved"] | components["schemas"]["StorageRepositoryChanged"] | components["schemas"]["StorageRepositoryRemoved"] | components["schemas"]["MigrationChanged"] | components["schemas"]["MaintenanceChanged"];
             /**
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
@@ -918,11 +938,20 @@ export interface components {
         };
         Frame: components["schemas"]["EventFrame"] | components["schemas"]["HelloFrame"] | components["schemas"]["ResyncFrame"];
         /**
+         * GuardCostWire
+         * @description How long a VM stands still for a guard, estimated from earlier guards of its host, and not available without.
+         */
+        GuardCostWire: {
+            pause_ms: components["schemas"]["Figure"];
+            pause_with_memory_ms: components["schemas"]["Figure"];
+        };
+        /**
          * GuardWire
-         * @description A VM's disks as they were before its move. ``done`` and ``total`` are bytes of what its state does now.
+         * @description A VM's disks, and its memory where that was kept, as they were before its move.
          *
-         *     ``expected_pause_ms`` was estimated before, ``pause_ms`` measured. ``can_roll_back`` and ``removable`` say what
-         *     the state allows; who may is personal.
+         *     ``done`` and ``total`` are bytes of what its state does now. ``expected_pause_ms`` was estimated before,
+         *     ``pause_ms`` measured. ``memory_back_at`` is when a roll-back let the VM go on with its memory.
+         *     ``can_roll_back`` and ``removable`` say what the state allows; who may is personal.
          */
         GuardWire: {
             /**
@@ -945,6 +974,8 @@ export interface components {
             host_name: string;
             /** Id */
             id: string;
+            /** Memory Back At */
+            memory_back_at: string | null;
             /** Paths */
             paths: string[];
             pause_ms: components["schemas"]["Figure"];
@@ -964,9 +995,11 @@ export interface components {
              * State
              * @enum {string}
              */
-            state: "asked" | "taking" | "copying" | "clearing" | "flagged" | "kept" | "rolling_back" | "removing" | "removed" | "failed";
+            state: "asked" | "taking" | "copying" | "clearing" | "flagged" | "kept" | "rolling_back" | "restoring" | "removing" | "removed" | "failed";
             /** Total */
             total: number;
+            /** With Memory */
+            with_memory: boolean;
         };
         /**
          * HelloFrame
@@ -1403,6 +1436,7 @@ export interface components {
          *
          *     ``cancellable`` says whether asking the hypervisor still makes sense;
          *     ``closable`` whether an administrator may end the move without a proof;
+         *     ``waits_because`` is what keeps a queued move from beginning, in a sentence;
          *     ``held_up`` that a move was given up and its target neither receives nor lets go;
          *     ``passes_told`` whether its source tells of passes: without it the time is all that is seen;
          *     ``downtime_ms`` is how long the VM stood still, ``memory_hand_over_ms`` the part of it until
@@ -1497,10 +1531,14 @@ export interface components {
             vm_name: string;
             /** Vm Uuid */
             vm_uuid: string;
+            /** Waits Because */
+            waits_because: string | null;
         };
         /**
          * OptionsBody
          * @description What was chosen in the confirmation. ``bandwidth_limit`` is bytes per second.
+         *
+         *     ``guard`` null leaves it to what is measured of the VM; ``guard_memory`` needs ``guard`` true.
          */
         OptionsBody: {
             /**
@@ -1516,6 +1554,11 @@ export interface components {
             downtime_limit_ms?: number | null;
             /** Guard */
             guard?: boolean | null;
+            /**
+             * Guard Memory
+             * @default false
+             */
+            guard_memory: boolean;
             /**
              * Post Copy
              * @default false
@@ -1819,7 +1862,7 @@ export interface components {
         };
         /**
          * RollBackBody
-         * @description Why a VM's disks are to be what they were before its move: what was written since then is lost.
+         * @description Why a VM is to be what it was before its move: what was written since then is lost.
          */
         RollBackBody: {
             /** Reason */
@@ -1852,6 +1895,48 @@ export interface components {
             vm_state: string;
         };
         /**
+         * StorageCostPage
+         * @description What kinds of storage cost; it comes all at once.
+         */
+        StorageCostPage: {
+            /** Items */
+            items: components["schemas"]["StorageCostWire"][];
+            /** Next */
+            next: string | null;
+        };
+        /**
+         * StorageCostWire
+         * @description What a kind of storage costs: ``middle_ms`` of all samples, and ``ratio`` to block storage on a SAN in that run.
+         *
+         *     ``low`` and ``high`` are the ratios of the smallest and the largest sample. ``hand_over`` is how long a VM's disk
+         *     stands still in a move (on own moves: the VM's pause), ``write`` and ``read`` are of 4 KiB past the host's cache.
+         *     ``origin`` says where it was measured: on this installation's moves, by a benchmark here, or on the Xen lab.
+         */
+        StorageCostWire: {
+            /**
+             * Cost
+             * @enum {string}
+             */
+            cost: "hand_over" | "write" | "read";
+            /** High */
+            high: number | null;
+            /** Low */
+            low: number | null;
+            /** Measured On */
+            measured_on: string | null;
+            middle_ms: components["schemas"]["Figure"];
+            /** Origin */
+            origin: ("own_moves" | "own_bench" | "lab") | null;
+            ratio: components["schemas"]["Figure"];
+            /** Samples */
+            samples: number;
+            /**
+             * Storage
+             * @enum {string}
+             */
+            storage: "san_block" | "nfs" | "ocfs2";
+        };
+        /**
          * StorageRepositoryChanged
          * @description A storage repository's facts changed; an upsert by ``storage_repository.id``.
          */
@@ -1874,8 +1959,23 @@ export interface components {
             next: string | null;
         };
         /**
+         * StorageRepositoryRemoved
+         * @description A storage repository that no host reached any more is gone.
+         */
+        StorageRepositoryRemoved: {
+            /** Storage Repository Id */
+            storage_repository_id: number;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "storage_repository_removed";
+        };
+        /**
          * StorageRepositoryWire
          * @description A place where disks live. Source: the driver's inventory; ``vouched`` is an administrator's word.
+         *
+         *     ``proven`` says that whoever names it reaches the same storage, so that nobody's word is needed.
          */
         StorageRepositoryWire: {
             /** Available */
@@ -1892,6 +1992,8 @@ export interface components {
             name: string;
             /** Pool */
             pool: string;
+            /** Proven */
+            proven: boolean;
             /** Shared */
             shared: boolean;
             /**
@@ -1906,10 +2008,12 @@ export interface components {
          * VerdictsWire
          * @description The answer to lifting a card: every host's verdict, and the options on offer.
          *
+         *     ``guard`` says what a guard would cost; None where none is offered.
          *     ``may_override`` is personal: whether this person may override what is overridable.
          */
         VerdictsWire: {
             forecast_error: components["schemas"]["ForecastErrorWire"];
+            guard: components["schemas"]["GuardCostWire"] | null;
             /** May Override */
             may_override: boolean;
             /** Options */
@@ -3914,6 +4018,53 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    storage_costs_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StorageCostPage"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -56,7 +56,7 @@ describe('the board by keyboard', () => {
     expect(await post?.json()).toEqual({
       vm: 1,
       target: 2,
-      options: { bandwidth_limit: 32 * 1024 ** 2, auto_converge: true, post_copy: false },
+      options: { bandwidth_limit: 32 * 1024 ** 2, auto_converge: true, post_copy: false, guard_memory: false },
     })
     expect(post?.headers.get('Idempotency-Key')).toMatch(/^[0-9a-f]{32}$/)
     expect(screen.queryByTestId('confirm-move')).toBeNull()

@@ -1,9 +1,10 @@
 import { cleanup, fireEvent, render, screen } from '@testing-library/svelte'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Guard as Shape } from '../api/types'
-import { aGuard, aMigration } from '../store/world.fixture'
+import { aMigration } from '../store/world.fixture'
+import { aGuard } from './guard.fixture'
 import Guard from './Guard.svelte'
-import { guardShare } from './guards'
+import { guardShare, guardWords, isAtWork } from './guards'
 
 const rollBack = vi.hoisted(() => vi.fn(() => Promise.resolve({})))
 const remove = vi.hoisted(() => vi.fn(() => Promise.resolve({})))
@@ -33,6 +34,23 @@ describe('the guard of a move', () => {
     expect(guardShare(aGuard({ state: 'kept', done: 1, total: 2 }))).toBeNull()
     expect(guardShare(aGuard({ state: 'copying', done: 0, total: 0 }))).toBeNull()
     expect(guardShare(aGuard({ state: 'rolling_back', done: 1, total: 4 }))).toBe(0.25)
+  })
+
+  it('tells in one line what people wait for', () => {
+    const copying = aGuard({ state: 'copying', done: 32 * 1024 ** 2, total: 64 * 1024 ** 2 })
+    expect(guardWords(copying)).toBe('Guard: Copying off, 32 MiB of 64 MiB')
+    expect(guardWords(aGuard({ state: 'taking' }))).toBe('Guard: Taking the snapshots')
+    expect([copying, aGuard({ state: 'kept' })].map(isAtWork)).toEqual([true, false])
+  })
+
+  it('says what a roll-back does to memory, by what was kept', async () => {
+    show({ can_roll_back: true, with_memory: true })
+    await fireEvent.click(screen.getByTestId('guard-roll-back'))
+    expect(screen.getByRole('dialog').textContent).toContain('with the memory of that moment')
+    cleanup()
+    show({ can_roll_back: true })
+    await fireEvent.click(screen.getByTestId('guard-roll-back'))
+    expect(screen.getByRole('dialog').textContent).toContain('stays halted')
   })
 
   it('offers the way back only where the server says so', () => {

@@ -32,6 +32,11 @@ describe('the card of a move', () => {
     expect(screen.getAllByTestId('pass-bar')).toHaveLength(2)
   })
 
+  it('says why a move waits', () => {
+    show('MOVE0001', { state: 'queued', queue_place: 2, waits_because: 'host-b copies the disks of 3 VMs.' })
+    expect(screen.getByTestId('waits-because').textContent).toBe('host-b copies the disks of 3 VMs.')
+  })
+
   it('says what is not available where the hypervisor tells the time alone', () => {
     show('MOVE0001', ONLY_TIME)
     expect(figure('Pass')).toBe('not available')

@@ -51,6 +51,14 @@ describe("an administrator's word for storage", () => {
     expect(screen.queryByTestId('vouch')).toBeNull()
   })
 
+  it('is not asked for where the storage itself proves that it is shared', () => {
+    show({ proven: true })
+    expect(screen.queryByTestId('vouch')).toBeNull()
+    cleanup()
+    show({ proven: true, vouched: true })
+    expect(screen.getByTestId('vouch')).toBeTruthy()
+  })
+
   it('says why it was refused', async () => {
     const problem = { type: '', title: 'Forbidden', status: 403, detail: 'Only administrators may.', code: 'vouch_forbidden', remedy: '' }
     answer = () => json(problem, 403)

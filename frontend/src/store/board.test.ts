@@ -15,6 +15,7 @@ const anEvent: fc.Arbitrary<Event> = fc.oneof(
   fc.record({ id, on: id }).map(({ id, on }): Event => ({ type: 'vm_changed', vm: aVm(id, `vm-${id}`, { resident_on: on }) })),
   id.map((vm_id): Event => ({ type: 'vm_removed', vm_id })),
   id.map((id): Event => ({ type: 'storage_repository_changed', storage_repository: aRepository(id, `sr-${id}`) })),
+  id.map((storage_repository_id): Event => ({ type: 'storage_repository_removed', storage_repository_id })),
   fc.record({ id, ready: fc.boolean() }).map(
     ({ id, ready }): Event => ({
       type: 'maintenance_changed',
@@ -43,6 +44,8 @@ function serve(board: Board, sequence: number, event: Event): Board {
       return { ...board, sequence, vms: board.vms.filter(({ id }) => id !== event.vm_id) }
     case 'storage_repository_changed':
       return { ...board, sequence, storage_repositories: upsert(board.storage_repositories, event.storage_repository) }
+    case 'storage_repository_removed':
+      return { ...board, sequence, storage_repositories: board.storage_repositories.filter(({ id }) => id !== event.storage_repository_id) }
     case 'migration_changed':
       return { ...board, sequence, migrations: upsert(board.migrations, event.migration) }
     case 'maintenance_changed':

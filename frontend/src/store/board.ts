@@ -61,6 +61,8 @@ function lay(state: BoardState, event: Event): BoardState {
       return { ...state, vms: withoutOne(state.vms, event.vm_id) }
     case 'storage_repository_changed':
       return { ...state, storage: withOne(state.storage, event.storage_repository) }
+    case 'storage_repository_removed':
+      return { ...state, storage: withoutOne(state.storage, event.storage_repository_id) }
     case 'migration_changed':
       return withMigration(state, event.migration)
     case 'maintenance_changed':

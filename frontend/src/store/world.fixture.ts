@@ -1,5 +1,5 @@
 /** A small world for tests: three hosts, a few VMs, a move that is under way. */
-import type { Actor, Board, Forecast, Guard, Host, Migration, StorageRepository, Verdicts, VirtualMachine } from '../api/types'
+import type { Actor, Board, Forecast, Host, Migration, StorageRepository, Verdicts, VirtualMachine } from '../api/types'
 
 export const GIB = 1024 ** 3
 export const MIB = 1024 ** 2
@@ -64,6 +64,7 @@ export const aRepository = (id: number, name: string): StorageRepository => ({
   kind: 'dir',
   storage: 'unknown',
   shared: true,
+  proven: false,
   vouched: false,
   capacity: 100 * GIB,
   available: 60 * GIB,
@@ -149,6 +150,7 @@ export const aMigration = (id: string, more: Partial<Migration> = {}): Migration
   requested_at: NOON,
   queue_place: null,
   expected_start: null,
+  waits_because: null,
   started_at: '2026-11-23T12:00:02Z',
   ended_at: null,
   options: { auto_converge: false, bandwidth_limit: null, downtime_limit_ms: null },
@@ -226,29 +228,7 @@ export const someVerdicts = (vm: number, source: number): Verdicts => ({
     { name: 'bandwidth_limit', label: '', help: '', unit: 'bytes/s', minimum: MIB, maximum: 1000 * MIB },
     { name: 'auto_converge', label: '', help: '', unit: null, minimum: null, maximum: null },
   ],
+  guard: null,
   forecast_error: { moves: 0, median: null, p90: null, hit_share: null },
   may_override: false,
-})
-
-export const aGuard = (more: Partial<Guard> = {}): Guard => ({
-  id: 'GUARD001',
-  host: 1,
-  host_name: 'host-a',
-  state: 'kept',
-  automatic: false,
-  reason: 'It was asked for.',
-  paths: ['/dev/sr1/web01'],
-  done: 0,
-  total: 0,
-  expected_pause_ms: { value: null, provenance: 'not_available' },
-  pause_ms: { value: 4200, provenance: 'measured' },
-  asked_at: '2026-11-27T12:00:00Z',
-  expires_at: null,
-  roll_back_by: null,
-  roll_back_reason: null,
-  rolled_back_at: null,
-  sentence: null,
-  can_roll_back: false,
-  removable: false,
-  ...more,
 })

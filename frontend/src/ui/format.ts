@@ -27,6 +27,10 @@ export function sizeOf(part: number, whole: number): { part: string; whole: stri
   return { part: plain(part / divisor), whole: `${plain(whole / divisor)} ${unit}` }
 }
 
+/** How many times as much: `1.3 ×`. */
+export const ratio = (value: number): string =>
+  `${new Intl.NumberFormat(locale(), { maximumSignificantDigits: 2 }).format(value)} ×`
+
 /** 0.34 as `34 %`. */
 export const percent = (share: number): string => `${Math.round(share * 100)} %`
 
@@ -45,6 +49,10 @@ export const clock = (moment: Date | string): string =>
 
 const dateAndTime = (moment: Date | string): string =>
   new Intl.DateTimeFormat(locale(), { dateStyle: 'medium', timeStyle: 'medium', hourCycle: 'h23' }).format(new Date(moment))
+
+/** A day, as `27 Nov 2026`; the wire's dates have no time, so no time zone may move them. */
+export const date = (day: string): string =>
+  new Intl.DateTimeFormat(locale(), { dateStyle: 'medium', timeZone: 'UTC' }).format(new Date(day))
 
 /** The clock alone for today, the date with it for other days. */
 export function when(moment: Date | string, now: Date): string {

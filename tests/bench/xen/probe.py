@@ -1,60 +1,83 @@
 """What the probe costs a move: the same guest to and fro, with the relay in the save helper's place and without.
 
-Both hosts have their libvirt started anew before each pair of moves, one pair with the relay and the next without,
-so that whatever else changes on the machine meanwhile meets both alike.
+What libxl starts is a link that leads to the relay for one move and to Xen's own helper for the next, so nothing is
+started anew in between. A round is four moves in turns (with, without, without, with; the next round the other way
+round): each way once with and once without. Its ratio is that of the two sums, so neither the direction nor a machine
+that slowly gets busier or idler tells in it. The moves are libvirt's own, without the product.
 """
 
 import statistics
 import time
 from contextlib import closing
+from typing import Final
 
 import libvirt
 
-from tests.bench.figures import Figures
-from xenweb.lab.stage import passing_stage
+from tests.bench.figures import Figures, percentile
+from tests.bench.xen.grounds import passing_lab
 from xenweb.lab.xen.guests import GuestSpec
 from xenweb.lab.xen.lab import Lab
 from xenweb.lab.xen.layout import HOSTS
 from xenweb.probe.recipe import PROGRAM
 
-GUEST = GuestSpec("mover", "xen-1", memory=192, span=16, rate=4)
-PAIRS = 8
-BOUND = 1.02
-FLAGS = libvirt.VIR_MIGRATE_LIVE | libvirt.VIR_MIGRATE_PEER2PEER
+GUEST: Final = GuestSpec("mover", "xen-1", memory=256, span=16, rate=4)
+ROUNDS: Final = 16
+BOUND: Final = 1.02
+FLAGS: Final = libvirt.VIR_MIGRATE_LIVE | libvirt.VIR_MIGRATE_PEER2PEER
+KEY: Final = "7c" * 32
+LINK: Final = "/lab/switch/xenweb-probe"
+HELPER: Final = "/usr/lib/xen-4.17/bin/libxl-save-helper"
+ON_OFF: Final = (True, False, False, True)
+"""With the relay or without, in the four moves of a round: each way once with it and once without."""
 
 
 def measure(figures: Figures) -> None:
-    """Make the moves on a stage of their own, and add the figure."""
-    with passing_stage("p", workers=1, kind="xen", xen_guests=(GUEST,)) as stage:
-        lab = Lab(stage.lab, (GUEST,))
-        _move_to_and_fro(lab)  # the first move of a host takes longer
-        took: dict[bool, list[float]] = {True: [], False: []}
-        for number in range(PAIRS):
-            for is_on in (True, False) if number % 2 else (False, True):
-                _switch(lab, is_on=is_on)
-                took[is_on] += _move_to_and_fro(lab)
-                print(f"probe {'on ' if is_on else 'off'} {took[is_on][-2]:.2f} s {took[is_on][-1]:.2f} s", flush=True)
-    ratios = [on / off for on, off in zip(took[True], took[False], strict=True)]
-    value = statistics.median(took[True]) / statistics.median(took[False])
-    figures.add("probe_total_ratio", value, ratios, bound=BOUND, what="time of a move with the probe, to one without")
+    """Make the moves on a lab of their own, and add the figures."""
+    took: dict[bool, list[float]] = {True: [], False: []}
+    ratios: list[float] = []
+    with passing_lab("p", (GUEST,)) as lab:
+        _put_link(lab)
+        for is_on in ON_OFF:  # the first moves of a host take longer
+            _moved(lab, is_on=is_on)
+        for number in range(ROUNDS):
+            order = [is_on == (number % 2 == 0) for is_on in ON_OFF]
+            seconds = [_moved(lab, is_on=is_on) for is_on in order]
+            for is_on, each in zip(order, seconds, strict=True):
+                took[is_on].append(each)
+            ratios.append(_sum(seconds, order, is_on=True) / _sum(seconds, order, is_on=False))
+            said = ", ".join(f"{'on' if on else 'off'} {each:.2f}" for on, each in zip(order, seconds, strict=True))
+            print(f"probe round {number + 1}: {said} s; middle ratio {statistics.median(ratios):.3f}", flush=True)
+    figures.add(
+        "probe_total_ratio",
+        statistics.median(ratios),
+        ratios,
+        bound=BOUND,
+        what="time of moves with the probe to those without, in rounds of four: middle of all rounds",
+    )
+    for name, share in (("low", 0.25), ("high", 0.75)):
+        what = f"the same ratio, {'lower' if share < 1 / 2 else 'upper'} quartile of the rounds"
+        figures.add(f"probe_total_ratio_{name}", percentile(ratios, share), ratios, what=what)
     for name, is_on in (("probe_on_s", True), ("probe_off_s", False)):
         figures.add(name, statistics.median(took[is_on]), took[is_on], what="seconds of one move, middle of all")
 
 
-def _switch(lab: Lab, *, is_on: bool) -> None:
-    word = f"LIBXL_SAVE_HELPER={PROGRAM}\n" if is_on else ""
+def _sum(seconds: list[float], order: list[bool], *, is_on: bool) -> float:
+    return sum(each for each, was_on in zip(seconds, order, strict=True) if was_on is is_on)
+
+
+def _put_link(lab: Lab) -> None:
     for host in HOSTS:
-        lab.put(host.name, "/etc/default/libvirtd", word.encode())
+        lab.probe(host.name, KEY)
+        lab.put(host.name, "/etc/default/libvirtd", f"LIBXL_SAVE_HELPER={LINK}\n".encode())
+        lab.run(host.name, f"mkdir -p $(dirname {LINK})")
         lab.daemon(host.name, "kill")
         lab.daemon(host.name, "start")
 
 
-def _move_to_and_fro(lab: Lab) -> list[float]:
-    return [_moved(lab) for _ in HOSTS]
-
-
-def _moved(lab: Lab) -> float:
+def _moved(lab: Lab, *, is_on: bool) -> float:
     """Move the guest to the other host by libvirt alone; answer how many seconds the call took."""
+    for host in HOSTS:
+        lab.run(host.name, f"ln -sfn {PROGRAM if is_on else HELPER} {LINK}")
     [source] = lab.where(GUEST.name)
     target = next(host for host in lab.hosts if host.name != source)
     with closing(libvirt.open(lab.uri(source))) as connection:

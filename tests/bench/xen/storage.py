@@ -5,17 +5,19 @@ something, and only of this lab. The kinds take turns, so that whatever else hap
 """
 
 import statistics
+from datetime import UTC, datetime
 from typing import Final
 
 from tests.bench.figures import Figures
 from tests.bench.xen.moves import moved
+from xenweb.core.facts import Cost, StorageKind
 from xenweb.lab.stage import Stage, passing_stage
 from xenweb.lab.xen.descriptions import NFS, OCFS2, VOLUME_GROUP, disk_path
 from xenweb.lab.xen.guests import GUESTS
 from xenweb.lab.xen.lab import Lab
 
 HOST: Final = "xen-1"
-ROUNDS: Final = 4
+ROUNDS: Final = 6
 TIMES: Final = 64
 KINDS: Final = {
     "san": ("san-1", f"/dev/{VOLUME_GROUP}/scratch"),
@@ -23,6 +25,8 @@ KINDS: Final = {
     "ocfs2": ("ocfs-1", f"{OCFS2}/scratch"),
 }
 """Each kind, a guest whose disk lies there, and a place for reads and writes of our own."""
+
+TOLD_AS: Final = {"san": StorageKind.SAN_BLOCK, "nfs": StorageKind.NFS, "ocfs2": StorageKind.OCFS2}
 
 MAKE: Final = f"""
 lvcreate -q -y -Zn -Wn -L 8M -n scratch {VOLUME_GROUP} && udevadm settle
@@ -79,6 +83,14 @@ def measure(figures: Figures) -> None:
         ("hand_over", "s", gaps, "widest gap between two records that a guest wrote while it was moved"),
     ):
         _add(figures, name, unit, samples, what)
+    figures.apart["storage_costs"] = {
+        "measured_on": datetime.now(UTC).date().isoformat(),
+        "samples": {
+            Cost.HAND_OVER: {TOLD_AS[kind]: [round(each * 1000) for each in taken] for kind, taken in gaps.items()},
+            Cost.WRITE: {TOLD_AS[kind]: [round(each, 3) for each in taken] for kind, taken in writes.items()},
+            Cost.READ: {TOLD_AS[kind]: [round(each, 3) for each in taken] for kind, taken in reads.items()},
+        },
+    }
 
 
 def _add(figures: Figures, name: str, unit: str, samples: dict[str, list[float]], what: str) -> None:

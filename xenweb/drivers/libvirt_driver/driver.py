@@ -10,6 +10,7 @@ import libvirt
 
 from xenweb.core.facts import Kind
 from xenweb.core.migration import Copy, copy_of
+from xenweb.core.queueing import UNLIMITED
 from xenweb.drivers.contract import (
     Capability,
     CompletedStats,
@@ -57,6 +58,7 @@ class LibvirtDriver:
     name = "libvirt"
     simulated = False
     capabilities = frozenset(Capability) - {Capability.TIDIES_DISKS}
+    sending = UNLIMITED
 
     def __init__(self) -> None:
         self._connections = Connections()
@@ -69,8 +71,10 @@ class LibvirtDriver:
     def inventory(self, endpoint: Endpoint) -> HostSnapshot:
         """Describe a host and all that is on it in one bulk look."""
         with self._connections.use(endpoint, READING) as connection:
-            snapshot = self._inventory.look(connection, endpoint.uri, self._dirty_rates.of(endpoint.uri))
+            rates = self._xen.change_rates if _is_xen(endpoint) else self._dirty_rates
+            snapshot = self._inventory.look(connection, endpoint.uri, rates.of(endpoint.uri))
         if _is_xen(endpoint):
+            self._xen.change_rates.next_turn(self._xen.probes, endpoint, snapshot.vms)
             return self._xen.corrected(endpoint, self._xen.with_storage(endpoint, snapshot))
         self._dirty_rates.next_turn(endpoint, snapshot.vms)
         return snapshot
@@ -204,15 +208,15 @@ class LibvirtDriver:
         except DriverError:
             return VmSighting(Copy.NO_ANSWER)
 
-    def guard_foresee(self, host: Endpoint, vm_uuid: str) -> GuardForeseen:
+    def guard_foresee(self, host: Endpoint, vm_uuid: str, *, with_memory: bool = False) -> GuardForeseen:
         """Say whether a guard of a VM can be made: libvirt's QEMU driver makes none."""
         if _is_xen(host):
-            return self._xen.guard_foresee(host, vm_uuid)
+            return self._xen.guard_foresee(host, vm_uuid, with_memory=with_memory)
         return GuardForeseen(False, "Guards are made on Xen hosts alone.")
 
     def guard_begin(self, plan: GuardPlan) -> None:
         """Begin to make a guard."""
-        self._xen.guards.begin(plan)
+        self._xen.guard_begin(plan)
 
     def guard_look(self, plan: GuardPlan) -> GuardSeen:
         """Look how far a guard is."""
@@ -229,6 +233,10 @@ class LibvirtDriver:
     def guard_make_ready(self, plan: GuardPlan, home: Endpoint) -> None:
         """Have the VM's disks usable again on the host that has its definition."""
         self._xen.guards.make_ready(plan, home)
+
+    def guard_restore_memory(self, plan: GuardPlan) -> None:
+        """Have the VM go on with the memory that was kept."""
+        self._xen.guard_restore_memory(plan)
 
 
 def _is_xen(endpoint: Endpoint) -> bool:

@@ -30,22 +30,24 @@ def change(domain: libvirt.virDomain, lever: Lever, value: int | None) -> None:
             domain.migrateStartPostCopy(0)
 
 
+_NOT_HERE = {
+    CopyAction.RELEASE_VOLUME: "No probe of {host} could let go of a volume.",
+    CopyAction.CORRECT: "The daemon of {host} sees the copy as it is.",
+    CopyAction.REMOVE_DISK: "A disk is no copy of a VM.",
+}
+
+
 def repair(domain: libvirt.virDomain, action: CopyAction, host: str) -> None:
     """Do one thing to one copy."""
+    if action in _NOT_HERE:
+        raise MoveRefusedError(_NOT_HERE[action].format(host=host), host=host)
     match action:
         case CopyAction.RESUME:
             domain.resume()
         case CopyAction.PAUSE:
             domain.suspend()
-        case CopyAction.RELEASE_VOLUME:
-            msg = f"No probe of {host} could let go of a volume."
-            raise MoveRefusedError(msg, host=host)
-        case CopyAction.CORRECT:
-            msg = f"The daemon of {host} sees the copy as it is."
-            raise MoveRefusedError(msg, host=host)
-        case CopyAction.REMOVE_DISK:
-            msg = "A disk is no copy of a VM."
-            raise MoveRefusedError(msg, host=host)
+        case CopyAction.BREAK_OFF:
+            return  # QEMU's copy goes with its process, whatever it still waits for
         case CopyAction.REMOVE:
             if not is_incoming(domain, *domain.state()):
                 msg = f"The copy on {host} does not stand still because of a move: it is not removed."

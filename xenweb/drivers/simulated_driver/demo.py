@@ -42,6 +42,7 @@ def demo_world(path: Path, clock: Clock = time.time) -> list[str]:
             memory=size * GIB,
             storage={"shared": "dir:shared", "local": f"dir:local-{name}"},
             busy_at=now,
+            keeps_guards=True,
         )
         for name, size in sizes.items()
     }

@@ -3,7 +3,6 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -11,6 +10,7 @@ from xenweb.core.facts import PowerState, kind_for
 from xenweb.core.migration import Copy
 from xenweb.core.placement import Finding, blocker
 from xenweb.core.quantities import GIB, Bytes, BytesPerSecond, Milliseconds
+from xenweb.core.queueing import UNLIMITED
 from xenweb.drivers.contract import (
     Capability,
     CompletedStats,
@@ -35,12 +35,12 @@ from xenweb.drivers.contract import (
     Preflight,
     Progress,
     RepositorySnapshot,
-    VmMissingError,
     VmSighting,
     VmSnapshot,
     freely,
 )
-from xenweb.drivers.simulated_driver import addresses
+from xenweb.drivers.simulated_driver.guarding import KeepsGuards
+from xenweb.drivers.simulated_driver.reaching import host_at, vm_on
 from xenweb.drivers.simulated_driver.world import (
     DISK,
     DOWNTIME_LIMIT,
@@ -51,7 +51,6 @@ from xenweb.drivers.simulated_driver.world import (
     SimulatedVm,
     World,
     disk_path,
-    opened,
 )
 
 LOOK_EVERY = 0.1
@@ -75,7 +74,7 @@ class SimulatedWatch:
 
     def _version(self) -> int | None:
         try:
-            with _host(self._endpoint, self._clock) as (world, _):
+            with host_at(self._endpoint, self._clock) as (world, _):
                 return world.version
         except HostUnreachableError:
             return None
@@ -96,36 +95,21 @@ class SimulatedWatch:
         self._over.set()
 
 
-@contextmanager
-def _host(endpoint: Endpoint, clock: Clock) -> Iterator[tuple[World, SimulatedHost]]:
-    path, name = addresses.parts(endpoint.uri)
-    with opened(path, clock) as world:
-        host = world.hosts.get(name)
-        if host is None or host.is_silent:
-            raise HostUnreachableError(f"{endpoint.name} does not answer.", host=endpoint.name)
-        yield world, host
-
-
-def _vm(world: World, host: SimulatedHost, uuid: str) -> SimulatedVm:
-    vm = world.vms.get(uuid)
-    if vm is None or vm.host != host.name:
-        raise VmMissingError(f"{host.name} does not know the VM.", host=host.name)
-    return vm
-
-
-class SimulatedDriver:
+class SimulatedDriver(KeepsGuards):
     """Speaks the contract for a world in a file."""
 
     name = "simulated"
     simulated = True
-    capabilities = frozenset(Capability) - {Capability.POST_COPY, Capability.TIDIES_DISKS, Capability.GUARD}
+    capabilities = frozenset(Capability) - {Capability.POST_COPY, Capability.TIDIES_DISKS}
+    sending = UNLIMITED
 
     def __init__(self, clock: Clock = time.time, wait: Callable[[float], None] = time.sleep) -> None:
-        self._clock, self._wait = clock, wait
+        super().__init__(clock)
+        self._wait = wait
 
     def inventory(self, endpoint: Endpoint) -> HostSnapshot:
         """Describe a host and all that is on it."""
-        with _host(endpoint, self._clock) as (world, host):
+        with host_at(endpoint, self._clock) as (world, host):
             now = self._clock()
             return HostSnapshot(
                 uuid=host.uuid,
@@ -145,15 +129,16 @@ class SimulatedDriver:
                 ),
                 networks=("lan",),
                 vms=(
-                    *(_snapshot(vm, host, now) for vm in world.resident(host.name)),
+                    *(_seen(world, vm, host, now) for vm in world.resident(host.name)),
                     *(_snapshot(vm, host, now, incoming=True) for vm in world.incoming(host.name)),
                 ),
+                capabilities=self.capabilities if host.keeps_guards else self.capabilities - {Capability.GUARD},
                 enabled=not host.is_disabled,
             )
 
     def watch(self, endpoint: Endpoint, sink: Callable[[HostEvent], None]) -> SimulatedWatch:
         """Call ``sink`` whenever something changes in the world."""
-        with _host(endpoint, self._clock):
+        with host_at(endpoint, self._clock):
             pass
         return SimulatedWatch(endpoint, sink, self._clock)
 
@@ -165,15 +150,15 @@ class SimulatedDriver:
         vm: SimulatedVm | None = None
         disk: str | None = None
         try:
-            with _host(plan.source, self._clock) as (world, source):
-                vm = _vm(world, source, plan.vm_uuid)
+            with host_at(plan.source, self._clock) as (world, source):
+                vm = vm_on(world, source, plan.vm_uuid)
                 disk = source.storage.get(vm.disk)
-                yield from _of_the_vm(world, source, vm, plan)
+                yield from _of_thevm_on(world, source, vm, plan)
         except DriverError as error:
             code = "source_unreachable" if isinstance(error, HostUnreachableError) else error.code
             yield blocker(code, error.sentence, error.remedy)
         try:
-            with _host(plan.target, self._clock) as (world, target):
+            with host_at(plan.target, self._clock) as (world, target):
                 if target.is_disabled:
                     sentence = f"{plan.target.name} is in maintenance and takes no VMs."
                     yield blocker("host_disabled", sentence, "Enable it, or choose another host.")
@@ -187,7 +172,7 @@ class SimulatedDriver:
         permit()
         self._begin(plan)
         while True:
-            with _host(plan.source, self._clock) as (world, _):
+            with host_at(plan.source, self._clock) as (world, _):
                 move = world.moves[plan.migration]
                 if world.forgets_moves:
                     raise MoveBrokenError("The host no longer knows of the move.")
@@ -204,12 +189,12 @@ class SimulatedDriver:
     def _begin(self, plan: MigrationPlan) -> None:
         if plan.options.post_copy:
             raise NotSupportedError("A simulated hypervisor knows no post-copy.")
-        with _host(plan.target, self._clock) as (_world, target):
+        with host_at(plan.target, self._clock) as (_world, target):
             target_name = target.name
             if target.is_disabled:
                 raise MoveRefusedError(f"{target_name} is disabled.")
-        with _host(plan.source, self._clock) as (world, source):
-            vm = _vm(world, source, plan.vm_uuid)
+        with host_at(plan.source, self._clock) as (world, source):
+            vm = vm_on(world, source, plan.vm_uuid)
             if kind_for(PowerState(vm.state)) is not plan.kind:
                 raise MoveRefusedError(f"{vm.name} is {vm.state}.")
             if plan.copied_disks and f"{target_name}:{disk_path(vm)}" in world.volumes:
@@ -239,7 +224,7 @@ class SimulatedDriver:
 
     def progress(self, plan: MigrationPlan) -> Progress:
         """Look at the move from the source."""
-        with _host(plan.source, self._clock) as (world, _):
+        with host_at(plan.source, self._clock) as (world, _):
             move = world.moves.get(plan.migration)
             if move is None or move.ending or world.forgets_moves:
                 return Progress(Phase.NONE)
@@ -268,7 +253,7 @@ class SimulatedDriver:
 
     def change(self, plan: MigrationPlan, lever: Lever, value: int | None) -> None:
         """Change the facts that a running move follows from."""
-        with _host(plan.source, self._clock) as (world, _):
+        with host_at(plan.source, self._clock) as (world, _):
             move = world.moves.get(plan.migration)
             if move is None or move.ending:
                 if lever is Lever.CANCEL:
@@ -294,14 +279,14 @@ class SimulatedDriver:
         """Remove a disk that no VM of the host uses; in this world no move ever leaves a copy standing."""
         del vm_uuid
         if action is CopyAction.REMOVE_DISK:
-            with _host(endpoint, self._clock) as (world, host):
+            with host_at(endpoint, self._clock) as (world, host):
                 _remove_disk(world, host, path)
             return
         raise MoveRefusedError(f"{endpoint.name} has no copy that stands still because of a move.")
 
     def host_enable(self, endpoint: Endpoint, *, is_enabled: bool) -> None:
         """Say whether a host takes VMs."""
-        with _host(endpoint, self._clock) as (world, host):
+        with host_at(endpoint, self._clock) as (world, host):
             if host.is_disabled is is_enabled:
                 host.is_disabled = not is_enabled
                 world.version += 1
@@ -309,7 +294,7 @@ class SimulatedDriver:
     def locate(self, endpoint: Endpoint, vm_uuid: str) -> VmSighting:
         """Ask one host what it knows of a VM."""
         try:
-            with _host(endpoint, self._clock) as (world, host):
+            with host_at(endpoint, self._clock) as (world, host):
                 move = world.move_of(vm_uuid)
                 vm = world.vms.get(vm_uuid)
                 if vm is not None and vm.host == host.name:
@@ -363,7 +348,7 @@ def _stats(world: World, move: SimulatedMove) -> CompletedStats:
     )
 
 
-def _of_the_vm(world: World, source: SimulatedHost, vm: SimulatedVm, plan: MigrationPlan) -> Iterator[Finding]:
+def _of_thevm_on(world: World, source: SimulatedHost, vm: SimulatedVm, plan: MigrationPlan) -> Iterator[Finding]:
     if kind_for(PowerState(vm.state)) is not plan.kind:
         yield blocker(
             "vm_state_changed", f"{vm.name} is {vm.state} on {source.name} by now.", "Ask for the move again."
@@ -382,6 +367,11 @@ def _of_its_disk(
     elif disk is not None and disk not in target.storage.values():
         sentence = f"The disk of {vm.name} is in no storage repository of {target.name}."
         yield blocker("disk_not_there", sentence, "Choose a host that has the storage.")
+
+
+def _seen(world: World, vm: SimulatedVm, host: SimulatedHost, now: float) -> VmSnapshot:
+    said = _snapshot(vm, host, now)
+    return replace(said, state=PowerState.PAUSED) if world.is_held(vm.uuid, now) else said
 
 
 def _snapshot(vm: SimulatedVm, host: SimulatedHost, now: float, *, incoming: bool = False) -> VmSnapshot:

@@ -98,7 +98,25 @@ class SimulatedHost:
     busy_at: float = 0.0
     is_silent: bool = False
     frozen_at: float | None = None
+    keeps_guards: bool = False
     is_disabled: bool = False
+
+
+@dataclass(slots=True)
+class SimulatedGuard:
+    """A guard of the world: ``pause`` seconds of standing still from ``began`` on, then ``size`` bytes to copy.
+
+    A roll-back began at ``back_at``; ``vm`` is a UUID.
+    """
+
+    vm: str
+    host: str
+    size: int
+    began: float
+    pause: float
+    with_memory: bool = False
+    is_taken: bool = False
+    back_at: float | None = None
 
 
 @dataclass(slots=True)
@@ -106,13 +124,14 @@ class World:
     """Everything there is. ``version`` rises with each change that a host would tell.
 
     Hosts that have forgotten their moves carry them on, and know nothing of them when asked.
-    ``volumes`` are the disks on storage of one host, by ``host:path``, and their sizes in bytes.
+    ``volumes`` are the disks on storage of one host, by ``host:path``, and their sizes in bytes; ``guards`` are by id.
     """
 
     hosts: dict[str, SimulatedHost] = field(default_factory=dict)
     vms: dict[str, SimulatedVm] = field(default_factory=dict)
     moves: dict[str, SimulatedMove] = field(default_factory=dict)
     volumes: dict[str, int] = field(default_factory=dict)
+    guards: dict[str, SimulatedGuard] = field(default_factory=dict)
     break_in_pass: int | None = None
     loses_replies: bool = False
     forgets_moves: bool = False
@@ -144,6 +163,10 @@ class World:
         """Find the move that a VM is in."""
         return next((move for move in self.moves.values() if move.vm == vm_uuid and not move.ending), None)
 
+    def is_held(self, vm_uuid: str, now: float) -> bool:
+        """Say whether a VM stands still at this moment because a guard of it is taken."""
+        return any(each.vm == vm_uuid and now < each.began + each.pause for each in self.guards.values())
+
     def resident(self, host: str) -> list[SimulatedVm]:
         """List the VMs that a host has, running or not."""
         return [vm for vm in self.vms.values() if vm.host == host]
@@ -168,6 +191,10 @@ class World:
         for (ended, ending), move in sorted(due, key=lambda each: each[0][0]):
             if ended <= now:
                 self._end(move, ending, ended)
+        for guard in self.guards.values():
+            if not guard.is_taken and now >= guard.began + guard.pause:
+                guard.is_taken = True
+                self.version += 1
 
     def _course(self, move: SimulatedMove) -> Course:
         vm = self.vms[move.vm]
@@ -226,6 +253,7 @@ def _read(path: Path) -> World:
             vms={key: SimulatedVm(**each) for key, each in said["vms"].items()},
             moves={key: SimulatedMove(**each) for key, each in said["moves"].items()},
             volumes=said["volumes"],
+            guards={key: SimulatedGuard(**each) for key, each in said["guards"].items()},
             break_in_pass=said["break_in_pass"],
             loses_replies=said["loses_replies"],
             forgets_moves=said["forgets_moves"],

@@ -1,10 +1,13 @@
-"""XenServer and XCP-ng through the XenAPI; the only place of the product that speaks it to real pools."""
+"""XenServer and XCP-ng through the XenAPI; the only place of the product that imports XenAPI."""
 
-from xenweb.drivers.contract import HypervisorDriver
+from xenweb.drivers.contract import DriverUnavailableError, HypervisorDriver
 
 
 def create() -> HypervisorDriver:
-    """Make the driver. It needs no library that the product does not have anyway."""
-    from xenweb.drivers.xapi_driver.driver import XapiDriver
-
+    """Make the driver; raise DriverUnavailableError if the package XenAPI is missing."""
+    try:
+        from xenweb.drivers.xapi_driver.driver import XapiDriver
+    except ImportError as error:
+        msg = f"The package XenAPI cannot be used here ({error}); install XenAPI."
+        raise DriverUnavailableError(msg) from error
     return XapiDriver()

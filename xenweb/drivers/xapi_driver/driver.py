@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from xenweb.core.migration import Copy
+from xenweb.core.queueing import Sending
 from xenweb.drivers.contract import (
     Capability,
     CompletedStats,
@@ -44,6 +45,8 @@ class XapiDriver:
     capabilities = frozenset(
         {Capability.CANCEL, Capability.NON_SHARED_DISKS, Capability.COLD_MOVE, Capability.TIDIES_DISKS}
     )
+    sending = Sending(moves=10, copying=3)
+    """XAPI refuses a fourth copy of disks from one host, and itself empties a host by ten VMs at a time."""
 
     def __init__(self) -> None:
         self._pools = Pools()
@@ -96,7 +99,7 @@ class XapiDriver:
             if action is CopyAction.REMOVE_DISK:
                 _remove_disk(pool, tables, endpoint, path)
                 return
-            if action in {CopyAction.REMOVE, CopyAction.REMOVE_PAUSED}:
+            if action in {CopyAction.REMOVE, CopyAction.REMOVE_PAUSED, CopyAction.BREAK_OFF}:
                 msg = f"The VM on {endpoint.name} is the only one that its pool has: it is not removed."
                 raise MoveRefusedError(msg, host=endpoint.name)
             vm = pool.by_uuid("VM", vm_uuid)

@@ -1,5 +1,7 @@
 """What can go wrong between us and a pool, before any words of its own are read."""
 
+import XenAPI
+
 from xenweb.drivers.contract import DriverError, HostUnreachableError
 
 
@@ -27,11 +29,11 @@ class AnswerUnreadableError(HostUnreachableError):
     remedy = "See whether a real XAPI answers there, and which version; its own log says more."
 
 
-class RefusedError(Exception):
-    """The XenAPI's own refusal: a code and its parameters. Stays inside the driver."""
+class RefusedError(XenAPI.Failure):
+    """The XenAPI's own refusal, with names for its parts: a code and its parameters. Stays inside the driver."""
 
     def __init__(self, code: str, params: tuple[str, ...]) -> None:
-        super().__init__(code, *params)
+        super().__init__([code, *params])
         self.code, self.params = code, params
 
 

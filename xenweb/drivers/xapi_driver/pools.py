@@ -11,18 +11,12 @@ from collections.abc import Callable
 
 from xenweb.drivers.contract import Endpoint
 from xenweb.drivers.xapi_driver.addresses import Parts, host_named, parts
-from xenweb.drivers.xapi_driver.errors import (
-    AnswerUnreadableError,
-    HostUnreachableError,
-    LoginRefusedError,
-    RefusedError,
-)
+from xenweb.drivers.xapi_driver.errors import HostUnreachableError, RefusedError
 from xenweb.drivers.xapi_driver.records import NULL, Record, record_of
-from xenweb.drivers.xapi_driver.transport import ANSWER_WITHIN, Value, Wire
+from xenweb.drivers.xapi_driver.session import Session
+from xenweb.drivers.xapi_driver.transport import ANSWER_WITHIN, PinnedTransport, Value
 from xenweb.drivers.xapi_driver.view import View
 
-ORIGINATOR = "xenweb"
-API_VERSION = "1.0"
 MOST_REDIRECTS = 3
 PING_WITHIN = 5.0
 NOT_READY = frozenset({"HOST_STILL_BOOTING", "HOST_IN_EMERGENCY_MODE", "HOST_HAS_NO_MANAGEMENT_IP"})
@@ -31,25 +25,21 @@ NOT_READY = frozenset({"HOST_STILL_BOOTING", "HOST_IN_EMERGENCY_MODE", "HOST_HAS
 class Pool:
     """The coordinator of one pool, and our session there."""
 
-    def __init__(self, wire: Wire, user: str, secret: str) -> None:
-        self.wire, self._user, self._secret = wire, user, secret
-        self._lock = threading.Lock()
-        self._session = ""
+    def __init__(self, transport: PinnedTransport, user: str, secret: str) -> None:
+        self.host = transport.host
+        self._user, self._secret = user, secret
         self.view = View(self.call)
+        # Whoever lost our session may have lost more: what we know is read again.
+        self._session = Session(transport, renewed=self.view.forget)
 
     def call(self, method: str, *params: object, within: float = ANSWER_WITHIN, once: bool = False) -> Value:
-        """Make a call in our session; a session that is no more is made anew, once.
+        """Make a call in our session; raise RefusedError, or a HostUnreachableError."""
+        self._session.ensure(self._user, self._secret)
+        return self._session.call(method, params, within, once=once)
 
-        Raises RefusedError, or a HostUnreachableError. A lost session was refused before anything began.
-        """
-        session = self._logged_in()
-        try:
-            return self.wire.call(method, (session, *params), within, once=once)
-        except RefusedError as error:
-            if error.code != "SESSION_INVALID":
-                raise
-        self._forget(session)
-        return self.wire.call(method, (self._logged_in(), *params), within, once=once)
+    def methods(self) -> frozenset[str]:
+        """List the calls that the pool knows."""
+        return self._session.methods()
 
     def record(self, kind: str, ref: str) -> Record:
         """Read one record."""
@@ -63,36 +53,9 @@ class Pool:
         return ref
 
     @property
-    def session_for_migration(self) -> str:
-        """Answer our session: a move from another pool names it."""
-        return self._logged_in()
-
-    def _logged_in(self) -> str:
-        with self._lock:
-            if not self._session:
-                self._session = self._log_in()
-            return self._session
-
-    def _log_in(self) -> str:
-        words = (self._user, self._secret, API_VERSION, ORIGINATOR)
-        try:
-            session = self.wire.call("session.login_with_password", words)
-        except RefusedError as error:
-            if error.code == "SESSION_AUTHENTICATION_FAILED":
-                msg = f"{self.wire.host} takes neither {self._user} nor the password."
-                raise LoginRefusedError(msg, host=self.wire.host, code=error.code) from None
-            raise
-        if not isinstance(session, str):
-            msg = f"{self.wire.host} answered a login with what is no session."
-            raise AnswerUnreadableError(msg, host=self.wire.host)
-        return session
-
-    def _forget(self, session: str) -> None:
-        with self._lock:
-            if self._session == session:
-                self._session = ""
-                # Whoever lost our session may have lost more: what we know is read again.
-                self.view.forget()
+    def own_session(self) -> str:
+        """Answer our session, for questions that are about it."""
+        return self._session.ensure(self._user, self._secret)
 
 
 class Pools:
@@ -104,7 +67,7 @@ class Pools:
     def _begin(self) -> None:
         self._pid = os.getpid()
         self._lock = threading.Lock()
-        self._wires: dict[tuple[str, int, frozenset[str]], Wire] = {}
+        self._transports: dict[tuple[str, int, frozenset[str]], PinnedTransport] = {}
         self._pools: dict[tuple[str, int, str, str, frozenset[str]], Pool] = {}
         self._leaders: dict[str, tuple[float, str]] = {}
 
@@ -147,7 +110,7 @@ class Pools:
         host = each.host
         for _ in range(MOST_REDIRECTS):
             try:
-                self._wire(each, host).call("session.get_uuid", (NULL, NULL), PING_WITHIN)
+                Session(self._transport(each, host)).call("session.get_uuid", (NULL,), PING_WITHIN)
             except RefusedError as error:
                 if error.code == "HOST_IS_SLAVE" and error.params:
                     host = host_named(error.params[0])
@@ -159,17 +122,17 @@ class Pools:
         msg = f"{each.host} names a coordinator that is none, again and again."
         raise HostUnreachableError(msg, host=each.host)
 
-    def _wire(self, each: Parts, host: str) -> Wire:
+    def _transport(self, each: Parts, host: str) -> PinnedTransport:
         key = (host, each.port, each.pins)
         with self._lock:
-            return self._wires.setdefault(key, Wire(*key))
+            return self._transports.setdefault(key, PinnedTransport(*key))
 
     def _pool(self, each: Parts, leader: str, secret: str) -> Pool:
-        wire = self._wire(each, leader)
+        transport = self._transport(each, leader)
         key = (leader, each.port, each.user, secret, each.pins)
         with self._lock:
             if key not in self._pools:
-                self._pools[key] = Pool(wire, each.user, secret)
+                self._pools[key] = Pool(transport, each.user, secret)
             return self._pools[key]
 
 

@@ -56,7 +56,7 @@ def report(endpoint: Endpoint) -> Iterator[Line]:
     try:
         with in_our_words(endpoint):
             pool = pools.reach(endpoint)
-            yield Line(f"coordinator: {pool.wire.host}")
+            yield Line(f"coordinator: {pool.host}")
             tables = pool.view.look()
             yield from _hosts(pool, tables, endpoint)
             yield from _calls(pool)
@@ -85,8 +85,7 @@ def _hosts(pool: Pool, tables: dict[str, dict[str, Record]], endpoint: Endpoint)
 
 
 def _calls(pool: Pool) -> Iterator[Line]:
-    listed = pool.wire.call("system.listMethods", ())
-    names = set(map(str, listed)) if isinstance(listed, list) else set()
+    names = pool.methods()
     missing = [each for each in CALLS if each not in names]
     yield Line(f"calls: {len(CALLS) - len(missing)} of the {len(CALLS)} that we make are there")
     for each in missing:
@@ -95,7 +94,7 @@ def _calls(pool: Pool) -> Iterator[Line]:
 
 def _rights(pool: Pool) -> Iterator[Line]:
     try:
-        session = pool.session_for_migration
+        session = pool.own_session
         told = pool.call("session.get_rbac_permissions", session)
         rights = {each.lower() for each in told if isinstance(each, str)} if isinstance(told, list) else set()
         is_superuser = pool.call("session.get_is_local_superuser", session) is True

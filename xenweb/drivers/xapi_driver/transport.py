@@ -1,6 +1,6 @@
-"""XML-RPC over HTTPS with what usual clients lack: a moment by which it is over, a most of bytes, pinned certificates.
+"""What carries the XenAPI package's calls: its own transport has no time limit, trusts whoever answers, reads all.
 
-Stands on the standard library alone. An ``int`` goes out as a decimal string, as the XenAPI wants it.
+Ours is over by a moment, reads a most of bytes, knows its certificates, and serves several threads at once.
 """
 
 import hashlib
@@ -10,9 +10,10 @@ import ssl
 import threading
 import time
 import xmlrpc.client
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TypedDict, cast
+from typing import cast
 from xml.parsers.expat import ExpatError
 
 from cryptography import x509
@@ -21,7 +22,6 @@ from xenweb.drivers.xapi_driver.errors import (
     AnswerUnreadableError,
     CertificateRefusedError,
     HostUnreachableError,
-    RefusedError,
 )
 
 Value = str | int | float | bool | None | Sequence["Value"] | dict[str, "Value"]
@@ -32,14 +32,6 @@ MOST_BYTES = 32 * 1024 * 1024
 """A pool of 2,000 VMs tells of them in about 12 MB; what is larger is no answer but an attack on our memory."""
 
 MOST_IDLE = 4
-
-
-class Answer(TypedDict, total=False):
-    """The struct that wraps every answer."""
-
-    Status: str
-    Value: Value
-    ErrorDescription: list[str]
 
 
 class _TimedSocket(ssl.SSLSocket):
@@ -111,61 +103,53 @@ def check_certificate(host: str, certificate: bytes, pins: frozenset[str]) -> No
         raise CertificateRefusedError(msg, host=host, sha256=seen, ended=ends.isoformat())
 
 
-Marshallable = bool | float | str | xmlrpc.client.DateTime | dict[str, "Marshallable"] | list["Marshallable"]
+class _Bounds(threading.local):
+    """How long and how often the call that a thread makes may take."""
+
+    within = ANSWER_WITHIN
+    once = False
 
 
-def _wire(value: object) -> Marshallable:
-    if isinstance(value, bool | float | str | xmlrpc.client.DateTime):
-        return value
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, dict):
-        return {str(key): _wire(each) for key, each in value.items()}
-    return [_wire(each) for each in cast("Sequence[object]", value)]
+Answered = tuple[Value, ...]
 
 
-def _written(method: str, params: Sequence[object]) -> str:
-    wired = tuple(_wire(each) for each in params)
-    return xmlrpc.client.dumps(cast("tuple[str, ...]", wired), method)
-
-
-def read_answer(host: str, body: bytes) -> Value:
-    """Read an answer's value; raise RefusedError for a refusal, AnswerUnreadableError for what is no answer."""
+def read_answer(host: str, body: bytes) -> Answered:
+    """Read what a call was answered with; raise AnswerUnreadableError for what is no answer."""
     try:
-        (said,), _ = xmlrpc.client.loads(body)
+        return cast("Answered", xmlrpc.client.loads(body)[0])
     except (xmlrpc.client.Error, ExpatError, ValueError, TypeError, UnicodeError, RecursionError) as error:
         msg = f"{host} answered with what is no XML-RPC."
         raise AnswerUnreadableError(msg, host=host) from error
-    if isinstance(said, list):
-        return cast("Value", said)  # only system.listMethods answers so
-    answer = cast("Answer", said if isinstance(said, dict) else {})
-    if answer.get("Status") == "Success" and "Value" in answer:
-        return answer["Value"]
-    if answer.get("Status") == "Failure" and answer.get("ErrorDescription"):
-        code, *params = map(str, answer["ErrorDescription"])
-        raise RefusedError(code, tuple(params))
-    msg = f"{host} answered neither with a value nor with an error."
-    raise AnswerUnreadableError(msg, host=host)
 
 
-class Wire:
-    """Calls to one host; safe to use from several threads, each call on a connection of its own."""
+class PinnedTransport(xmlrpc.client.Transport):
+    """Carries calls to one host; safe to use from several threads, each call on a connection of its own."""
 
     def __init__(self, host: str, port: int, pins: frozenset[str]) -> None:
+        super().__init__()
         self.host, self.port = host, port
         self._pins = pins
         self._lock = threading.Lock()
         self._idle: list[_Connection] = []
+        self._bounds = _Bounds()
 
-    def call(
-        self, method: str, params: Sequence[object], within: float = ANSWER_WITHIN, *, once: bool = False
-    ) -> Value:
-        """Make a call and answer its value, or raise RefusedError, or a HostUnreachableError.
+    @contextmanager
+    def bounded(self, within: float, *, once: bool = False) -> Iterator[None]:
+        """Let each call of this thread be over within so many seconds.
 
         ``once`` is for what must not be said twice: it goes out on a fresh connection, and is never repeated.
         """
-        body = _written(method, params).encode()
-        deadline = time.monotonic() + within
+        self._bounds.within, self._bounds.once = within, once
+        try:
+            yield
+        finally:
+            self._bounds.within, self._bounds.once = ANSWER_WITHIN, False
+
+    def request(self, _host: object, _handler: str, request_body: bytes, verbose: object = None) -> Answered:  # type: ignore[override]
+        """Carry one call; raise a HostUnreachableError if nothing comes back that can be read, and in time."""
+        del verbose
+        once, body = self._bounds.once, request_body
+        deadline = time.monotonic() + self._bounds.within
         connection = self._taken(fresh=once)
         was_used = connection.is_used
         try:

@@ -6,10 +6,20 @@ from ninja import Query, Router, Status
 from xenweb.inventory.selectors import host_for, hosts_for, storage_repositories_for, vm_for, vms_for
 from xenweb.inventory.services import HostAddress, host_add, host_remove, repository_vouch
 from xenweb.livemigration.selectors import takes_part, verdicts_for
+from xenweb.livemigration.storage_costs import storage_costs_for
 from xenweb.realtime.wire import HostWire, StorageRepositoryWire, VerdictsWire, VmWire
 from xenweb.web.api.authentication import ActorRequest
 from xenweb.web.api.keys import key_of
-from xenweb.web.api.shapes import HostBody, HostPage, Paging, StorageRepositoryPage, VmPage, page_of, problems
+from xenweb.web.api.shapes import (
+    HostBody,
+    HostPage,
+    Paging,
+    StorageCostPage,
+    StorageRepositoryPage,
+    VmPage,
+    page_of,
+    problems,
+)
 from xenweb.web.requests import request_id_of
 
 router = Router(tags=["inventory"])
@@ -79,6 +89,12 @@ def storage_repositories_list(request: ActorRequest, query: Query[Paging]) -> St
     """List the storage repositories and which hosts reach them."""
     items, following = page_of(storage_repositories_for(request.auth), query)
     return StorageRepositoryPage(items=items, next=following)
+
+
+@router.get("/storage-costs", response={200: StorageCostPage, **problems()}, operation_id="storage_costs_list")
+def storage_costs_list(request: ActorRequest) -> StorageCostPage:
+    """Say what kinds of storage cost against block storage on a SAN, and where that was measured."""
+    return StorageCostPage(items=storage_costs_for(request.auth), next=None)
 
 
 @router.post(

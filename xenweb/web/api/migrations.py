@@ -46,6 +46,7 @@ def _options(body: OptionsBody) -> MoveOptions:
         auto_converge=body.auto_converge,
         post_copy=body.post_copy,
         guard=body.guard,
+        guard_memory=body.guard_memory,
     )
 
 

@@ -15,6 +15,7 @@ from xenweb.realtime.wire import (
     LeftoverDiskWire,
     MigrationWire,
     PassWire,
+    StorageCostWire,
     StorageRepositoryWire,
     VmWire,
     Wire,
@@ -85,18 +86,22 @@ class AuditQuery(Paging):
 
 
 class OptionsBody(Strict):
-    """What was chosen in the confirmation. ``bandwidth_limit`` is bytes per second."""
+    """What was chosen in the confirmation. ``bandwidth_limit`` is bytes per second.
+
+    ``guard`` null leaves it to what is measured of the VM; ``guard_memory`` needs ``guard`` true.
+    """
 
     bandwidth_limit: StrictInt | None = Field(default=None, ge=1, le=LARGEST_ID)
     downtime_limit_ms: StrictInt | None = Field(default=None, ge=1, le=86_400_000)
     auto_converge: StrictBool = False
     post_copy: StrictBool = False
     guard: StrictBool | None = None
+    guard_memory: StrictBool = False
     deadline_s: StrictInt | None = Field(default=None, ge=1, le=LARGEST_ID)
 
 
 class RollBackBody(Strict):
-    """Why a VM's disks are to be what they were before its move: what was written since then is lost."""
+    """Why a VM is to be what it was before its move: what was written since then is lost."""
 
     reason: Text
 
@@ -210,6 +215,13 @@ class StorageRepositoryPage(Wire):
     """Some storage repositories."""
 
     items: list[StorageRepositoryWire]
+    next: str | None
+
+
+class StorageCostPage(Wire):
+    """What kinds of storage cost; it comes all at once."""
+
+    items: list[StorageCostWire]
     next: str | None
 
 

@@ -31,13 +31,14 @@ class XenGuards:
     def __init__(self, probes: Callable[[], Probes], volumes: VmVolumes) -> None:
         self._probes, self._volumes = probes, volumes
 
-    def foresee(self, host: Endpoint, domain: libvirt.virDomain) -> GuardForeseen:
+    def foresee(self, host: Endpoint, domain: libvirt.virDomain, *, with_memory: bool) -> GuardForeseen:
         """Say whether a guard can be made of a VM's disks; raises libvirtError, or a DriverError."""
         described = description.domain(domain.XMLDesc(0))
         paths = tuple(disk.path for disk in described.disks if not disk.read_only)
         if not paths:
             return GuardForeseen(False, "It has no disk that could change.")
-        said = _mapped(self._probes().tell(host, "guard_foresee", BEGUN_WITHIN, paths=list(paths)))
+        more = {"memory": memory_of(domain)} if with_memory else {}
+        said = _mapped(self._probes().tell(host, "guard_foresee", BEGUN_WITHIN, paths=list(paths), **more))
         return GuardForeseen(
             possible=said.get("possible") is True,
             why=str(said.get("why", "")),
@@ -47,13 +48,18 @@ class XenGuards:
             write_rate=_write_rate(domain, described),
         )
 
-    def begin(self, plan: GuardPlan) -> None:
-        """Begin to make a guard."""
-        self._tell(plan, "guard_begin", BEGUN_WITHIN)
+    def begin(self, plan: GuardPlan, domain: libvirt.virDomain | None = None) -> None:
+        """Begin to make a guard; of the memory of ``domain`` as well, if that is given. Raises libvirtError."""
+        if domain is None:
+            self._tell(plan, "guard_begin", BEGUN_WITHIN)
+            return
+        description = domain.XMLDesc(libvirt.VIR_DOMAIN_XML_SECURE)
+        self._tell(plan, "guard_begin", BEGUN_WITHIN, memory=memory_of(domain), description=description)
 
     def look(self, plan: GuardPlan) -> GuardSeen:
         """Look how far a guard is."""
-        said = _mapped(self._tell(plan, "guard_look", LOOKED_WITHIN))
+        more = {"with_memory": True} if plan.with_memory else {}
+        said = _mapped(self._tell(plan, "guard_look", LOOKED_WITHIN, **more))
         pause = said.get("pause_ms")
         return GuardSeen(
             phase=_phase(said.get("phase")),
@@ -85,10 +91,22 @@ class XenGuards:
         if volumes:
             self._probes().tell(home, "activate", REMOVED_WITHIN, vm=plan.vm_uuid, paths=volumes)
 
-    def _tell(self, plan: GuardPlan, verb: str, within: float) -> object:
-        return self._probes().tell(
-            plan.host, verb, within, guard=plan.guard, vm=plan.vm_uuid, paths=list(plan.paths)
-        )  # fmt: skip
+    def memory(self, plan: GuardPlan) -> str:
+        """Answer where on its host the memory of a guard lies, for libvirt to read."""
+        return str(self._tell(plan, "guard_memory", LOOKED_WITHIN))
+
+    def _tell(self, plan: GuardPlan, verb: str, within: float, **more: object) -> object:
+        fixed: dict[str, object] = {"guard": plan.guard, "vm": plan.vm_uuid, "paths": list(plan.paths)}
+        return self._probes().tell(plan.host, verb, within, **fixed, **more)
+
+
+MOST_MEMORY: Final = 1
+"""Where ``info`` has the memory that a VM may have, in KiB."""
+
+
+def memory_of(domain: libvirt.virDomain) -> int:
+    """Answer how many bytes of memory a VM has at most; raises libvirtError."""
+    return int(domain.info()[MOST_MEMORY]) * 1024
 
 
 def _write_rate(domain: libvirt.virDomain, described: DomainDescription) -> BytesPerSecond | None:

@@ -20,6 +20,7 @@ from xenweb.drivers.contract import (
     Lever,
     MigrationPlan,
     MoveCancelledError,
+    MoveRefusedError,
     NotSupportedError,
     Permit,
     Phase,
@@ -28,13 +29,15 @@ from xenweb.drivers.contract import (
     VmSighting,
     VmSnapshot,
 )
-from xenweb.drivers.guards import GuardForeseen
+from xenweb.drivers.guards import GuardForeseen, GuardPlan
 from xenweb.drivers.libvirt_driver.connections import Connections
 from xenweb.drivers.libvirt_driver.dialects import capabilities_at
 from xenweb.drivers.libvirt_driver.errors import translated
-from xenweb.drivers.libvirt_driver.xen import mending, moving, sightings, storing
+from xenweb.drivers.libvirt_driver.xen import mending, moving, restoring, sightings, storing
+from xenweb.drivers.libvirt_driver.xen.change_rates import XenChangeRates
 from xenweb.drivers.libvirt_driver.xen.guarding import XenGuards
 from xenweb.drivers.libvirt_driver.xen.looks import is_worked_on
+from xenweb.drivers.libvirt_driver.xen.patience import Patience
 from xenweb.drivers.libvirt_driver.xen.probing import Probes, XenCopy
 from xenweb.drivers.libvirt_driver.xen.volumes import VmVolumes
 
@@ -57,7 +60,9 @@ class XenHosts:
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
         self.probes = Probes()
+        self._patience = Patience()
         self.volumes = VmVolumes(lambda: self.probes)
+        self.change_rates = XenChangeRates()
         self.guards = XenGuards(lambda: self.probes, self.volumes)
 
     def capabilities(self, endpoint: Endpoint) -> frozenset[Capability]:
@@ -127,14 +132,38 @@ class XenHosts:
                 return moving.completed_of(source, target, total)
             time.sleep(LOOK_EVERY)
 
-    def guard_foresee(self, host: Endpoint, vm_uuid: str) -> GuardForeseen:
+    def guard_foresee(self, host: Endpoint, vm_uuid: str, *, with_memory: bool) -> GuardForeseen:
         """Say whether a guard of a VM can be made, and of which disks."""
         with self._connections.use(host, LOOKING) as connection:
             domain = connection.lookupByUUIDString(vm_uuid)
         try:
-            return self.guards.foresee(host, domain)
+            return self.guards.foresee(host, domain, with_memory=with_memory)
         except libvirt.libvirtError as error:
             raise translated(error, host.name) from error
+
+    def guard_begin(self, plan: GuardPlan) -> None:
+        """Begin to make a guard; with the VM's memory, libvirt's description of it is kept for the way back."""
+        if not plan.with_memory:
+            self.guards.begin(plan)
+            return
+        with self._connections.use(plan.host, LOOKING) as connection:
+            self.guards.begin(plan, connection.lookupByUUIDString(plan.vm_uuid))
+
+    def guard_restore_memory(self, plan: GuardPlan) -> None:
+        """Have libvirt itself let the VM go on from its kept memory: what it restores it also knows."""
+        path = self.guards.memory(plan)
+        try:
+            with self._connections.use(plan.host, MOVING) as connection:
+                restoring.restore(connection, path, plan.vm_uuid)
+        except HostUnreachableError:
+            raise
+        except DriverError as error:
+            if self.probes.copies(plan.host, plan.vm_uuid) == ():
+                raise MoveRefusedError(f"libvirt could not read its memory: {error.sentence}") from error
+            raise
+        for other in plan.others:
+            with self._connections.use(other, ASKING) as connection:
+                restoring.forget(connection, plan.vm_uuid)
 
     def progress(self, plan: MigrationPlan) -> Progress:
         """Look at the move from the source."""
@@ -185,12 +214,20 @@ class XenHosts:
     def locate(self, endpoint: Endpoint, vm_uuid: str) -> VmSighting:
         """Ask libvirt and Xen what a host has of a VM; NO_ANSWER where they do not prove it."""
         told: sightings.Told | None = None
-        try:
+
+        def ask() -> sightings.Told | VmSighting:
             with self._connections.use(endpoint, ASKING) as connection:
                 domain = connection.lookupByUUIDString(vm_uuid)
                 told = sightings.told_by(domain)
-                if not self._has_probe(endpoint):
-                    return sightings.by_libvirt(told, lambda: sightings.cpu_time_of(domain))
+                if self._has_probe(endpoint):
+                    return told
+                return sightings.by_libvirt(told, lambda: sightings.cpu_time_of(domain))
+
+        try:
+            said = self._patience.ask(endpoint, ask)
+            if isinstance(said, VmSighting):
+                return said
+            told = said
         except VmMissingError:
             told = sightings.Told(known=False)
         except DriverError:

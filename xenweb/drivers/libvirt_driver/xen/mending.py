@@ -40,6 +40,8 @@ def repair(probes: Probes, endpoint: Endpoint, vm_uuid: str, action: CopyAction,
         return
     living = [each for each in copies if not each.dying]
     match action:
+        case CopyAction.BREAK_OFF:
+            probes.do(endpoint, "break_off", vm_uuid)
         case CopyAction.RESUME:
             _resume(probes, endpoint, vm_uuid, living, reach)
         case CopyAction.CORRECT:

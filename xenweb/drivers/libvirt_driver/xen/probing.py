@@ -225,12 +225,13 @@ def _listed(said: object) -> list[object]:
     return said if isinstance(said, list) else []
 
 
-def _number(said: object) -> float | None:
+def number_of(said: object) -> float | None:
+    """Read a number that a probe said; None for anything else."""
     return float(said) if isinstance(said, int | float) and not isinstance(said, bool) else None
 
 
 def _whole(said: object) -> int:
-    return int(_number(said) or 0)
+    return int(number_of(said) or 0)
 
 
 def _mapped(said: object) -> Mapping[str, object]:
@@ -239,7 +240,7 @@ def _mapped(said: object) -> Mapping[str, object]:
 
 def _copy(said: object) -> XenCopy:
     told = _mapped(said)
-    reason = _number(told.get("reason"))
+    reason = number_of(told.get("reason"))
     return XenCopy(
         number=_whole(told.get("number")),
         uuid=str(told.get("uuid", "")),
@@ -253,7 +254,7 @@ def _copy(said: object) -> XenCopy:
 
 def _path(said: object) -> PathSeen:
     told = _mapped(said)
-    size = _number(told.get("size"))
+    size = number_of(told.get("size"))
     return PathSeen(
         str(told.get("kind", "")), None if size is None else Bytes(int(size)), str(told.get("identity", ""))
     )
@@ -261,13 +262,13 @@ def _path(said: object) -> PathSeen:
 
 def _move(said: object, now: float) -> SeenMove:
     told = _mapped(said)
-    theirs = _number(told.get("now")) or 0.0
+    theirs = number_of(told.get("now")) or 0.0
 
     def moment(name: str, holder: Mapping[str, object] = told) -> float | None:
-        at = _number(holder.get(name))
+        at = number_of(holder.get(name))
         return None if at is None else now - (theirs - at)
 
-    value = _number(told.get("value"))
+    value = number_of(told.get("value"))
     passes = tuple(
         SeenPass(
             began=moment("began", each) or now,

@@ -1,0 +1,183 @@
+"""Wait, with everything loaded, for the next save helper: to start Python takes longer than a move may lose.
+
+What libxl starts is a few lines of shell (packing.py). They take the place that is offered here, in a folder of
+named pipes: they hand over libxl's ends as descriptors 8 and 9 of their process, say its number and the helper's
+words, and become the real helper once they are told that its relay is there: one that ends at once has said something,
+too. The relay is a child of this process, which then offers the next place. Where nothing is offered, or another
+helper was faster, the relay is started anew (relay.py).
+
+It ends when the daemon does that started it; relays of moves under way do not.
+"""
+
+import contextlib
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from .configuration import Configuration
+from .dirtying import GATE
+from .record import Record
+from .relay import Ends, mode_of, process, relay, shut_gate
+
+FOLDER: Final = "spare"
+READY: Final = "ready"
+PIPES: Final = ("call", "down", "up")
+LIBXL_SAYS: Final = 8
+LIBXL_HEARS: Final = 9
+"""The descriptors under which the helper's process has libxl's ends (packing.py)."""
+
+GO: Final = b"\n"
+LONGEST_CALL: Final = 4096
+CALLED_WITHIN: Final = 5.0
+"""Seconds after which a place that was taken, and of which nothing more was heard, is given up."""
+
+REMEMBERED: Final = 100
+"""So many places are known to have been taken: who read of one and comes late must not take it."""
+
+ANOTHER_XEN: Final = 3
+AGAIN_AFTER: Final = 1.0
+
+
+@dataclass(frozen=True)
+class Place:
+    """One place for one helper: its pipes by name, and this side's ends of them."""
+
+    names: tuple[Path, ...]
+    call: int
+    down: int
+    up: int
+
+    def leave(self) -> None:
+        """Let go of the ends and of the names."""
+        for end in (self.call, self.down, self.up):
+            os.close(end)
+        for name in self.names:
+            name.unlink(missing_ok=True)
+
+
+class Waiting:
+    """Offers one place at a time."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self._configuration = configuration
+        self._folder = configuration.run / FOLDER
+        self._number = 0
+
+    def serve(self, owner: int) -> None:
+        """Offer places until the pipe ``owner`` is closed at its other end."""
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the relays: none stays a zombie
+        with self._folder_of_ours():
+            place = self._offer()
+            while True:
+                ready, _, _ = select.select([owner, place.call], [], [], CALLED_WITHIN)
+                if place.call in ready:
+                    self._be_called(place)
+                if place.call in ready or self._is_lost():
+                    place.leave()
+                    place = self._offer()
+                if owner in ready and not os.read(owner, 1):
+                    return
+
+    @contextmanager
+    def _folder_of_ours(self) -> Iterator[None]:
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._configuration.run.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._folder.mkdir(mode=0o700)
+        try:
+            yield
+        finally:
+            if self._is_ours():
+                shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _is_ours(self) -> bool:
+        """Say whether the folder is not that of a successor yet."""
+        with contextlib.suppress(OSError, IndexError):
+            return (self._folder / READY).read_text(encoding="utf-8").split()[1] == str(os.getpid())
+        return False
+
+    def _offer(self) -> Place:
+        """Make a place, and say that it is there only once it can be taken."""
+        self._number += 1
+        self._taken(self._number - REMEMBERED).unlink(missing_ok=True)
+        names = {each: self._folder / f"{each}.{self._number}" for each in PIPES}
+        for each in PIPES:
+            os.mkfifo(names[each], 0o600)
+        # Opened both ways nothing waits for another end.
+        ends = (os.open(names[each], os.O_RDWR | os.O_NONBLOCK) for each in PIPES)
+        said = self._folder / f"{READY}.new"
+        said.write_text(f"{self._number} {os.getpid()} {self._configuration.real_helper()}\n", encoding="utf-8")
+        said.replace(self._folder / READY)
+        return Place(tuple(names.values()), *ends)
+
+    def _taken(self, number: int) -> Path:
+        return self._folder / f"taken.{number}"
+
+    def _is_lost(self) -> bool:
+        """Say whether the place was taken by somebody who is not heard of any more."""
+        with contextlib.suppress(FileNotFoundError):
+            return time.time() - self._taken(self._number).stat().st_mtime > CALLED_WITHIN
+        return False
+
+    def _be_called(self, place: Place) -> None:
+        """Have a child be the relay of the helper that took the place."""
+        if os.fork():
+            return
+        try:
+            self._be_relay(place)
+        finally:
+            os._exit(0)
+
+    def _be_relay(self, place: Place) -> None:
+        words = os.read(place.call, LONGEST_CALL).decode("ascii").split()
+        pid, mode = int(words[0]), mode_of(words[1:])
+        record = Record(pid=pid, mode=mode, number=int(words[4]), began=time.monotonic())
+        of_helper, ours = Path(f"/proc/{pid}/fd"), Path("/proc/self/fd")
+        ends = Ends(
+            from_libxl=_opened(of_helper / str(LIBXL_SAYS), os.O_RDONLY),
+            to_libxl=_opened(of_helper / str(LIBXL_HEARS), os.O_WRONLY),
+            from_helper=_opened(ours / str(place.up), os.O_RDONLY),
+            to_helper=_opened(ours / str(place.down), os.O_WRONLY),
+            helper=process(pid),
+            gate=shut_gate(self._configuration.run / GATE) if mode == "save" else None,
+        )
+        os.write(ends.to_helper, GO)
+        os.setsid()
+        relay(record, self._configuration, ends)
+
+
+def _opened(path: Path, how: int) -> int:
+    """Open one end of a pipe without waiting for whoever has the other; it waits when it is read."""
+    fd = os.open(path, how | os.O_NONBLOCK)
+    os.set_blocking(fd, True)
+    return fd
+
+
+def serve(configuration: Configuration) -> int:
+    """Offer places to helpers as long as standard input is open; answer 3 where this is another Xen."""
+    if not configuration.is_made_for_this_xen():
+        return ANOTHER_XEN
+    Waiting(configuration).serve(0)
+    return 0
+
+
+def keep(program: str) -> None:
+    """Have a process wait for helpers as long as this one lives; another one if it ends."""
+
+    def stay() -> None:
+        while True:
+            with subprocess.Popen([sys.executable, "-I", program, "waiting"], stdin=subprocess.PIPE) as waiting:
+                if waiting.wait() == ANOTHER_XEN:
+                    return
+            time.sleep(AGAIN_AFTER)
+
+    threading.Thread(target=stay, daemon=True).start()
