@@ -13,9 +13,11 @@ from xenweb.core.migration import Copy, State
 from xenweb.livemigration.closing import migration_close
 from xenweb.livemigration.drive import adopt
 from xenweb.livemigration.errors import CloseRefusedError, MigrationNotFoundError, MoveForbiddenError
-from xenweb.livemigration.models import Migration
-from xenweb.livemigration.selectors import migration_for, takes_part
-from xenweb.livemigration.transitions import lease_take
+from xenweb.livemigration.holding import held_volume_settle, held_volumes_due
+from xenweb.livemigration.models import HeldVolume, LeftoverDisk, Migration
+from xenweb.livemigration.selectors import leftover_disks_for, migration_for, takes_part
+from xenweb.livemigration.transitions import lease_take, migration_row
+from xenweb.livemigration.wiring import migration_wire
 
 
 @pytest.fixture
@@ -85,3 +87,88 @@ def test_a_move_that_its_hosts_will_end_is_not_closed(board: Board, state: State
     with pytest.raises(CloseRefusedError, match="cannot be closed"):
         migration_close(actor, row.pk, "It takes too long.")
     assert closings() == [("admin", "refused")]
+
+
+@pytest.fixture
+def with_volumes(board: Board, doubted: Migration) -> Migration:
+    """The doubt was of a move that had activated one volume at the target, and found another active there."""
+    volumes = [{"path": "/dev/sr1/web01", "was_active": False}, {"path": "/dev/sr1/data", "was_active": True}]
+    Migration.objects.filter(pk=doubted.pk).update(volumes=volumes)
+    migration_close(board.admin, doubted.pk, "The host burnt.")
+    return doubted
+
+
+def held(row: Migration) -> set[tuple[str, str]]:
+    return {(each.host_name, each.path) for each in migration_wire(migration_row(row.pk)).held_volumes}
+
+
+def settle() -> None:
+    HeldVolume.objects.update(tried_at=None)
+    for each in held_volumes_due(timezone.now()):
+        held_volume_settle(each)
+
+
+def test_a_closed_move_lists_its_volumes_and_lets_none_go_while_a_host_is_silent(
+    board: Board, with_volumes: Migration
+) -> None:
+    listed = {("host-a", "/dev/sr1/web01"), ("host-a", "/dev/sr1/data"), ("host-b", "/dev/sr1/web01")}
+    assert held(with_volumes) == listed
+    settle()
+    assert (held(with_volumes), board.driver.released) == (listed, [])
+    refusals = [each.refusal for each in migration_wire(migration_row(with_volumes.pk)).held_volumes]
+    assert all("host-a does not" in (each or "") for each in refusals)
+
+
+AT_SOURCE = [("host-a", "/dev/sr1/data"), ("host-a", "/dev/sr1/web01")]
+AT_TARGET = [("host-b", "/dev/sr1/web01")]
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "released"),
+    [
+        (Copy.ABSENT, Copy.RUNNING, AT_SOURCE),
+        (Copy.ABSENT, Copy.INACTIVE, AT_SOURCE),
+        (Copy.INACTIVE, Copy.RUNNING, AT_SOURCE),
+        (Copy.RUNNING, Copy.ABSENT, AT_TARGET),
+        (Copy.INACTIVE, Copy.ABSENT, AT_TARGET),
+    ],
+)
+def test_once_exactly_one_host_proves_to_have_the_vm_the_other_lets_its_volumes_go(
+    board: Board, with_volumes: Migration, here: Copy, there: Copy, released: list[tuple[str, str]]
+) -> None:
+    board.driver.copies |= {("host-a", board.vm.uuid): here, ("host-b", board.vm.uuid): there}
+    settle()
+    assert sorted(board.driver.released) == released
+    assert held(with_volumes) == set()
+
+
+@pytest.mark.parametrize(
+    ("here", "there"),
+    [
+        (Copy.ABSENT, Copy.ABSENT),
+        (Copy.INACTIVE, Copy.INACTIVE),
+        (Copy.RUNNING, Copy.RUNNING),
+        (Copy.PAUSED, Copy.RUNNING),
+        (Copy.RUNNING, Copy.INCOMING),
+    ],
+)
+def test_where_both_or_neither_have_the_vm_every_volume_stays(
+    board: Board, with_volumes: Migration, here: Copy, there: Copy
+) -> None:
+    board.driver.copies |= {("host-a", board.vm.uuid): here, ("host-b", board.vm.uuid): there}
+    settle()
+    assert (board.driver.released, len(held(with_volumes))) == ([], 3)
+
+
+def test_a_closed_move_lists_both_copies_of_a_disk_and_never_the_one_where_the_vm_is(
+    board: Board, doubted: Migration
+) -> None:
+    copied = [{"device": "vda", "path": "/srv/local/vm.img", "capacity": 32}]
+    Migration.objects.filter(pk=doubted.pk).update(copied_disks=copied)
+    migration_close(board.admin, doubted.pk, "The host burnt.")
+    assert set(LeftoverDisk.objects.values_list("host__name", "partial")) == {("host-a", False), ("host-b", True)}
+    for host, shown in ((board.source, "host-b"), (board.target, "host-a")):
+        board.vm.resident_on = host
+        board.vm.save()
+        assert [each.host_name for each in leftover_disks_for(board.admin)] == [shown]
+        assert [each.host_name for each in migration_for(board.admin, doubted.pk).leftover_disks] == [shown]

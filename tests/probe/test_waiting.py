@@ -32,6 +32,10 @@ def offered(stand: Stand) -> int:
     return int((stand.run / "spare" / "ready").read_text().split()[0])
 
 
+def relay_that_waits(stand: Stand) -> int:
+    return int((stand.run / "spare" / "ready").read_text().split()[1])
+
+
 def test_one_place_after_the_other_is_taken_and_each_helper_is_watched(stand: Stand) -> None:
     reports = stand.reports()
     stand.script([*PASSES, *ENDING])
@@ -85,6 +89,7 @@ def test_what_a_killed_one_left_standing_takes_no_move(stand: Stand) -> None:
     assert stand.waiting is not None
     stand.waiting.kill()
     stand.waiting.wait()
+    until(lambda: not Path(f"/proc/{relay_that_waits(stand)}").exists())
     assert (stand.run / "spare" / "ready").exists()
     stand.script([*PASSES, *ENDING])
     assert stand.begin().listen() == 0
@@ -103,7 +108,7 @@ def test_it_ends_with_whoever_started_it_and_leaves_nothing(stand: Stand) -> Non
 def test_one_that_ends_late_leaves_the_place_of_its_successor_alone(stand: Stand) -> None:
     first = stand.wait_for_helpers()
     ready = stand.run / "spare" / "ready"
-    ready.write_text("1 12345 /bin/true\n")
+    ready.write_text("1 12345 12345 /bin/true\n")
     first.communicate(timeout=5)
     assert ready.exists()
 
@@ -111,23 +116,23 @@ def test_one_that_ends_late_leaves_the_place_of_its_successor_alone(stand: Stand
 def test_a_relay_that_is_killed_ends_its_helper_and_no_other(stand: Stand) -> None:
     reports = stand.reports()
     stand.script([*PASSES, ("sleep", 1), *ENDING])
+    stand.wait_for_helpers()
+    first = relay_that_waits(stand)
     libxl = stand.begin()
     reports.wait(lambda said: len(said["passes"]) == 3)
-    waiting = stand.waiting
-    assert waiting is not None
-    [relay] = Path(f"/proc/{waiting.pid}/task/{waiting.pid}/children").read_text().split()
-    os.kill(int(relay), signal.SIGKILL)
+    os.kill(first, signal.SIGKILL)
     assert libxl.listen() != 0
     assert stand.begin(number=4).listen() == 0
 
 
 def test_a_helper_whose_relay_does_not_come_ends_and_does_not_wait_for_ever(stand: Stand) -> None:
     stand.script([*PASSES, *ENDING])
-    waiting = stand.wait_for_helpers()
-    waiting.send_signal(signal.SIGSTOP)
+    stand.wait_for_helpers()
+    relay = relay_that_waits(stand)
+    os.kill(relay, signal.SIGSTOP)
     libxl = stand.begin()
     until((stand.run / "spare" / "taken.1").exists)
-    waiting.kill()
+    os.kill(relay, signal.SIGKILL)
     assert libxl.listen() == 1
     assert libxl.said == b""
 

@@ -24,7 +24,7 @@ class MigrationQuerySet(models.QuerySet["Migration"]):
 
     def with_all(self) -> "MigrationQuerySet":
         """Load each move with all that its wire shape and its plan need."""
-        loaded = self.prefetch_related("passes", "choices", "leftover_disks__host")
+        loaded = self.prefetch_related("passes", "choices", "leftover_disks__host", "held_volumes__host")
         return loaded.select_related("vm__team", "source__pool", "target__pool", "guard__host")
 
 

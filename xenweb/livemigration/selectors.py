@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from itertools import chain
 
 from django.conf import settings
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from xenweb.accounts.policy import Action, Actor, decide, visible_teams
@@ -84,6 +84,8 @@ def migration_for(actor: Actor, migration_id: str) -> MigrationWire:
 
 def _leftover_disks(actor: Actor) -> QuerySet[LeftoverDisk]:
     rows = LeftoverDisk.objects.select_related("host", "migration__vm__team")
+    # Of a move that was closed nobody knew which copy is left over: where the VM is now, it is its own.
+    rows = rows.exclude(host=F("migration__vm__resident_on"), removed_at=None)
     teams = visible_teams(actor)
     return rows if teams is None else rows.filter(migration__vm__team_id__in=teams)
 

@@ -5,13 +5,14 @@ from xenweb.core.guard import GuardState
 from xenweb.core.migration import ACTIVE, CALLED, CANCELLABLE, CLOSABLE, Repair, State
 from xenweb.core.precopy.storage import memory_share_in
 from xenweb.core.quantities import Bytes
-from xenweb.livemigration.models import Guard, LeftoverDisk, Migration, MigrationChoice, MigrationPass
+from xenweb.livemigration.models import Guard, HeldVolume, LeftoverDisk, Migration, MigrationChoice, MigrationPass
 from xenweb.livemigration.offers import can_be_given_up, offers_for, tells_passes
 from xenweb.realtime.wire import (
     ChoiceWire,
     Figure,
     ForecastWire,
     GuardWire,
+    HeldVolumeWire,
     LeftoverDiskWire,
     MigrationWire,
     OverrideWire,
@@ -69,6 +70,21 @@ def leftover_disk_wire(row: LeftoverDisk) -> LeftoverDiskWire:
         removed_at=row.removed_at,
         refusal=row.refusal or None,
         removable=row.asked_at is None and row.removed_at is None,
+    )
+
+
+def _is_its_own(row: Migration, disk: LeftoverDisk) -> bool:
+    """Say whether a disk lies where its VM is now: it is not left over then, whatever a closed move did not know."""
+    return disk.removed_at is None and disk.host_id == row.vm.resident_on_id
+
+
+def _held_volume_wire(row: HeldVolume) -> HeldVolumeWire:
+    return HeldVolumeWire(
+        host=row.host_id,
+        host_name=row.host.name,
+        path=row.path,
+        since=row.since,
+        refusal=row.refusal or None,
     )
 
 
@@ -193,7 +209,8 @@ def migration_wire(row: Migration) -> MigrationWire:
         deadline=row.deadline,
         offers=offers_for(row),
         choices=[choice_wire(each) for each in row.choices.all()],
-        leftover_disks=[leftover_disk_wire(each) for each in row.leftover_disks.all()],
+        leftover_disks=[leftover_disk_wire(each) for each in row.leftover_disks.all() if not _is_its_own(row, each)],
+        held_volumes=[_held_volume_wire(each) for each in row.held_volumes.all() if each.released_at is None],
         guard=_guard(row),
         forecast=row.forecast and ForecastWire.model_validate(row.forecast),
         forecast_now=row.forecast_now and ForecastWire.model_validate(row.forecast_now),

@@ -1,8 +1,8 @@
 """Measure how fast a guest changes its memory while it does not move: by Xen's own log of dirty pages.
 
 There is one such log for a guest, and it has no owner: who switches it off under a move that uses it makes that move
-lose pages, and nobody would notice. So it is never cleaned here, only switched on, looked at and switched off; and
-before it is on, no move of this host may be under way:
+lose pages, and nobody would notice. So it is never cleaned here, only switched on, looked at twice and switched off;
+and before it is on, no move of this host may be under way:
 
 - libvirt's moves come by the relay, which keeps the gate shut while its helper lives, and waits while it is shut;
 - others (``xl migrate`` by hand) do not know the gate. Their helper is looked for before and after. One that began
@@ -34,6 +34,7 @@ PAGE: Final = 4096
 GATE: Final = "dirtying.gate"
 HELPER: Final = b"libxl-save-helper"
 SAVES: Final = b"--save-domain"
+COUNTS_TO: Final = 2**32
 NUMBER_AFTER: Final = 3
 """The guest's number stands so many words after that one."""
 
@@ -178,11 +179,13 @@ class Dirtying:
         except (RemedyRefusedError, XenError):
             note.unlink()
             raise
-        began = time.monotonic()
         try:
+            # Xen counts on from where it was when the log was last on: only a clean, never done here, resets that.
+            before, began = log.dirty(guest.number), time.monotonic()
             if waited(lambda: bool(self._helpers(guest.number)), PERIOD, every=LOOK_EVERY):
                 raise RemedyRefusedError("A move of this VM has begun meanwhile.")
-            return {"pages": log.dirty(guest.number), "seconds": time.monotonic() - began, "page": PAGE}
+            pages = (log.dirty(guest.number) - before) % COUNTS_TO
+            return {"pages": pages, "seconds": time.monotonic() - began, "page": PAGE}
         finally:
             self._end(guest.number, log)
 

@@ -166,7 +166,7 @@ class Guards:
         if work is not None and (work.is_under_way or work.phase == "rolled_back"):
             return {"phase": work.phase, **seen}
         disks = self._disks(guard, paths)
-        seen["total"] = sum(each.size for each in disks)
+        seen["total"] = seen["total"] or sum(each.size for each in disks)
         stands = {each.stands() for each in disks}
         phase = "none" if stands <= {"none"} else "whole" if stands == {"whole"} else "broken"
         if phase == "whole" and with_memory and not Memory(self._states, guard).stands():

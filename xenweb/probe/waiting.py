@@ -3,10 +3,10 @@
 What libxl starts is a few lines of shell (packing.py). They take the place that is offered here, in a folder of
 named pipes: they hand over libxl's ends as descriptors 8 and 9 of their process, say its number and the helper's
 words, and become the real helper once they are told that its relay is there: one that ends at once has said something,
-too. The relay is a child of this process, which then offers the next place. Where nothing is offered, or another
-helper was faster, the relay is started anew (relay.py).
+too. The relay is a child of this process that was made, and waits, for this one place. Where nothing is offered, or
+another helper was faster, the relay is started anew (relay.py).
 
-It ends when the daemon does that started it; relays of moves under way do not.
+This process ends when the daemon does that started it; relays of moves under way do not.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,19 +50,17 @@ AGAIN_AFTER: Final = 1.0
 
 @dataclass(frozen=True)
 class Place:
-    """One place for one helper: its pipes by name, and this side's ends of them."""
+    """One place for one helper: its pipes by name, the relay that waits there, and what ends once it is called."""
 
     names: tuple[Path, ...]
-    call: int
-    down: int
-    up: int
+    relay: int
+    called: int
 
     def leave(self) -> None:
-        """Let go of the ends and of the names."""
-        for end in (self.call, self.down, self.up):
-            os.close(end)
-        for name in self.names:
-            name.unlink(missing_ok=True)
+        """Let go of the names: who has the pipes open goes on with them."""
+        os.close(self.called)
+        for each in self.names:
+            each.unlink(missing_ok=True)
 
 
 class Waiting:
@@ -72,6 +70,7 @@ class Waiting:
         self._configuration = configuration
         self._folder = configuration.run / FOLDER
         self._number = 0
+        self._alive, self._kept_open = os.pipe()
 
     def serve(self, owner: int) -> None:
         """Offer places until the pipe ``owner`` is closed at its other end."""
@@ -79,10 +78,13 @@ class Waiting:
         with self._folder_of_ours():
             place = self._offer()
             while True:
-                ready, _, _ = select.select([owner, place.call], [], [], CALLED_WITHIN)
-                if place.call in ready:
-                    self._be_called(place)
-                if place.call in ready or self._is_lost():
+                ready, _, _ = select.select([owner, place.called], [], [], CALLED_WITHIN)
+                if self._is_lost():
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(place.relay, signal.SIGKILL)
+                    place.leave()
+                    place = self._offer()
+                elif place.called in ready:
                     place.leave()
                     place = self._offer()
                 if owner in ready and not os.read(owner, 1):
@@ -102,22 +104,33 @@ class Waiting:
     def _is_ours(self) -> bool:
         """Say whether the folder is not that of a successor yet."""
         with contextlib.suppress(OSError, IndexError):
-            return (self._folder / READY).read_text(encoding="utf-8").split()[1] == str(os.getpid())
+            return (self._folder / READY).read_text(encoding="utf-8").split()[2] == str(os.getpid())
         return False
 
     def _offer(self) -> Place:
-        """Make a place, and say that it is there only once it can be taken."""
+        """Make a place and its relay, and say that it is there only once it can be taken."""
         self._number += 1
         self._taken(self._number - REMEMBERED).unlink(missing_ok=True)
-        names = {each: self._folder / f"{each}.{self._number}" for each in PIPES}
-        for each in PIPES:
-            os.mkfifo(names[each], 0o600)
-        # Opened both ways nothing waits for another end.
-        ends = (os.open(names[each], os.O_RDWR | os.O_NONBLOCK) for each in PIPES)
+        names = tuple(self._folder / f"{each}.{self._number}" for each in PIPES)
+        for name in names:
+            os.mkfifo(name, 0o600)
+        # Opened both ways nothing waits for another end; and opened before the place can be taken, none is missing.
+        ends = [os.open(name, os.O_RDWR | os.O_NONBLOCK) for name in names]
+        called, calling = os.pipe()
+        relay = os.fork()
+        if relay == 0:
+            try:
+                os.close(self._kept_open)
+                os.close(called)
+                self._wait(ends, calling)
+            finally:
+                os._exit(0)
+        for each in (calling, *ends):
+            os.close(each)
         said = self._folder / f"{READY}.new"
-        said.write_text(f"{self._number} {os.getpid()} {self._configuration.real_helper()}\n", encoding="utf-8")
+        said.write_text(f"{self._number} {relay} {os.getpid()} {self._configuration.real_helper()}\n", encoding="utf-8")
         said.replace(self._folder / READY)
-        return Place(tuple(names.values()), *ends)
+        return Place(names, relay, called)
 
     def _taken(self, number: int) -> Path:
         return self._folder / f"taken.{number}"
@@ -128,29 +141,26 @@ class Waiting:
             return time.time() - self._taken(self._number).stat().st_mtime > CALLED_WITHIN
         return False
 
-    def _be_called(self, place: Place) -> None:
-        """Have a child be the relay of the helper that took the place."""
-        if os.fork():
+    def _wait(self, pipes: Sequence[int], calling: int) -> None:
+        """Be the relay of the helper that takes the place, or end with whoever offered it."""
+        call, down, up = pipes
+        ready, _, _ = select.select([call, self._alive], [], [])
+        if call not in ready:
             return
-        try:
-            self._be_relay(place)
-        finally:
-            os._exit(0)
-
-    def _be_relay(self, place: Place) -> None:
-        words = os.read(place.call, LONGEST_CALL).decode("ascii").split()
+        words = os.read(call, LONGEST_CALL).decode("ascii").split()
         pid, mode = int(words[0]), mode_of(words[1:])
         record = Record(pid=pid, mode=mode, number=int(words[4]), began=time.monotonic())
         of_helper, ours = Path(f"/proc/{pid}/fd"), Path("/proc/self/fd")
         ends = Ends(
             from_libxl=_opened(of_helper / str(LIBXL_SAYS), os.O_RDONLY),
             to_libxl=_opened(of_helper / str(LIBXL_HEARS), os.O_WRONLY),
-            from_helper=_opened(ours / str(place.up), os.O_RDONLY),
-            to_helper=_opened(ours / str(place.down), os.O_WRONLY),
+            from_helper=_opened(ours / str(up), os.O_RDONLY),
+            to_helper=_opened(ours / str(down), os.O_WRONLY),
             helper=process(pid),
             gate=shut_gate(self._configuration.run / GATE) if mode == "save" else None,
         )
         os.write(ends.to_helper, GO)
+        os.close(calling)
         os.setsid()
         relay(record, self._configuration, ends)
 

@@ -343,6 +343,16 @@ class LeftoverDiskWire(Wire):
     removable: bool
 
 
+class HeldVolumeWire(Wire):
+    """A logical volume that a move has left active on a host; it is let go by itself, ``refusal`` says why not yet."""
+
+    host: int
+    host_name: str
+    path: str
+    since: datetime
+    refusal: str | None
+
+
 class GuardWire(Wire):
     """A VM's disks, and its memory where that was kept, as they were before its move.
 
@@ -438,6 +448,7 @@ class MigrationWire(Wire):
     offers: list[ChoiceOfferWire]
     choices: list[ChoiceWire]
     leftover_disks: list[LeftoverDiskWire]
+    held_volumes: list[HeldVolumeWire]
     guard: GuardWire | None
     forecast: ForecastWire | None
     forecast_now: ForecastWire | None

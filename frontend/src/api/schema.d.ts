@@ -1002,6 +1002,25 @@ export interface components {
             with_memory: boolean;
         };
         /**
+         * HeldVolumeWire
+         * @description A logical volume that a move has left active on a host; it is let go by itself, ``refusal`` says why not yet.
+         */
+        HeldVolumeWire: {
+            /** Host */
+            host: number;
+            /** Host Name */
+            host_name: string;
+            /** Path */
+            path: string;
+            /** Refusal */
+            refusal: string | null;
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+        };
+        /**
          * HelloFrame
          * @description First frame of a socket: the sequence from which the feed goes on.
          */
@@ -1478,6 +1497,8 @@ export interface components {
             guard: components["schemas"]["GuardWire"] | null;
             /** Held Up */
             held_up: boolean;
+            /** Held Volumes */
+            held_volumes: components["schemas"]["HeldVolumeWire"][];
             /** Hypervisor */
             hypervisor: string;
             /** Id */

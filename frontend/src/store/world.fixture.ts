@@ -173,6 +173,7 @@ export const aMigration = (id: string, more: Partial<Migration> = {}): Migration
   offers: [],
   choices: [],
   leftover_disks: [],
+  held_volumes: [],
   guard: null,
   forecast: null,
   forecast_now: null,

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("livemigration", "0007_guards"),
+        ("livemigration", "0008_guard_memory"),
     ]
 
     operations = [
