@@ -189,9 +189,7 @@ def _of_the_host(host: HostFacts) -> Iterator[Finding]:
     if host.in_maintenance:
         yield blocker("host_in_maintenance", f"{host.name} is in maintenance.", "End that, or choose another host.")
     elif not host.takes_vms:
-        yield blocker(
-            "host_disabled", f"{host.name} is disabled in its own pool.", "Enable it, or choose another host."
-        )
+        yield blocker("host_disabled", f"{host.name} is disabled in its own pool.", "Enable it there first.")
     if host.incoming:
         moves = "1 move is" if host.incoming == 1 else f"{host.incoming} moves are"
         yield warning(
@@ -498,6 +496,5 @@ def judge(vm: VmFacts, host: HostFacts, source: HostFacts | None, extra: Iterabl
         findings += _of_storage(vm, host)
         findings += _of_networks(vm, host)
     findings = list({(each.code, each.sentence): each for each in (*findings, *extra)}.values())
-    order = list(Severity)
-    findings.sort(key=lambda finding: order.index(finding.severity))
+    findings.sort(key=lambda finding: list(Severity).index(finding.severity))
     return Verdict(host.id, tuple(findings), memory_after(vm, host), host.memory_total, host.age)
