@@ -53,10 +53,9 @@ def test_the_state_of_hosts_and_vms_is_written_where_it_is_learned() -> None:
     inventory = tuple(source for source in product() if source.path.startswith("xenweb/inventory/"))
     learned = {
         "sync.py:host_unreachable",  # a host that does not answer
-        "sync.py:_host_apply",  # a host that does
-        "sync.py:_residence_apply",  # a VM, judged from what every host says
-        "sync.py:_sighting_apply",  # what one host says of one VM
-        "sync.py:_vm_left",  # a VM that no host knows
+        "sync.py:_host_values",  # a host that does
+        "vm_rows.py:_residence_apply",  # a VM, judged from what every host says
+        "vm_rows.py:settled",  # a VM that no host knows
         "services.py:host_remove",  # a host that left the board
         "services.py:vm_settle",  # a VM whose move was proven
     }

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import crash, forecast, freshness, measuring, overhead
+from tests.bench import crash, forecast, freshness, measuring, overhead, xapi
 from tests.bench.figures import Figures
 from xenweb.lab.qemu.lab import Lab
 from xenweb.lab.stage import Stage, passing_stage
@@ -23,7 +23,7 @@ ON_THE_STAGE: dict[str, Callable[[Stage, Lab, Figures], None]] = {
 }
 """Parts that share one stage with the small company's guests."""
 
-APART: dict[str, Callable[[Figures], None]] = {"forecast": forecast.measure}
+APART: dict[str, Callable[[Figures], None]] = {"forecast": forecast.measure, "xapi": xapi.measure}
 """Parts that bring a stage of their own."""
 
 

@@ -9,7 +9,7 @@ from django.conf import settings
 
 from tests.board import Board
 from tests.livemigration.test_foretelling import past
-from xenweb.core.facts import StorageKind
+from xenweb.core.facts import Cost, Origin, StorageKind
 from xenweb.inventory.models import StorageRepository, VirtualDisk, VirtualMachine
 from xenweb.livemigration import storage_costs as costs
 from xenweb.livemigration.models import Migration

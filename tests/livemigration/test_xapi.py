@@ -1,5 +1,6 @@
 """Moves in a XAPI pool by the whole of our services: asked for, driven, shown as far as XAPI tells, and proven."""
 
+import json
 import threading
 from collections.abc import Callable
 
@@ -12,17 +13,21 @@ from tests.xapi.fixture import xapi, xapi_process  # noqa: F401 - the fixtures o
 from tests.xapi.moving import calling, until, until_moving
 from tests.xapi.process import PASSWORD, Pools
 from xenweb.accounts.policy import Actor, Role
+from xenweb.accounts.services import team_create
+from xenweb.audit.models import AuditRecord
 from xenweb.core.migration import State
+from xenweb.core.placement import CPU_FEATURES_LACKING
 from xenweb.drivers import registry
 from xenweb.drivers.contract import MoveOptions
 from xenweb.drivers.xapi_driver.driver import XapiDriver
 from xenweb.inventory.models import Host, VirtualMachine
 from xenweb.inventory.selectors import endpoint_of, host_for
-from xenweb.inventory.services import HostAddress, host_add, pool_ensure
+from xenweb.inventory.services import HostAddress, host_add, pool_ensure, vm_assign_team
 from xenweb.inventory.sync import HostReading, reading_apply
 from xenweb.livemigration.drive import adopt, drive
-from xenweb.livemigration.errors import NotPlaceableError
+from xenweb.livemigration.errors import NotPlaceableError, OverrideForbiddenError, OverrideRefusedError
 from xenweb.livemigration.models import LeftoverDisk, Migration
+from xenweb.livemigration.overriding import Override
 from xenweb.livemigration.plan import plan_of
 from xenweb.livemigration.services import migration_cancel, migration_request
 
@@ -183,3 +188,27 @@ def test_a_late_failure_is_told_as_a_vm_that_stands_still(board: Board, monkeypa
     driven(move).join(60)
     move.refresh_from_db()
     assert (move.state, move.failure_code) == (State.FAILED, "vm_stopped")
+
+
+def test_missing_cpu_features_are_overridden_by_an_administrator_with_a_reason_that_is_kept(board: Board) -> None:
+    cpu = {"vendor": "GenuineIntel", "cpu_count": "4", "features_hvm": "1fcbfbff-80b82221-2993fbff-00000400"}
+    board.pools.do("field", **{"class": "host", "name": "host-b", "field": "cpu_info", "value": cpu})
+    refused = board.ask("web-1", "host-b")
+    drive(refused.pk, "tests")
+    refused.refresh_from_db()
+    assert (refused.state, refused.failure_code) == (State.FAILED, CPU_FEATURES_LACKING)
+    override = Override((CPU_FEATURES_LACKING,), "The guest was built for the older CPU.")
+    wanted = {"vm": str(board.vm("web-1").pk), "target": str(Host.objects.get(name="host-b").pk)}
+    vm_assign_team(board.vm("web-1").uuid, team_create("Shop"))
+    lead = person("lead", Role.TEAM_LEAD, "Shop")
+    with pytest.raises(OverrideForbiddenError):
+        migration_request(lead, **wanted, options=MoveOptions(), override=override)
+    with pytest.raises(OverrideRefusedError, match="needs a reason"):
+        migration_request(board.admin, **wanted, options=MoveOptions(), override=Override((CPU_FEATURES_LACKING,), " "))
+    move = migration_request(board.admin, **wanted, options=MoveOptions(), override=override)
+    drive(move.id, "tests")
+    row = Migration.objects.get(pk=move.id)
+    assert (row.state, row.override_codes) == (State.DONE, [CPU_FEATURES_LACKING])
+    assert board.pools.do("residence", vm="web-1") == "host-b"
+    kept = [json.loads(each.facts) for each in AuditRecord.objects.filter(action="migration_start")]
+    assert [each.get("override_reason") for each in kept if each.get("overridden")] == [override.reason]

@@ -21,7 +21,7 @@ USERS = {
     "reader": ["lab-only", "read-only"],
 }
 PASSWORD = "lab-only"
-READY_WITHIN = 30.0
+READY_WITHIN = 60.0
 
 
 @dataclass(frozen=True)
@@ -63,12 +63,17 @@ class Pools:
 
 
 @contextmanager
-def pools_running(folder: Path, prefix: str, users: dict[str, list[str]] = USERS) -> Iterator[Pools]:
-    """Lend the pools; they listen at addresses of the loopback network that begin with ``prefix``."""
+def pools_running(
+    folder: Path, prefix: str, users: dict[str, list[str]] = USERS, crowd: tuple[int, int] = (0, 0)
+) -> Iterator[Pools]:
+    """Lend the pools; they listen at addresses of the loopback network that begin with ``prefix``.
+
+    The first pool has a ``crowd`` of so many hosts and VMs more.
+    """
     (folder / "users.json").write_text(json.dumps(users))
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "xenweb.lab.xapi", str(folder), prefix],
+            [sys.executable, "-m", "xenweb.lab.xapi", str(folder), prefix, "", *map(str, crowd)],
             stdout=log,
             stderr=log,
             stdin=subprocess.PIPE,

@@ -20,6 +20,8 @@ from xenweb.drivers.contract import HostEvent, HostUnreachableError, MoveBrokenE
 from xenweb.drivers.xapi_driver import transport
 from xenweb.drivers.xapi_driver.driver import XapiDriver
 from xenweb.drivers.xapi_driver.errors import AnswerUnreadableError, CertificateRefusedError, LoginRefusedError
+from xenweb.drivers.xapi_driver.session import Session
+from xenweb.drivers.xapi_driver.transport import PinnedTransport
 
 
 @contextmanager
@@ -125,6 +127,49 @@ def test_an_endless_answer_is_cut_off(tmp_path: Path, driver: XapiDriver, monkey
 
     with liar(tmp_path, endless) as host, pytest.raises(AnswerUnreadableError, match=r"more than 1 MiB"):
         driver.inventory(host.endpoint)
+
+
+def test_endless_records_are_cut_off_and_none_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "MOST_STREAMED", 8 * MIB)
+
+    def endless(peer: ssl.SSLSocket) -> None:
+        peer.sendall(b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n{"result": {"0": {}')
+        number = 0
+        while number := number + 1:
+            peer.sendall(b"".join(b', "%d.%d": {"junk": "%s"}' % (number, each, b"x" * 900) for each in range(100)))
+
+    with liar(tmp_path, endless) as host:
+        session = Session(PinnedTransport(host.address, host.port, frozenset({host.pin})))
+        tracemalloc.start()
+        try:
+            with pytest.raises(AnswerUnreadableError, match=r"more than 8 MiB"):
+                session.records("VM", {"uuid"})
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+    assert peak < 8 * MIB
+
+
+def test_records_that_drip_are_given_up_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("xenweb.drivers.xapi_driver.session.ALL_WITHIN", 1.0)
+
+    def drip(peer: ssl.SSLSocket) -> None:
+        peer.sendall(b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n{"result": {')
+        while True:
+            peer.sendall(b" ")
+            time.sleep(0.1)
+
+    began = time.monotonic()
+    with liar(tmp_path, drip) as host, pytest.raises(HostUnreachableError, match=r"did not answer in time"):
+        Session(PinnedTransport(host.address, host.port, frozenset({host.pin}))).records("VM", {"uuid"})
+    assert time.monotonic() - began < 5
+
+
+def test_a_pool_that_does_not_speak_json_is_read_in_xml(
+    xapi: Pools, driver: XapiDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("xenweb.drivers.xapi_driver.session.JSON", ("/there-is-none", "application/json"))
+    assert {"web-1", "hot-db"} <= {vm.name for vm in driver.inventory(xapi.endpoint("host-a")).vms}
 
 
 @pytest.mark.parametrize(

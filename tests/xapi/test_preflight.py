@@ -33,7 +33,7 @@ OLD_CPU = {"vendor": "GenuineIntel", "cpu_count": "4", "features_hvm": "1fcbfbff
 @pytest.mark.parametrize(
     ("hurt", "code", "words"),
     [
-        (field("host", "host-b", "cpu_info", OTHER_CPU), "vm_incompatible_with_this_host", "AuthenticAMD"),
+        (field("host", "host-b", "cpu_info", OTHER_CPU), "cpu_vendor_differs", "AuthenticAMD"),
         (field("host", "host-b", "cpu_info", OLD_CPU), "vm_incompatible_with_this_host", "2 features"),
         (field("host", "host-b", "enabled", False), "host_disabled", "in maintenance"),
         (field("VM", "web-1", "blocked_operations", {"pool_migrate": "true"}), "operation_blocked", "gave no reason"),
@@ -59,7 +59,7 @@ def test_several_causes_are_told_at_once_where_xapi_itself_tells_the_first(xapi:
     field("host", "host-c", "enabled", False)(xapi)
     field("VM", "ledger", "blocked_operations", {"pool_migrate": "pinned"})(xapi)
     codes = set(found(xapi, driver, "ledger", "host-b", "host-c"))
-    assert codes == {"host_disabled", "vm_incompatible_with_this_host", "operation_blocked", "disk_not_there"}
+    assert codes == {"host_disabled", "cpu_vendor_differs", "operation_blocked", "disk_not_there"}
 
 
 def test_a_guest_without_tools_is_told_to_be_one(xapi: Pools, driver: XapiDriver) -> None:

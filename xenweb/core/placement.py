@@ -58,7 +58,10 @@ class Answer(StrEnum):
 
 Fact = str | int | float | bool | tuple[str, ...] | None
 
-FOUND_BY_HOSTS = frozenset({"disk_identity_unproven"})
+CPU_FEATURES_LACKING = "vm_incompatible_with_this_host"
+"""The VM was started with features of its CPU that the target's does not have; a guest that uses none may live on."""
+
+FOUND_BY_HOSTS = frozenset({"disk_identity_unproven", CPU_FEATURES_LACKING})
 """What only the hosts find, and cannot prove, although a person may know it."""
 
 OVERRIDABLE = FOUND_BY_HOSTS | {"memory_short", "memory_unknown"}

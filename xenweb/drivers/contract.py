@@ -224,7 +224,8 @@ class MigrationPlan:
     ``trust_shared_storage`` says that our own facts prove the disks to be the
     same storage on both hosts, where the hypervisor itself cannot see it. The
     ``copied_disks`` are copied, all others must be there already. The logical
-    ``volumes`` at these paths are activated on the target right before the call.
+    ``volumes`` at these paths are activated on the target right before the call. The codes ``overridden`` are of
+    findings that an administrator has set aside: only for these may a hypervisor be told to skip its own check.
     """
 
     migration: str
@@ -237,6 +238,7 @@ class MigrationPlan:
     kind: Kind = Kind.LIVE
     copied_disks: tuple[CopiedDisk, ...] = ()
     volumes: tuple[str, ...] = ()
+    overridden: frozenset[str] = frozenset()
 
 
 class Phase(StrEnum):

@@ -31,7 +31,7 @@ class Host(models.Model):
     pool = models.ForeignKey(Pool, on_delete=models.PROTECT, related_name="hosts")
     name = models.CharField(max_length=255)
     uuid = models.CharField(max_length=36, blank=True, db_index=True)
-    uri = models.CharField(max_length=500)
+    uri = models.CharField(max_length=2600)
     migration_address = models.CharField(max_length=255, blank=True)
     credential = models.TextField(blank=True)
     probe = models.CharField(max_length=300, blank=True)

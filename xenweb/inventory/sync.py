@@ -1,59 +1,128 @@
 """Lay what a host says over the rows, and tell the board what changed.
 
-One transaction per look, in which no hypervisor is waited for. A look that is
+One transaction per look that brings news, in which no hypervisor is waited for. A look that is
 older than what a row already knows changes nothing.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from xenweb.core.facts import HostState, PowerState, Sighting, StorageKind
-from xenweb.core.residence import residence
-from xenweb.drivers.contract import DiskSnapshot, HostSnapshot, RepositorySnapshot, VmSnapshot
+from django.db.models import QuerySet
+
+from xenweb.core.facts import HostState, StorageKind
+from xenweb.drivers.contract import HostSnapshot, RepositorySnapshot
 from xenweb.inventory import wiring
-from xenweb.inventory.models import (
-    Host,
-    Network,
-    StorageAttachment,
-    StorageRepository,
-    VirtualDisk,
-    VirtualMachine,
-    VmSighting,
-)
-from xenweb.inventory.outside import outside_record, stand_of
+from xenweb.inventory.comparing import Compared, HostReading, compare
+from xenweb.inventory.models import Host, Network, StorageAttachment, StorageRepository
 from xenweb.inventory.unreached import unreached_remove
-from xenweb.realtime.events import HostChanged, StorageRepositoryChanged, VmChanged, VmRemoved
-from xenweb.realtime.publish import publish, writing
-from xenweb.realtime.wire import finding_wire
+from xenweb.inventory.vm_rows import Said, vms_apply, vms_confirm
+from xenweb.realtime.events import HostChanged, StorageRepositoryChanged
+from xenweb.realtime.publish import News, publish, publish_all, writing
+
+MOST_TOGETHER = 250
+"""So many VMs are written in one turn at most: moves wait for theirs meanwhile."""
 
 SAY_AGAIN_AFTER = timedelta(seconds=5)
 """A host with nothing new is told this often: a board that hears of no host for longer knows that it hears nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class HostReading:
-    """One look at a host, with the loads that two looks give. Loads are 0..1."""
-
-    snapshot: HostSnapshot
-    taken_at: datetime
-    cpu_load: float | None = None
-    vm_cpu_loads: Mapping[str, float] = field(default_factory=dict)
-
-
-@writing()
 def reading_apply(host_id: int, reading: HostReading) -> None:
-    """Lay one look at a host over the rows and publish what changed."""
+    """Lay one look at a host over the rows and publish what changed.
+
+    Most looks bring nothing new. That is found out before the turn to publish is taken: whoever has it holds up all
+    others. Those that do bring news wait for their turn together, and are written in one.
+    """
     host = _host(host_id)
-    if host is None or (host.as_of is not None and reading.taken_at < host.as_of):
+    if host is None or _is_outrun(host, reading):
         return
-    _host_apply(host, reading)
-    reached = {attachment.repository.identity for attachment in host.attachments.all()}
-    identities = _repositories_apply(host, reading.snapshot.repositories)
-    _networks_apply(host, reading.snapshot.networks)
-    _vms_apply(host, reading, identities)
-    if reached != set(identities):
-        unreached_remove(host.pool_id)
+    found = compare(host, reading)
+    is_surrounding = _surroundings_are_news(host, reading.snapshot)
+    if not (found.is_news or is_surrounding or _host_is_news(host, reading)):
+        Host.objects.filter(pk=host.pk).update(as_of=reading.taken_at)
+    else:
+        _TOGETHER.write(Look(host_id, reading, found, is_surrounding))
+    vms_confirm(host.pk, found.same, reading.taken_at)
+
+
+@dataclass(eq=False, slots=True)
+class Look:
+    """A reading that brings news, what was found in it, and what became of it."""
+
+    host: int
+    reading: HostReading
+    found: Compared
+    has_surroundings: bool
+    is_written: bool = False
+    error: Exception | None = None
+
+    @property
+    def size(self) -> int:
+        """Say how many VMs are to be written."""
+        return len(self.found.differing) + len(self.found.unknown) + len(self.found.left)
+
+
+class Together:
+    """Lets looks that wait for the turn to publish be written by whoever of them gets it."""
+
+    def __init__(self) -> None:
+        self._turn, self._queue = threading.Lock(), threading.Lock()
+        self._waiting: list[Look] = []
+
+    def write(self, look: Look) -> None:
+        """Write a look, and others that wait meanwhile; what fails, fails for all that were written together."""
+        with self._queue:
+            self._waiting.append(look)
+        with self._turn:
+            if look.is_written:
+                if look.error is not None:
+                    raise look.error
+                return
+            batch = self._batch(look)
+            try:
+                with writing():
+                    _write(batch)
+            except Exception as error:
+                for each in batch:
+                    each.error = error
+                raise
+            finally:
+                for each in batch:
+                    each.is_written = True
+
+    def _batch(self, look: Look) -> list[Look]:
+        with self._queue:
+            self._waiting.remove(look)
+            batch, size = [look], look.size
+            for each in list(self._waiting):
+                if size + each.size <= MOST_TOGETHER:
+                    size += each.size
+                    batch.append(each)
+                    self._waiting.remove(each)
+            return batch
+
+
+_TOGETHER = Together()
+
+
+def _is_outrun(host: Host, reading: HostReading) -> bool:
+    return host.as_of is not None and reading.taken_at < host.as_of
+
+
+def _write(looks: Sequence[Look]) -> None:
+    hosts = {host.pk: host for host in _hosts().filter(pk__in=[look.host for look in looks])}
+    looks = [look for look in looks if look.host in hosts and not _is_outrun(hosts[look.host], look.reading)]
+    news, said = list[News](), list[Said]()
+    for look in looks:
+        host = hosts[look.host]
+        news += _host_apply(host, look.reading)
+        if look.has_surroundings:
+            _surroundings_apply(host, look.reading.snapshot)
+            host = hosts[look.host] = _hosts().get(pk=host.pk)
+        said.append(Said(host, look.reading, look.found))
+    publish_all(news)
+    vms_apply(said)
 
 
 @writing()
@@ -69,30 +138,73 @@ def host_unreachable(host_id: int, reason: str) -> None:
     publish(HostChanged(host=wiring.host_wire(host)), public=True)
 
 
-def _host(host_id: int) -> Host | None:
+def _hosts() -> QuerySet[Host]:
     rows = Host.objects.filter(removed=False).select_related("pool")
-    return rows.prefetch_related("attachments__repository").filter(pk=host_id).first()
+    return rows.prefetch_related("attachments__repository")
 
 
-def _host_apply(host: Host, reading: HostReading) -> None:
-    before = wiring.host_wire(host)
+def _host(host_id: int) -> Host | None:
+    return _hosts().filter(pk=host_id).first()
+
+
+def _host_values(reading: HostReading) -> dict[str, str | int | float | list[str] | None]:
     said = reading.snapshot
-    host.uuid, host.name = said.uuid, said.name
-    host.hypervisor, host.version = said.hypervisor, said.version
-    host.architecture, host.cpu_model, host.cpu_count = said.architecture, said.cpu_model, said.cpu_count
-    host.memory_total, host.memory_free = said.memory_total, _memory_free(said)
-    host.cpu_load = None if reading.cpu_load is None else round(reading.cpu_load, 2)
-    host.capabilities = None if said.capabilities is None else sorted(each.value for each in said.capabilities)
-    host.state, host.state_reason, host.takes_vms = HostState.CONNECTED, "", said.enabled
+    return {
+        "uuid": said.uuid,
+        "name": said.name,
+        "hypervisor": said.hypervisor,
+        "version": said.version,
+        "architecture": said.architecture,
+        "cpu_model": said.cpu_model,
+        "cpu_count": said.cpu_count,
+        "memory_total": said.memory_total,
+        "memory_free": _memory_free(said),
+        "cpu_load": None if reading.cpu_load is None else round(reading.cpu_load, 2),
+        "capabilities": None if said.capabilities is None else sorted(each.value for each in said.capabilities),
+        "state": HostState.CONNECTED,
+        "state_reason": "",
+        "takes_vms": said.enabled,
+    }
+
+
+def _is_old(as_of: datetime | None, now: datetime) -> bool:
+    every = SAY_AGAIN_AFTER.total_seconds()
+    return as_of is None or int(as_of.timestamp() / every) != int(now.timestamp() / every)
+
+
+def _host_is_news(host: Host, reading: HostReading) -> bool:
+    if _is_old(host.as_of, reading.taken_at):
+        return True
+    return any(getattr(host, name) != value for name, value in _host_values(reading).items())
+
+
+def _surroundings_are_news(host: Host, said: HostSnapshot) -> bool:
+    """Say whether a host's repositories or networks are otherwise than their rows."""
+    known = {each.repository.identity: each.repository for each in host.attachments.all()}
+    if known.keys() != {each.identity for each in said.repositories}:
+        return True
+    if any(_repository_is_news(known[each.identity], each) for each in said.repositories):
+        return True
+    return set(host.networks.values_list("name", flat=True)) != set(said.networks)
+
+
+def _surroundings_apply(host: Host, said: HostSnapshot) -> None:
+    reached = {each.repository.identity for each in host.attachments.all()}
+    _repositories_apply(host, said.repositories)
+    _networks_apply(host, said.networks)
+    if reached != {each.identity for each in said.repositories}:
+        unreached_remove(host.pool_id)
+
+
+def _host_apply(host: Host, reading: HostReading) -> Iterator[News]:
+    before = wiring.host_wire(host)
+    for name, value in _host_values(reading).items():
+        setattr(host, name, value)
     host.as_of = reading.taken_at
     host.save()
     after = wiring.host_wire(host)
-    is_news = after.model_copy(update={"as_of": before.as_of}) != before
-    is_old = before.as_of is None or int(before.as_of.timestamp() / SAY_AGAIN_AFTER.total_seconds()) != int(
-        reading.taken_at.timestamp() / SAY_AGAIN_AFTER.total_seconds(),
-    )
-    if is_news or is_old:
-        publish(HostChanged(host=after), public=True)
+    if after.model_copy(update={"as_of": before.as_of}) != before or _is_old(before.as_of, reading.taken_at):
+        yield News(HostChanged(host=after), public=True)
 
 
 def _memory_free(said: HostSnapshot) -> int | None:
@@ -103,25 +215,20 @@ def _memory_free(said: HostSnapshot) -> int | None:
     return max(0, min(said.memory_free, said.memory_total - claimed))
 
 
-def _repositories_apply(host: Host, said: Iterable[RepositorySnapshot]) -> dict[str, int]:
+def _repositories_apply(host: Host, said: Iterable[RepositorySnapshot]) -> None:
     known = {attachment.repository.identity: attachment for attachment in host.attachments.all()}
-    identities = {}
     for snapshot in said:
-        row, is_new = StorageRepository.objects.get_or_create(
-            pool=host.pool,
-            identity=snapshot.identity,
-            defaults={"name": snapshot.name, "kind": snapshot.kind, "storage": snapshot.storage},
-        )
-        identities[snapshot.identity] = row.pk
-        # Free space drifts all the time; a step of 1 % is news, a sector is not.
-        drift = abs((row.available or 0) - (snapshot.available or 0))
-        is_news = drift * 100 > (snapshot.capacity or 1) or row.capacity != snapshot.capacity
-        is_named_anew = (row.name, row.kind) != (snapshot.name, snapshot.kind)
-        # A host without a probe does not know: what another has told stays.
-        storage = row.storage if snapshot.storage is StorageKind.UNKNOWN else snapshot.storage.value
-        is_news |= storage != row.storage
-        if is_news or is_new or is_named_anew:
-            row.name, row.kind, row.storage = snapshot.name, snapshot.kind, storage
+        if snapshot.identity in known:
+            row, is_new = known[snapshot.identity].repository, False
+        else:
+            row, is_new = StorageRepository.objects.get_or_create(
+                pool=host.pool,
+                identity=snapshot.identity,
+                defaults={"name": snapshot.name, "kind": snapshot.kind, "storage": snapshot.storage},
+            )
+        is_news = _repository_is_news(row, snapshot)
+        if is_news or is_new:
+            row.name, row.kind, row.storage = snapshot.name, snapshot.kind, _storage(row, snapshot)
             row.capacity, row.available = snapshot.capacity, snapshot.available
             row.save()
         attachment = known.pop(snapshot.identity, None)
@@ -132,7 +239,18 @@ def _repositories_apply(host: Host, said: Iterable[RepositorySnapshot]) -> dict[
     for attachment in known.values():
         attachment.delete()
         _publish_repository(attachment.repository_id)
-    return identities
+
+
+def _storage(row: StorageRepository, said: RepositorySnapshot) -> str:
+    # A host without a probe does not know: what another has told stays.
+    return row.storage if said.storage is StorageKind.UNKNOWN else said.storage.value
+
+
+def _repository_is_news(row: StorageRepository, said: RepositorySnapshot) -> bool:
+    # Free space drifts all the time; a step of 1 % is news, a sector is not.
+    drift = abs((row.available or 0) - (said.available or 0))
+    is_sized_anew = drift * 100 > (said.capacity or 1) or row.capacity != said.capacity
+    return is_sized_anew or (row.name, row.kind, row.storage) != (said.name, said.kind, _storage(row, said))
 
 
 def _publish_repository(repository_id: int) -> None:
@@ -151,145 +269,4 @@ def _networks_apply(host: Host, names: Iterable[str]) -> None:
         network.hosts.remove(host)
 
 
-def _rows(uuids: Iterable[str]) -> dict[str, VirtualMachine]:
-    rows = (
-        VirtualMachine.objects.filter(uuid__in=list(uuids))
-        .select_related("team", "resident_on")
-        .prefetch_related("disks__repository__attachments", "sightings__host")
-    )
-    return {row.uuid: row for row in rows}
-
-
-def _vms_apply(host: Host, reading: HostReading, identities: Mapping[str, int]) -> None:
-    said = {vm.uuid: vm for vm in reading.snapshot.vms}
-    seen_here = VirtualMachine.objects.filter(sightings__host=host).values_list("uuid", flat=True)
-    rows = _rows({*said, *seen_here})
-    for uuid, snapshot in said.items():
-        row = rows.get(uuid) or VirtualMachine(
-            uuid=uuid, name=snapshot.name, pool=host.pool, hypervisor=reading.snapshot.hypervisor
-        )
-        _vm_apply(row, host, snapshot, reading, identities)
-    for uuid, row in rows.items():
-        if uuid not in said:
-            _vm_left(row, host, reading.taken_at)
-
-
-def _vm_apply(
-    row: VirtualMachine,
-    host: Host,
-    said: VmSnapshot,
-    reading: HostReading,
-    identities: Mapping[str, int],
-) -> None:
-    is_new = row.pk is None
-    before = None if is_new else wiring.vm_wire(row)
-    stood = None if is_new else stand_of(row)
-    if is_new:
-        row.save()
-    if not _sighting_apply(row, host, said, reading.taken_at):
-        return
-    _residence_apply(row)
-    if stood is not None:
-        outside_record(row, stood)
-    disks_changed = obstacles_changed = False
-    if row.resident_on_id == host.pk:
-        row.name, row.memory, row.vcpus = said.name, said.memory, said.vcpus
-        row.networks = list(said.networks)
-        load = reading.vm_cpu_loads.get(row.uuid)
-        row.cpu_load = None if load is None else round(load, 2)
-        _dirty_rate_apply(row, said)
-        obstacles = [finding_wire(each).model_dump(mode="json") for each in said.obstacles]
-        obstacles_changed, row.obstacles = obstacles != row.obstacles, obstacles
-        disks_changed = _disks_apply(row, said.disks, identities)
-    row.gone = False
-    if is_new or disks_changed or obstacles_changed:
-        row.save()
-        row = _rows([row.uuid])[row.uuid]
-    after = wiring.vm_wire(row)
-    is_news = before is None or after.model_copy(update={"as_of": before.as_of}) != before
-    if is_news:
-        row.save()
-        publish(VmChanged(vm=after), team=row.team_id)
-
-
-def _sighting_apply(row: VirtualMachine, host: Host, said: VmSnapshot, at: datetime) -> bool:
-    """Note what the host says; answer whether it is newer than what we know."""
-    known = next((sighting for sighting in row.sightings.all() if sighting.host_id == host.pk), None)
-    if known is not None and known.at > at:
-        return False
-    VmSighting.objects.update_or_create(
-        vm=row,
-        host=host,
-        defaults={"state": said.state, "active": said.active, "incoming": said.incoming, "at": at},
-    )
-    return True
-
-
-def _residence_apply(row: VirtualMachine) -> None:
-    """Judge where the VM runs; during a move only the proof of that move may say so."""
-    if row.moving_as:
-        return
-    rows = list(VmSighting.objects.filter(vm=row).select_related("host"))
-    heard = [sighting for sighting in rows if sighting.host.state == HostState.CONNECTED]
-    # A silent host's last word counts only while no host that answers has the VM active.
-    trusted = heard if any(s.active and not s.incoming for s in heard) else rows
-    judged = residence(
-        (Sighting(s.host_id, PowerState(s.state), s.active, s.incoming) for s in trusted),
-        row.resident_on_id,
-    )
-    if row.resident_on_id != judged.host:
-        row.resident_on = None if judged.host is None else Host.objects.get(pk=judged.host)
-        row.cpu_load = None
-    row.state, row.conflict = judged.state, judged.conflict
-
-
-def _dirty_rate_apply(row: VirtualMachine, said: VmSnapshot) -> None:
-    """Keep the newest measurement, wherever it was made; a VM that does not run changes nothing to measure."""
-    if not said.active:
-        row.dirty_rate = row.dirty_rate_at = None
-    elif said.dirty_rate_at is not None and (row.dirty_rate_at is None or said.dirty_rate_at > row.dirty_rate_at):
-        row.dirty_rate, row.dirty_rate_at = said.dirty_rate, said.dirty_rate_at
-
-
-def _disks_apply(row: VirtualMachine, said: Iterable[DiskSnapshot], identities: Mapping[str, int]) -> bool:
-    known = {disk.device: disk for disk in row.disks.all()} if row.pk else {}
-    changed = False
-    for snapshot in said:
-        disk = known.pop(snapshot.device, None) or VirtualDisk(vm=row, device=snapshot.device)
-        wanted = {
-            "path": snapshot.path,
-            "format": snapshot.format,
-            "capacity": snapshot.capacity,
-            "cache": snapshot.cache,
-            "read_only": snapshot.read_only,
-            "repository_id": identities.get(snapshot.repository or ""),
-        }
-        if disk.pk is None or any(getattr(disk, name) != value for name, value in wanted.items()):
-            for name, value in wanted.items():
-                setattr(disk, name, value)
-            disk.save()
-            changed = True
-    for disk in known.values():
-        disk.delete()
-        changed = True
-    return changed
-
-
-def _vm_left(row: VirtualMachine, host: Host, at: datetime) -> None:
-    """Note that a host no longer knows a VM; a VM that no host knows leaves the board."""
-    deleted, _ = VmSighting.objects.filter(vm=row, host=host, at__lte=at).delete()
-    if not deleted or row.moving_as:
-        return
-    before, stood = wiring.vm_wire(row), stand_of(row)
-    if not VmSighting.objects.filter(vm=row).exists():
-        row.gone, row.resident_on, row.state = True, None, PowerState.UNKNOWN
-        row.save()
-        outside_record(row, stood)
-        publish(VmRemoved(vm_id=row.pk), team=row.team_id)
-        return
-    _residence_apply(row)
-    outside_record(row, stood)
-    after = wiring.vm_wire(row)
-    if after.model_copy(update={"as_of": before.as_of}) != before:
-        row.save()
-        publish(VmChanged(vm=after), team=row.team_id)
+__all__ = ["HostReading", "host_unreachable", "reading_apply"]

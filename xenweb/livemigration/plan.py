@@ -30,6 +30,7 @@ def plan_of(row: Migration) -> MigrationPlan:
             CopiedDisk(each["device"], each["path"], Bytes(each["capacity"])) for each in row.copied_disks
         ),
         volumes=tuple(each["path"] for each in row.volumes),
+        overridden=frozenset(row.override_codes),
     )
 
 

@@ -1,8 +1,9 @@
 """Store an event with its number, and ring the doorbell once it is committed."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import NamedTuple
 
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
@@ -18,6 +19,15 @@ from xenweb.realtime.selectors import head
 log = logging.getLogger(__name__)
 
 GROUP = "board"
+STORED_AT_ONCE = 200
+
+
+class News(NamedTuple):
+    """An event, and who may hear of it: everybody, or those who may see VMs of the team."""
+
+    event: Event
+    team: int | None = None
+    public: bool = False
 
 
 @contextmanager
@@ -40,19 +50,32 @@ def publish(event: Event, *, team: int | None = None, public: bool = False) -> i
     VMs of ``team``. The update of the head row serialises the writers, so that
     sequences are committed in order and without a gap on every database.
     """
+    return publish_all([News(event, team, public)])
+
+
+def publish_all(news: Sequence[News]) -> int:
+    """Store events in their order and in few statements; answer the last one's sequence, 0 for none."""
+    if not news:
+        return 0
     with transaction.atomic():
-        if not StreamHead.objects.filter(pk=1).update(sequence=F("sequence") + 1):
-            StreamHead.objects.create(pk=1, sequence=1)
-        sequence = StreamHead.objects.values_list("sequence", flat=True).get(pk=1)
-        StoredEvent.objects.create(
-            sequence=sequence,
-            at=timezone.now(),
-            team=team,
-            public=public,
-            body=EVENT.dump_json(event).decode(),
-        )
+        count, now = len(news), timezone.now()
+        if not StreamHead.objects.filter(pk=1).update(sequence=F("sequence") + count):
+            StreamHead.objects.bulk_create([StreamHead(pk=1)], ignore_conflicts=True)  # others may be first, too
+            StreamHead.objects.filter(pk=1).update(sequence=F("sequence") + count)
+        last = StreamHead.objects.values_list("sequence", flat=True).get(pk=1)
+        rows = [
+            StoredEvent(
+                sequence=last - count + place,
+                at=now,
+                team=each.team,
+                public=each.public,
+                body=EVENT.dump_json(each.event).decode(),
+            )
+            for place, each in enumerate(news, 1)
+        ]
+        StoredEvent.objects.bulk_create(rows, batch_size=STORED_AT_ONCE)
         transaction.on_commit(_ring)
-    return sequence
+    return last
 
 
 def _ring() -> None:

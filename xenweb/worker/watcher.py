@@ -8,7 +8,7 @@ import logging
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import NoReturn
 
@@ -16,7 +16,7 @@ from django.db import DatabaseError, close_old_connections, connections
 from django.utils import timezone
 
 from xenweb.core.load import Counter, load_between
-from xenweb.drivers.contract import DriverError, Endpoint, HostEvent, HostSnapshot, HypervisorDriver, Watch
+from xenweb.drivers.contract import DriverError, Endpoint, HostEvent, HostSnapshot, HypervisorDriver, VmSnapshot, Watch
 from xenweb.drivers.registry import driver_for
 from xenweb.inventory.selectors import watched_hosts
 from xenweb.inventory.sync import HostReading, host_unreachable, reading_apply
@@ -28,6 +28,12 @@ LOOK_EVERY = 2.0
 
 GATHER = 0.02
 """Seconds to wait after an event, so that its brothers share the look."""
+
+REST, MOST_REST = 3.0, 0.5
+"""After a look a host is left alone for so many times as long as the look took, and for so many seconds at most.
+
+A small host is looked at as fast as it changes; a large and busy one gathers what happens meanwhile.
+"""
 
 TRY_AGAIN_AFTER = 1.0
 HOSTS_EVERY = 1.0
@@ -59,6 +65,32 @@ class Loads:
         return HostReading(snapshot, taken_at, host_load, loads)
 
 
+@dataclass
+class Seen:
+    """The VMs of the look before: between two looks at all rows only what has changed since is laid over them."""
+
+    vms: dict[str, VmSnapshot] = field(default_factory=dict)
+    all_at: float = -LOOK_EVERY
+
+    def narrowed(self, reading: HostReading, at: float) -> HostReading:
+        """Name in a reading what has changed, unless it is time for all; ``at`` is on the monotonic clock."""
+        if at - self.all_at >= LOOK_EVERY:
+            return reading
+        vms = _at_rest(reading.snapshot)
+        changed = {uuid for uuid, vm in vms.items() if self.vms.get(uuid) != vm}
+        return replace(reading, only=frozenset(changed | (self.vms.keys() - vms.keys())))
+
+    def keep(self, reading: HostReading, at: float) -> None:
+        """Remember a reading that was laid over the rows."""
+        self.vms = _at_rest(reading.snapshot)
+        self.all_at = at if reading.only is None else self.all_at
+
+
+def _at_rest(snapshot: HostSnapshot) -> dict[str, VmSnapshot]:
+    # The counter of a VM's CPU time always runs on: its load is told by the looks at all.
+    return {vm.uuid: vm if vm.cpu_time is None else replace(vm, cpu_time=None) for vm in snapshot.vms}
+
+
 class HostWatcher(threading.Thread):
     """Watch one host until told to stop; its trouble stays its own."""
 
@@ -69,7 +101,8 @@ class HostWatcher(threading.Thread):
         self.stopped = threading.Event()
         self._news = threading.Event()
         self._watch: Watch | None = None
-        self._loads = Loads()
+        self._loads, self._seen = Loads(), Seen()
+        self._is_deaf = threading.Event()
 
     def run(self) -> None:
         """Look, wait for news, look again; a host that does not answer is noted and tried anew."""
@@ -90,25 +123,36 @@ class HostWatcher(threading.Thread):
 
     def _look_and_wait(self) -> None:
         try:
+            began = time.monotonic()
             self._look()
+            took = time.monotonic() - began
             self._news.wait(LOOK_EVERY)
-            time.sleep(GATHER)
+            rest = began + took + min(MOST_REST, REST * took) - time.monotonic()
+            self.stopped.wait(max(GATHER, rest))
         except DriverError as error:
             # What fails in here, as a database does, is caught like all else: no host loses its watcher to it.
             self._lost(error)
 
     def _look(self) -> None:
+        if self._is_deaf.is_set():
+            self._end_watch()
         if self._watch is None:
+            self._is_deaf.clear()
             self._watch = self.driver.watch(self.endpoint, self._on_event)
         # Cleared before the look: what happens during it brings the next one.
         self._news.clear()
         taken_at, at = timezone.now(), time.monotonic()
         snapshot = self.driver.inventory(self.endpoint)
-        reading_apply(self.endpoint.host, self._loads.reading(snapshot, taken_at, at))
+        reading = self._seen.narrowed(self._loads.reading(snapshot, taken_at, at), at)
+        seen, self._seen = self._seen, Seen()  # if laying it over the rows fails, the next look is at all
+        reading_apply(self.endpoint.host, reading)
+        seen.keep(reading, at)
+        self._seen = seen
 
     def _on_event(self, event: HostEvent) -> None:
         if event.what == "disconnected":
             log.info("%s: the connection was lost", self.endpoint.name)
+            self._is_deaf.set()
         self._news.set()
 
     def _lost(self, error: DriverError) -> None:

@@ -12,7 +12,9 @@ from xenweb.drivers.contract import AddressRefusedError
 
 HTTPS = 443
 FORM = "xapi://USER@HOST[:PORT]/[HOST-UUID]?sha256=FINGERPRINT[,FINGERPRINT]"
-LONGEST = 480
+LONGEST = 2600
+"""Room for the fingerprints of 64 hosts, of which one pool may have so many."""
+
 MOST_PORT = 65535
 
 _NAME = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*\.?")

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from xenweb.core.facts import Kind, kind_for
-from xenweb.core.placement import Finding, blocker, hypervisor_older, network_missing, note
+from xenweb.core.placement import CPU_FEATURES_LACKING, Finding, blocker, hypervisor_older, network_missing, note
 from xenweb.core.quantities import human_size
 from xenweb.drivers.contract import MigrationPlan
 from xenweb.drivers.xapi_driver import obstacles
@@ -119,20 +119,23 @@ def processor(plan: MigrationPlan, vm: Record, target: End) -> Iterator[Finding]
     mine = "features_pv" if vm.text_or("domain_type") == "pv" else "features_hvm"
     lacking = (_bits(flags.get("features", "")) & ~_bits(cpu.get(mine, ""))).bit_count() if cpu.get(mine) else 0
     if here and there and here != there:
-        why = f"it was started on a CPU of {here}, and {plan.target.name} has one of {there}"
+        # No wish helps here: the guest would stop at the first instruction that the other make does not know.
+        yield blocker(
+            "cpu_vendor_differs",
+            f"{plan.vm_name} was started on a CPU of {here}, and {plan.target.name} has one of {there}.",
+            "Choose a host of the same make of CPU, or shut the VM down and start it there.",
+            vendor_here=here,
+            vendor_there=there,
+        )
     elif lacking:
         features = "1 feature" if lacking == 1 else f"{lacking} features"
-        why = f"it was started with {features} of the CPU that {plan.target.name} does not have"
-    else:
-        return
-    yield blocker(
-        "vm_incompatible_with_this_host",
-        f"{plan.vm_name} cannot go on at {plan.target.name}: {why}.",
-        "Choose a host of the same make of CPU, or shut the VM down and start it there.",
-        vendor_here=here,
-        vendor_there=there,
-        features_lacking=lacking,
-    )
+        yield blocker(
+            CPU_FEATURES_LACKING,
+            f"{plan.vm_name} cannot go on at {plan.target.name}: it was started with {features} of the CPU that "
+            f"{plan.target.name} does not have.",
+            "Choose a host with a newer CPU, or shut the VM down and start it there.",
+            features_lacking=lacking,
+        )
 
 
 def _bits(features: str) -> int:

@@ -1,10 +1,13 @@
 """Where a VM is: the host that it runs on, the one that receives it, or the one that it waits on while it is halted."""
 
+from collections.abc import Callable, Hashable
+from typing import TypeVar, cast
 from urllib.parse import quote
 
 from xenweb.core.facts import PowerState
 from xenweb.drivers.xapi_driver.records import NULL, Record
 from xenweb.drivers.xapi_driver.view import Table
+from xenweb.drivers.xapi_driver.view import Tables as OneMoment
 
 Tables = dict[str, Table]
 STATES = {
@@ -52,9 +55,46 @@ def reaches(tables: Tables, host: str, sr: str) -> bool:
     return any(pbd and pbd.ref_or_null("host") == host and pbd.flag("currently_attached") for pbd in pbds)
 
 
-def reaching(tables: Tables, sr: str) -> set[str]:
+Key = TypeVar("Key", bound=Hashable)
+Found = TypeVar("Found")
+
+
+def _memo(tables: Tables, name: str, key: Key, work_out: Callable[[], Found]) -> Found:
+    """Work something out once for the records of one moment."""
+    if not isinstance(tables, OneMoment):
+        return work_out()
+    known = cast("dict[Key, Found]", tables.memo.setdefault(name, {}))
+    if key not in known:
+        known[key] = work_out()
+    return known[key]
+
+
+def reaching(tables: Tables, sr: str) -> frozenset[str]:
     """List the hosts that have a storage repository attached now."""
-    return {host for host in tables["host"] if reaches(tables, host, sr)}
+    return _memo(
+        tables, "reaching", sr, lambda: frozenset(host for host in tables["host"] if reaches(tables, host, sr))
+    )
+
+
+def placed(tables: Tables, host: str) -> list[tuple[Record, bool]]:
+    """List the VMs that a host has, and with each whether it only comes in."""
+    return _memo(tables, "placed", "", lambda: _placed(tables)).get(host, [])
+
+
+def _placed(tables: Tables) -> dict[str, list[tuple[Record, bool]]]:
+    found: dict[str, list[tuple[Record, bool]]] = {}
+    leader = leader_of(tables)
+    for vm in tables["VM"].values():
+        if not is_a_vm(vm) or not vm.text_or("uuid"):
+            continue
+        if vm.text_or("power_state") not in ACTIVE:
+            found.setdefault(home_of(tables, vm) or leader, []).append((vm, False))
+            continue
+        here, there = vm.ref_or_null("resident_on"), vm.ref_or_null("scheduled_to_be_resident_on")
+        found.setdefault(here, []).append((vm, False))
+        if there not in {here, NULL}:
+            found.setdefault(there, []).append((vm, True))
+    return found
 
 
 def home_of(tables: Tables, vm: Record) -> str:
@@ -82,6 +122,10 @@ def repository_path(tables: Tables, host: str, sr: Record) -> str:
     XAPI knows no paths. Ours says which repository of a target takes the copies of disks; where a host has two
     repositories of one name, the UUID tells them apart.
     """
+    return _memo(tables, "paths", (host, sr.ref), lambda: _repository_path(tables, host, sr))
+
+
+def _repository_path(tables: Tables, host: str, sr: Record) -> str:
     name = sr.text_or("name_label")
     twins = [
         each for each in tables["SR"].values() if each.text_or("name_label") == name and reaches(tables, host, each.ref)

@@ -23,10 +23,8 @@ from xenweb.drivers.xapi_driver.homes import (
     disk_path,
     disks_of,
     has_network,
-    home_of,
-    is_a_vm,
-    leader_of,
     networks_of,
+    placed,
     reaches,
     repository_path,
 )
@@ -112,17 +110,8 @@ def _repositories(tables: Tables, host: str) -> Iterator[RepositorySnapshot]:
 
 
 def _vms(tables: Tables, host: Record) -> Iterator[VmSnapshot]:
-    for vm in tables["VM"].values():
-        if not is_a_vm(vm) or not vm.text_or("uuid"):
-            continue
-        power = vm.text_or("power_state")
-        if power in ACTIVE:
-            if vm.ref_or_null("resident_on") == host.ref:
-                yield _vm(tables, host.ref, vm, incoming=False)
-            elif vm.ref_or_null("scheduled_to_be_resident_on") == host.ref:
-                yield _vm(tables, host.ref, vm, incoming=True)
-        elif (home_of(tables, vm) or leader_of(tables)) == host.ref:
-            yield _vm(tables, host.ref, vm, incoming=False)
+    for vm, is_coming in placed(tables, host.ref):
+        yield _vm(tables, host.ref, vm, incoming=is_coming)
 
 
 def state_of(vm: Record) -> PowerState:

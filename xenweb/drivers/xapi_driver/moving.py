@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from xenweb.core.facts import Kind, kind_for
+from xenweb.core.placement import CPU_FEATURES_LACKING
 from xenweb.drivers.contract import (
     DriverError,
     HostUnreachableError,
@@ -121,12 +122,12 @@ class Moves:
         address = plan.target.migration_address
         if source.pool is target.pool and not plan.copied_disks:
             options = {"network": migration_network(target, address)} if address else {}
-            return "Async.VM.pool_migrate", (vm.ref, target.host.ref, options)
+            return "Async.VM.pool_migrate", (vm.ref, target.host.ref, options | forced(plan))
         network = migration_network(target, address)
         disks, nics = disk_map(plan, vm, source, target), network_map(plan, vm, source, target)
         # What it answers holds a session of the target's pool: it goes into the call, and nowhere else.
         told = target.pool.call("host.migrate_receive", target.host.ref, network, {})
-        return "Async.VM.migrate_send", (vm.ref, told, True, disks, nics, {})
+        return "Async.VM.migrate_send", (vm.ref, told, True, disks, nics, forced(plan))
 
     def _begun(self, plan: MigrationPlan, running: Running, method: str, params: tuple[object, ...]) -> str:
         """Make the call; answer its task. Where the answer is lost nothing is said again: the task is looked for."""
@@ -342,6 +343,11 @@ def look(running: Running, record: Record) -> None:
 def _is_cancelling(record: Record, running: Running) -> bool:
     asked = running.asked_to_cancel.is_set() or "cancel" in record.map("current_operations").values()
     return asked and running.track.phase is not Phase.SWITCHING
+
+
+def forced(plan: MigrationPlan) -> dict[str, str]:
+    """Answer the option that lets XAPI skip its check of the CPU: only where an administrator set that aside."""
+    return {"force": "true"} if CPU_FEATURES_LACKING in plan.overridden else {}
 
 
 def refuse_options(options: MoveOptions) -> None:

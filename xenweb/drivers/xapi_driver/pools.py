@@ -7,11 +7,12 @@ so whoever logs out ends moves.
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from xenweb.drivers.contract import Endpoint
 from xenweb.drivers.xapi_driver.addresses import Parts, host_named, parts
 from xenweb.drivers.xapi_driver.errors import HostUnreachableError, RefusedError
+from xenweb.drivers.xapi_driver.listening import PoolEvents
 from xenweb.drivers.xapi_driver.records import NULL, Record, record_of
 from xenweb.drivers.xapi_driver.session import Session
 from xenweb.drivers.xapi_driver.transport import ANSWER_WITHIN, PinnedTransport, Value
@@ -28,14 +29,25 @@ class Pool:
     def __init__(self, transport: PinnedTransport, user: str, secret: str) -> None:
         self.host = transport.host
         self._user, self._secret = user, secret
-        self.view = View(self.call)
+        self.view = View(self)
         # Whoever lost our session may have lost more: what we know is read again.
         self._session = Session(transport, renewed=self.view.forget)
+        self.events = PoolEvents(self)
 
     def call(self, method: str, *params: object, within: float = ANSWER_WITHIN, once: bool = False) -> Value:
         """Make a call in our session; raise RefusedError, or a HostUnreachableError."""
         self._session.ensure(self._user, self._secret)
         return self._session.call(method, params, within, once=once)
+
+    def told(self, method: str, *params: object, within: float = ANSWER_WITHIN) -> Value:
+        """Make a call whose answer may be large."""
+        self._session.ensure(self._user, self._secret)
+        return self._session.told(method, params, within)
+
+    def records(self, kind: str, fields: Collection[str]) -> dict[str, dict[str, Value]]:
+        """Read all records of a class, of each the fields that are asked for; all of them where none are named."""
+        self._session.ensure(self._user, self._secret)
+        return self._session.records(kind, fields)
 
     def methods(self) -> frozenset[str]:
         """List the calls that the pool knows."""

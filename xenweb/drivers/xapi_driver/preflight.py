@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from xenweb.core.facts import Kind
-from xenweb.core.placement import Finding, blocker, warning
+from xenweb.core.placement import CPU_FEATURES_LACKING, Finding, blocker, warning
 from xenweb.drivers.contract import DriverError, Endpoint, MigrationPlan, Preflight
 from xenweb.drivers.xapi_driver import checks
 from xenweb.drivers.xapi_driver.addresses import parts
@@ -125,7 +125,7 @@ def _asked_of_the_pool(asked: Asked, known: set[str]) -> Iterator[Finding]:
                     f"The pool's version does not make one of its own checks ({error.code}).",
                     "Look at what it would have checked yourself before you rely on the move.",
                 )
-            elif code not in known:
+            elif code not in known and not (code == CPU_FEATURES_LACKING and "cpu_vendor_differs" in known):
                 known.add(code)
                 yield blocker(code, saying.sentence, saying.remedy, **saying.facts)
         except DriverError as error:

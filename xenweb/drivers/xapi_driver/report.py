@@ -8,29 +8,11 @@ from xenweb.drivers.xapi_driver.errors import RefusedError
 from xenweb.drivers.xapi_driver.homes import ACTIVE, STATES, is_a_vm
 from xenweb.drivers.xapi_driver.inventory import host_of, snapshot_of
 from xenweb.drivers.xapi_driver.pools import Pool, Pools
+from xenweb.drivers.xapi_driver.reading import CLASSES, FIELDS
 from xenweb.drivers.xapi_driver.records import Record
 from xenweb.drivers.xapi_driver.translating import in_our_words
-from xenweb.drivers.xapi_driver.view import CLASSES
 from xenweb.drivers.xapi_driver.words import Names, said
 
-FIELDS: dict[str, tuple[str, ...]] = {
-    "pool": ("uuid", "name_label", "master", "ha_enabled"),
-    "host": ("uuid", "name_label", "address", "enabled", "metrics", "cpu_info", "software_version"),
-    "host_metrics": ("memory_total", "live"),
-    "VM": (
-        "uuid", "name_label", "power_state", "resident_on", "scheduled_to_be_resident_on", "affinity", "VBDs", "VIFs",
-        "memory_dynamic_min", "memory_dynamic_max", "memory_overhead", "VCPUs_max", "current_operations",
-        "allowed_operations", "blocked_operations", "is_a_template", "is_a_snapshot", "is_control_domain",
-        "domain_type", "guest_metrics", "attached_PCIs", "VGPUs", "VUSBs", "last_boot_CPU_flags", "suspend_VDI",
-    ),
-    "SR": ("uuid", "name_label", "type", "content_type", "shared", "PBDs", "physical_size", "physical_utilisation"),
-    "PBD": ("host", "SR", "currently_attached"),
-    "VDI": ("uuid", "SR", "virtual_size", "cbt_enabled", "on_boot"),
-    "VBD": ("VM", "VDI", "type", "empty", "mode", "device"),
-    "VIF": ("network",),
-    "network": ("name_label", "bridge", "PIFs"),
-    "PIF": ("host", "network", "IP", "management"),
-}  # fmt: skip
 CALLS = (
     "event.from", "session.login_with_password", "session.get_uuid", "host.compute_free_memory", "host.migrate_receive",
     "task.get_record", "task.get_all_records", "task.cancel", "task.add_to_other_config", "VM.get_by_uuid",

@@ -5,17 +5,21 @@ The package logs in anew by itself where a session is no more. Here only one of 
 
 import threading
 import xmlrpc.client
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import cast
 
 import XenAPI
 
+from xenweb.drivers.xapi_driver.bulk import Request, answer_of, records
 from xenweb.drivers.xapi_driver.errors import AnswerUnreadableError, LoginRefusedError, RefusedError
 from xenweb.drivers.xapi_driver.records import NULL
-from xenweb.drivers.xapi_driver.transport import ANSWER_WITHIN, PinnedTransport, Value
+from xenweb.drivers.xapi_driver.transport import ANSWER_WITHIN, JSON, PinnedTransport, Value
 
 ORIGINATOR = "xenweb"
 API_VERSION = "1.0"
+ALL_WITHIN = 120.0
+"""Seconds within which all records of a class are read."""
+
 NOT_LOGGED_IN = 401
 """How the package tells that a session was refused which it cannot make anew."""
 
@@ -44,7 +48,7 @@ class Session(XenAPI.Session):
 
     def __init__(self, transport: PinnedTransport, renewed: Callable[[], None] = lambda: None) -> None:
         self._login_lock, self._handed, self._held = threading.RLock(), _Handed(), NULL
-        self._renewed = renewed
+        self._renewed, self._speaks_json = renewed, True
         bracketed = f"[{transport.host}]" if ":" in transport.host else transport.host
         super().__init__(f"https://{bracketed}:{transport.port}/", transport=transport)
 
@@ -94,6 +98,49 @@ class Session(XenAPI.Session):
         """
         with self.transport.bounded(within, once=once):
             return self._asked(self.xenapi_request, method, tuple(map(wired, params)))
+
+    def told(self, method: str, params: Sequence[object], within: float = ANSWER_WITHIN) -> Value:
+        """Make a call whose answer may be large, in JSON, which is read many times faster than XML."""
+        return self._in_json(
+            lambda request: answer_of(self.transport.host, self.transport.carried(JSON, request.body())),
+            method,
+            params,
+            within,
+        )
+
+    def records(self, kind: str, fields: Collection[str]) -> dict[str, dict[str, Value]]:
+        """Read all records of a class, of each the fields that are asked for."""
+        said = self._in_json(
+            lambda request: records(self.transport.host, self.transport.pieces(JSON, request.body()), fields),
+            f"{kind}.get_all_records",
+            (),
+            ALL_WITHIN,
+        )
+        if not isinstance(said, dict):
+            msg = f"The pool answered for all of class {kind} with what are no records."
+            raise AnswerUnreadableError(msg, record=kind)
+        return cast("dict[str, dict[str, Value]]", said)
+
+    def _in_json(self, ask: Callable[[Request], object], method: str, params: Sequence[object], within: float) -> Value:
+        """Ask in JSON; where a host does not speak it, in the language of the package."""
+        if not self._speaks_json:
+            return self.call(method, params, within)
+        wired_params = tuple(map(wired, params))
+        with self.transport.bounded(within):
+            try:
+                try:
+                    return cast("Value", ask(Request(method, (self._session, *wired_params))))
+                except RefusedError as error:
+                    if error.code != "SESSION_INVALID" or not self.last_login_method:
+                        raise
+                self._asked(self._login, self.last_login_method, self.last_login_params)
+                return cast("Value", ask(Request(method, (self._session, *wired_params))))
+            except AnswerUnreadableError as error:
+                if "status" not in error.facts:
+                    raise
+        said = self.call(method, params, within)
+        self._speaks_json = False
+        return said
 
     def methods(self) -> frozenset[str]:
         """List the calls that the host knows; it alone answers without a status, which the package does not take."""

@@ -29,8 +29,13 @@ Value = str | int | float | bool | None | Sequence["Value"] | dict[str, "Value"]
 CONNECT_WITHIN = 5.0
 ANSWER_WITHIN = 30.0
 MOST_BYTES = 32 * 1024 * 1024
-"""A pool of 2,000 VMs tells of them in about 12 MB; what is larger is no answer but an attack on our memory."""
+"""What is larger and not read piece by piece is no answer but an attack on our memory."""
 
+MOST_STREAMED = 256 * 1024 * 1024
+"""A pool of 10,000 VMs tells of them in about 50 MB."""
+
+PIECE = 256 * 1024
+XML, JSON = ("/", "text/xml"), ("/jsonrpc", "application/json")
 MOST_IDLE = 4
 
 
@@ -148,19 +153,23 @@ class PinnedTransport(xmlrpc.client.Transport):
     def request(self, _host: object, _handler: str, request_body: bytes, verbose: object = None) -> Answered:  # type: ignore[override]
         """Carry one call; raise a HostUnreachableError if nothing comes back that can be read, and in time."""
         del verbose
-        once, body = self._bounds.once, request_body
+        return read_answer(self.host, self.carried(XML, request_body))
+
+    def carried(self, language: tuple[str, str], body: bytes) -> bytes:
+        """Carry one call in one of the XenAPI's languages; answer what came back, of which there is a most."""
+        once = self._bounds.once
         deadline = time.monotonic() + self._bounds.within
         connection = self._taken(fresh=once)
         was_used = connection.is_used
         try:
-            said = self._exchanged(connection, body, deadline)
+            said = self._exchanged(connection, language, body, deadline)
         except (http.client.RemoteDisconnected, ConnectionError, BrokenPipeError) as error:
             connection.close()
             if not was_used or once:
                 raise self._unreachable(error) from error
             # A connection that lay idle may have been closed meanwhile: that says nothing of the host.
             connection = self._taken(fresh=True)
-            said = self._again(connection, body, deadline)
+            said = self._again(connection, language, body, deadline)
         except (OSError, http.client.HTTPException) as error:
             connection.close()
             raise self._unreachable(error) from error
@@ -168,34 +177,57 @@ class PinnedTransport(xmlrpc.client.Transport):
             connection.close()
             raise
         self._give_back(connection)
-        return read_answer(self.host, said)
+        return said
 
-    def _again(self, connection: _Connection, body: bytes, deadline: float) -> bytes:
+    def _again(self, connection: _Connection, language: tuple[str, str], body: bytes, deadline: float) -> bytes:
         try:
-            return self._exchanged(connection, body, deadline)
+            return self._exchanged(connection, language, body, deadline)
         except (OSError, http.client.HTTPException) as error:
             connection.close()
             raise self._unreachable(error) from error
 
-    def _exchanged(self, connection: _Connection, body: bytes, deadline: float) -> bytes:
-        if connection.sock is None:
-            connection.connect()
-        connection.until(deadline)
-        connection.request("POST", "/", body, {"Content-Type": "text/xml", "User-Agent": "xenweb"})
-        answer = connection.getresponse()
+    def _exchanged(self, connection: _Connection, language: tuple[str, str], body: bytes, deadline: float) -> bytes:
+        answer = self._answer(connection, language, body, deadline)
         length = int(answer.headers.get("Content-Length") or 0)
         said = b"" if length > MOST_BYTES else answer.read(MOST_BYTES + 1)
         if length > MOST_BYTES or len(said) > MOST_BYTES:
-            connection.close()
-            msg = f"{self.host} answered with more than {MOST_BYTES // 1024 // 1024} MiB; it was not read."
-            raise AnswerUnreadableError(msg, host=self.host)
-        if answer.status != http.client.OK:
-            connection.close()
-            msg = f"{self.host} answered with HTTP {answer.status}, as a XAPI that is not ready does."
-            raise AnswerUnreadableError(msg, host=self.host, status=answer.status)
+            raise self._too_much(MOST_BYTES)
         if not answer.isclosed() or len(said) < length:
             raise http.client.IncompleteRead(said)
         return said
+
+    def _answer(
+        self, connection: _Connection, language: tuple[str, str], body: bytes, deadline: float
+    ) -> http.client.HTTPResponse:
+        if connection.sock is None:
+            connection.connect()
+        connection.until(deadline)
+        path, kind = language
+        connection.request("POST", path, body, {"Content-Type": kind, "User-Agent": "xenweb"})
+        answer = connection.getresponse()
+        if answer.status != http.client.OK:
+            msg = f"{self.host} answered with HTTP {answer.status}, as a XAPI that is not ready does."
+            raise AnswerUnreadableError(msg, host=self.host, status=answer.status)
+        return answer
+
+    def pieces(self, language: tuple[str, str], body: bytes) -> Iterator[bytes]:
+        """Carry one call whose answer is read piece by piece, so that it may be long; it has a most all the same."""
+        connection, left = self._taken(fresh=True), MOST_STREAMED
+        try:
+            answer = self._answer(connection, language, body, time.monotonic() + self._bounds.within)
+            while piece := answer.read1(PIECE):
+                left -= len(piece)
+                if left < 0:
+                    raise self._too_much(MOST_STREAMED)
+                yield piece
+        except (OSError, http.client.HTTPException) as error:
+            raise self._unreachable(error) from error
+        finally:
+            connection.close()
+
+    def _too_much(self, most: int) -> AnswerUnreadableError:
+        msg = f"{self.host} answered with more than {most // 1024 // 1024} MiB; it was not read."
+        return AnswerUnreadableError(msg, host=self.host)
 
     def _taken(self, *, fresh: bool) -> _Connection:
         with self._lock:

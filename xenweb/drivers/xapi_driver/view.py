@@ -5,25 +5,43 @@ lost, the pool's own count of records tells, and the class is read anew. A pool 
 """
 
 import threading
+from collections.abc import Collection
 from typing import Protocol
 
 from xenweb.drivers.xapi_driver.errors import AnswerUnreadableError, RefusedError
+from xenweb.drivers.xapi_driver.reading import CLASSES, READ
 from xenweb.drivers.xapi_driver.records import NULL, Record, record_of
 from xenweb.drivers.xapi_driver.transport import Value
 
-CLASSES = ("pool", "host", "host_metrics", "VM", "SR", "PBD", "VDI", "VBD", "VIF", "network", "PIF")
 NO_EVENTS = frozenset({"MESSAGE_METHOD_UNKNOWN", "MESSAGE_REMOVED", "NOT_IMPLEMENTED", "MESSAGE_DEPRECATED"})
 SINGLY = 20
-"""So many changed records of a class are read one by one; where there are more, the whole class is."""
+"""So many changed records of a class are read one by one; where there are more, the whole class may be."""
+
+AS_WHOLE = 10
+"""The share of a class, as its divisor, from which on reading all of it costs less than reading one by one."""
 
 Table = dict[str, Record]
 
 
-class Call(Protocol):
-    """A call in a session."""
+class Tables(dict[str, Table]):
+    """The records of one moment, which never change; ``memo`` keeps what is worked out from them."""
 
-    def __call__(self, method: str, *params: object) -> Value:
-        """Make the call."""
+    def __init__(self, tables: dict[str, Table]) -> None:
+        super().__init__(tables)
+        self.memo: dict[str, object] = {}
+
+
+class Asking(Protocol):
+    """What a view asks a pool."""
+
+    def call(self, method: str, *params: object) -> Value:
+        """Make a call."""
+
+    def told(self, method: str, *params: object) -> Value:
+        """Make a call whose answer may be large."""
+
+    def records(self, kind: str, fields: Collection[str]) -> dict[str, dict[str, Value]]:
+        """Read all records of a class."""
 
 
 class Batch:
@@ -47,39 +65,61 @@ class Batch:
 class View:
     """The records, as of the last look."""
 
-    def __init__(self, call: Call) -> None:
-        self._call = call
+    def __init__(self, pool: Asking) -> None:
+        self._pool = pool
         self._lock = threading.Lock()
+        self._queue = threading.Lock()
+        self._asked = self._served = 0
         self._token = ""
         self._has_events = True
         self._is_stale = True
-        self.tables: dict[str, Table] = {kind: {} for kind in CLASSES}
+        self._tables: dict[str, Table] = {kind: {} for kind in CLASSES}
+        self._told = Tables(self._tables)
 
     def forget(self) -> None:
         """Read everything anew at the next look."""
         self._is_stale = True
 
-    def look(self) -> dict[str, Table]:
-        """Bring the records up to date; answer them by class and reference."""
+    def look(self) -> Tables:
+        """Bring the records up to date; answer them by class and reference.
+
+        Whoever asks while another looks is served by one look that begins after it has ended.
+        """
+        with self._queue:
+            self._asked += 1
+            ticket = self._asked
         with self._lock:
-            if not (self._is_stale or not self._has_events or not self._token):
-                self._follow()
-            if self._is_stale or not self._has_events or not self._token:
-                self._read_all()
-            return {kind: dict(table) for kind, table in self.tables.items()}
+            if self._served < ticket:
+                with self._queue:
+                    serves = self._asked
+                self._look()
+                self._served = serves
+            return self._told
+
+    def _look(self) -> None:
+        if not (self._is_stale or not self._has_events or not self._token):
+            self._follow()
+        if self._is_stale or not self._has_events or not self._token:
+            self._read_all()
+        if any(self._tables[kind] is not self._told[kind] for kind in CLASSES):
+            self._told = Tables(self._tables)
 
     def _read_all(self) -> None:
         self._is_stale = False  # whoever loses our session while we read says so again
-        # The token is of the whole pool, whichever class it was got with: one that has a single record tells it fast.
-        token = self._events("", ("pool",))[0] if self._has_events else ""
-        for kind in CLASSES:
-            self._read_class(kind)
+        try:
+            # The token is of the whole pool, whatever class it was got with: one that has a single record is fast.
+            token = self._events("", ("pool",))[0] if self._has_events else ""
+            for kind in CLASSES:
+                self._read_class(kind)
+        except BaseException:
+            self._is_stale = True
+            raise
         self._token = token
 
     def _events(self, token: str, classes: tuple[str, ...] = CLASSES) -> tuple[str, Batch | None]:
         """Ask what has changed; a token that means nothing any more asks for all."""
         try:
-            batch = Batch(self._call("event.from", [kind.lower() for kind in classes], token, 0.0))
+            batch = Batch(self._pool.told("event.from", [kind.lower() for kind in classes], token, 0.0))
         except RefusedError as error:
             if error.code in NO_EVENTS:
                 self._has_events = False
@@ -90,36 +130,48 @@ class View:
         return batch.token, batch
 
     def _follow(self) -> None:
-        token, batch = self._events(self._token)
+        try:
+            token, batch = self._events(self._token)
+        except AnswerUnreadableError:
+            # After a long silence a batch may be more than is read at once: then all is read in pieces.
+            self._is_stale = True
+            return
         if batch is None:
             self._token = ""
             return
         for kind in CLASSES:
-            changed, gone = batch.changed.get(kind.lower(), set()), batch.gone.get(kind.lower(), set())
-            table = self.tables[kind]
-            for ref in gone:
-                table.pop(ref, None)
-            if len(changed) > SINGLY:
+            self._follow_class(
+                kind,
+                batch.changed.get(kind.lower(), set()),
+                batch.gone.get(kind.lower(), set()),
+                batch.counts.get(kind.lower()),
+            )
+        self._token = token
+
+    def _follow_class(self, kind: str, changed: set[str], gone: set[str], count: int | None) -> None:
+        if changed or gone:
+            # What was told before is somebody's: it stays as it was.
+            table = {ref: record for ref, record in self._tables[kind].items() if ref not in gone}
+            if len(changed) > max(SINGLY, len(table) // AS_WHOLE):
                 self._read_class(kind)
             else:
                 for ref in changed:
-                    self._read_one(kind, ref)
-            count = batch.counts.get(kind.lower())
-            if count is not None and count != len(self.tables[kind]):
-                self._read_class(kind)
-        self._token = token
+                    self._read_one(table, kind, ref)
+                self._tables[kind] = table
+        if count is not None and count != len(self._tables[kind]):
+            self._read_class(kind)
 
-    def _read_one(self, kind: str, ref: str) -> None:
+    def _read_one(self, table: Table, kind: str, ref: str) -> None:
         try:
-            self.tables[kind][ref] = record_of(kind, ref, self._call(f"{kind}.get_record", ref))
+            said = record_of(kind, ref, self._pool.told(f"{kind}.get_record", ref)).said
         except RefusedError as error:
             if error.code != "HANDLE_INVALID":
                 raise
-            self.tables[kind].pop(ref, None)
+            table.pop(ref, None)
+            return
+        fields = READ.get(kind)
+        table[ref] = Record(kind, ref, {name: said[name] for name in fields if name in said} if fields else said)
 
     def _read_class(self, kind: str) -> None:
-        said = self._call(f"{kind}.get_all_records")
-        if not isinstance(said, dict):
-            msg = f"The pool answered for all of class {kind} with what are no records."
-            raise AnswerUnreadableError(msg, record=kind)
-        self.tables[kind] = {ref: record_of(kind, ref, each) for ref, each in said.items() if ref != NULL}
+        said = self._pool.records(kind, READ.get(kind, frozenset()))
+        self._tables[kind] = {ref: record_of(kind, ref, each) for ref, each in said.items() if ref != NULL}

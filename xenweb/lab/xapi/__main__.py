@@ -1,4 +1,6 @@
-"""Run two simulated pools: ``python -m xenweb.lab.xapi FOLDER [PREFIX [LABEL]]`` until the process is ended.
+"""Run two simulated pools until ended: ``python -m xenweb.lab.xapi FOLDER [PREFIX [LABEL [HOSTS VMS]]]``.
+
+With HOSTS and VMS the first pool has so many more of both.
 
 Users and passwords come from the file ``users.json`` in the folder: ``{name: [password, role]}``. When all
 hosts listen, ``ready.json`` says where, with their certificates' fingerprints.
@@ -12,16 +14,17 @@ import threading
 from pathlib import Path
 
 from xenweb.lab.xapi.control import Door, serve
+from xenweb.lab.xapi.crowd import Crowd
 from xenweb.lab.xapi.dispatch import Site
 from xenweb.lab.xapi.server import Hosts
 
 DEFAULT_PREFIX = "127.20.0"
 
 
-def main(folder: Path, prefix: str = DEFAULT_PREFIX, label: str = "") -> None:
+def main(folder: Path, prefix: str = DEFAULT_PREFIX, label: str = "", hosts: str = "0", vms: str = "0") -> None:
     """Run until ended."""
     users = {name: (each[0], each[1]) for name, each in json.loads((folder / "users.json").read_text()).items()}
-    site = Site(prefix, users, label)
+    site = Site(prefix, users, label, Crowd(int(hosts), int(vms)))
     door = Door(site, Hosts(site, 0, folder))
     draft = folder / f"ready.{os.getpid()}"
     draft.write_text(json.dumps(door.do({"do": "about"})))
@@ -46,4 +49,4 @@ def end_with_parent() -> None:
 
 if __name__ == "__main__":
     end_with_parent()
-    main(Path(sys.argv[1]), *sys.argv[2:4])
+    main(Path(sys.argv[1]), *sys.argv[2:6])

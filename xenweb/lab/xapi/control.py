@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import cast
 
 from xenweb.lab.xapi import checks, moves
+from xenweb.lab.xapi.crowd import Churn
 from xenweb.lab.xapi.dispatch import Site
 from xenweb.lab.xapi.model import NULL, Value
 from xenweb.lab.xapi.pool import Place, Pool
@@ -27,6 +28,7 @@ class Door:
 
     site: Site
     hosts: Hosts
+    churn: Churn | None = None
 
     def do(self, command: Command) -> Value:
         """Do one thing; raise KeyError for what is not known."""
@@ -191,6 +193,21 @@ def _flood(door: Door, command: Command) -> Value:
     return True
 
 
+def _churn(door: Door, command: Command) -> Value:
+    """Begin to change VMs of the crowd, ``rate`` times a second; or, without a rate, say what has become of it."""
+    if "rate" in command:
+        pool = next(iter(door.site.pools.values()))
+        door.churn = Churn(pool, float(cast("float", command["rate"])), float(cast("float", command["seconds"])))
+        door.churn.begin()
+    churn = door.churn
+    if churn is None:
+        return {}
+    if not churn.is_over:
+        return {"over": False}
+    told = {"names": churn.names, "hosts": churn.hosts, "changes": churn.changes}
+    return cast("Value", {"over": True, **told})
+
+
 def _about(door: Door, command: Command) -> Value:
     del command
     return {
@@ -261,6 +278,7 @@ _DEEDS: dict[str, Callable[[Door, Command], Value]] = {
     "sessions": _sessions,
     "flood": _flood,
     "about": _about,
+    "churn": _churn,
     "remove": _remove,
     "disks": _disks,
     "generation": _generation,

@@ -7,13 +7,14 @@ from collections.abc import Callable
 from typing import cast
 
 from xenweb.lab.xapi.calls import HANDLERS, Context
+from xenweb.lab.xapi.crowd import Crowd
 from xenweb.lab.xapi.errands import CancelledError, Errand, Errands
 from xenweb.lab.xapi.generic import answer_generic, is_generic
 from xenweb.lab.xapi.model import NOT_ASYNC, NULL, OPTIONAL, ROLES, CallModel, Value, model
 from xenweb.lab.xapi.pool import Faults, Place, Pool
 from xenweb.lab.xapi.store import moment
 from xenweb.lab.xapi.wire import Moment, XapiError
-from xenweb.lab.xapi.world import build
+from xenweb.lab.xapi.world import NOBODY, build
 
 LOGINS = frozenset({"session.login_with_password", "session.slave_local_login_with_password"})
 MOST_SESSIONS = 500
@@ -23,8 +24,8 @@ _WHOLE = re.compile(r"-?\d+")
 class Site:
     """Both pools, their users and sessions, and what is wrong with them by a test's will."""
 
-    def __init__(self, prefix: str, users: dict[str, tuple[str, str]], label: str = "") -> None:
-        self.prefix, self.users, self.label = prefix, users, label
+    def __init__(self, prefix: str, users: dict[str, tuple[str, str]], label: str = "", crowd: Crowd = NOBODY) -> None:
+        self.prefix, self.users, self.label, self.crowd = prefix, users, label, crowd
         self.faults = Faults()
         self.pools: dict[str, Pool] = {}
         self._errands: dict[str, Errands] = {}
@@ -35,7 +36,7 @@ class Site:
     def reset(self) -> None:
         """Make the world anew: no session, task or reference of the old one means anything."""
         self.faults = Faults()
-        self.pools = build(self.prefix, self.faults, self.label)
+        self.pools = build(self.prefix, self.faults, self.label, self.crowd)
         self._errands = {name: Errands(pool) for name, pool in self.pools.items()}
 
     def errands(self, pool: Pool) -> Errands:

@@ -60,13 +60,12 @@ def _event(number: int, kind: str, operation: str, ref: str, record: dict[str, V
 
 def _gathered(store: Store, wanted: _Wanted, since: int) -> list[Told]:
     added, changed, gone = list[Told](), list[Told](), list[Told]()
-    for kind in wanted.classes:
-        for ref, row in store.tables[kind].items():
-            if row.changed <= since or not wanted.takes(kind, ref):
-                continue
+    for kind, ref, row in store.changed_since(since):
+        if wanted.takes(kind, ref):
             is_new = row.made > since
             event = _event(row.changed, kind, "add" if is_new else "mod", ref, row.record)
             (added if is_new else changed).append(event)
+    for kind in wanted.classes:
         # An object that came and went in between was never told of, and is not now.
         for number, ref in store.deletions[kind]:
             if number > since and wanted.takes(kind, ref):

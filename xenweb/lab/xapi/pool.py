@@ -86,12 +86,10 @@ class Pool:
         with store.lock:
             total = store.number("host_metrics", store.text("host", host, "metrics"), "memory_total")
             taken = store.number("host", host, "memory_overhead")
-            for vm in store.refs("VM"):
-                held = {store.text("VM", vm, "scheduled_to_be_resident_on")}
-                if store.text("VM", vm, "power_state") in ACTIVE:
-                    held.add(store.text("VM", vm, "resident_on"))
-                taken += self.memory_of(vm) if host in held else 0
-            return max(0, total - taken)
+            here = set(store.listed("host", host, "resident_VMs"))
+            coming = {vm for vm, row in store.tables["VM"].items() if row.record["scheduled_to_be_resident_on"] == host}
+            charged = {vm for vm in here if store.text("VM", vm, "power_state") in ACTIVE} | coming
+            return max(0, total - taken - sum(map(self.memory_of, charged)))
 
     def disks_of(self, vm: str) -> list[str]:
         """List the VDIs of a VM, CDs left out."""

@@ -4,6 +4,7 @@ import threading
 import time
 import uuid
 from collections import defaultdict, deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import cast
 
@@ -47,6 +48,9 @@ class Store:
         self.news = threading.Condition(self.lock)
         self.generation = 1
         self.tables: dict[str, dict[str, Row]] = {name: {} for name in model().classes if name != "event"}
+        self.recent: dict[tuple[str, str], None] = {}
+        """All records, those that were changed last at the end."""
+
         self.deletions: dict[str, deque[tuple[int, str]]] = defaultdict(lambda: deque(maxlen=KEPT_DELETIONS))
 
     def _next(self) -> int:
@@ -69,6 +73,7 @@ class Store:
         with self.lock:
             number = self._next()
             self.tables[kind][ref] = Row(_identified(record) | USUAL.get(kind, {}) | values, number, number)
+            self.recent[kind, ref] = None
         return ref
 
     def row(self, kind: str, ref: str) -> Row:
@@ -87,14 +92,27 @@ class Store:
         with self.lock:
             row = self.row(kind, ref)
             row.record.update(values)
-            row.changed = self._next()
+            self._changed(kind, ref, row)
 
     def touch(self, kind: str, ref: str) -> int:
         """Tell of a record as if it had changed; answer the number."""
         with self.lock:
             row = self.row(kind, ref)
-            row.changed = self._next()
+            self._changed(kind, ref, row)
             return row.changed
+
+    def _changed(self, kind: str, ref: str, row: Row) -> None:
+        row.changed = self._next()
+        self.recent.pop((kind, ref), None)
+        self.recent[kind, ref] = None
+
+    def changed_since(self, number: int) -> Iterator[tuple[str, str, Row]]:
+        """List what was changed after a number, the last first."""
+        for kind, ref in reversed(self.recent):
+            row = self.tables[kind][ref]
+            if row.changed <= number:
+                return
+            yield kind, ref, row
 
     def put(self, kind: str, ref: str, field: str, key: str, value: Value | None) -> None:
         """Set one key of a map, or take it out with None."""
@@ -109,6 +127,7 @@ class Store:
         """Remove a record; nothing to remove is no error."""
         with self.lock:
             if self.tables[kind].pop(ref, None) is not None:
+                del self.recent[kind, ref]
                 self.deletions[kind].append((self._next(), ref))
 
     def refs(self, kind: str) -> list[str]:

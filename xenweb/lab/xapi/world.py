@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from xenweb.core.precopy.rules import Guest
 from xenweb.core.quantities import GIB, MIB, Bytes, BytesPerSecond
 from xenweb.lab.xapi import checks
+from xenweb.lab.xapi.crowd import HOST_GIB, Crowd, add_vms
 from xenweb.lab.xapi.model import NULL, Value
 from xenweb.lab.xapi.pool import ACTIVE, Faults, Place, Pool
 from xenweb.lab.xapi.store import moment
@@ -57,6 +58,7 @@ CAST = (
     ("blue-web", "host-d", 128, 20, 4, "local", "Running"),
     ("blue-old", "host-e", 64, 0, 4, "local", "Halted"),
 )
+NOBODY = Crowd()
 WITHOUT_TOOLS = "build-7"
 PINNED = "big-etl"
 
@@ -66,11 +68,14 @@ def identity(name: str) -> str:
     return str(uuid.uuid5(_NAMESPACE, name))
 
 
-def build(prefix: str, faults: Faults, label: str = "") -> dict[str, Pool]:
-    """Make both pools; their hosts' addresses begin with ``prefix``, as ``127.20.0``, and names with ``label``."""
+def build(prefix: str, faults: Faults, label: str = "", crowd: Crowd = NOBODY) -> dict[str, Pool]:
+    """Make both pools; their hosts' addresses begin with ``prefix``, as ``127.20.0``, and names with ``label``.
+
+    The first pool has a ``crowd``, too.
+    """
     pools = {name: Pool(name, faults) for name in dict.fromkeys(row[0] for row in HOSTS)}
     for pool in pools.values():
-        _Builder(pool, prefix).build()
+        _Builder(pool, prefix, crowd if pool.name == HOSTS[0][0] else NOBODY).build()
         if label:
             _labelled(pool, label)
     return pools
@@ -91,6 +96,7 @@ def _labelled(pool: Pool, label: str) -> None:
 class _Builder:
     pool: Pool
     prefix: str
+    crowd: Crowd
 
     def build(self) -> None:
         pool, store = self.pool, self.pool.store
@@ -99,6 +105,8 @@ class _Builder:
             if name == pool.name:
                 self._host(host, size, f"{self.prefix}.{last}")
         hosts = [each.ref for each in pool.places]
+        for name, last in self.crowd.places():
+            self._host(name, HOST_GIB, f"{self.prefix}.{last}")
         cpu: Value = {"cpu_count": "4", "vendor": "GenuineIntel", "features_hvm": FEATURES, "features_pv": FEATURES}
         store.set("pool", pool.ref, master=hosts[-1], cpu_info=cpu)
         network = self._network("Pool-wide network 0", "xenbr0")
@@ -111,6 +119,8 @@ class _Builder:
             for place in pool.places:
                 if place.name == row[1]:
                     self._vm(row, place, network, {"shared": shared, "local": local[place.ref]}.get(row[5], ""))
+        if self.crowd.vms:
+            add_vms(pool, self.crowd.vms)
 
     def _host(self, name: str, size: int, address: str) -> None:
         pool, store = self.pool, self.pool.store

@@ -185,7 +185,7 @@ class HostBody(Strict):
     """A host, by its libvirt URI or by the parts of one. The credential is never read back."""
 
     pool: Text
-    uri: Annotated[str, StringConstraints(max_length=500, pattern=r"^[^\x00]*$")] = ""
+    uri: Annotated[str, StringConstraints(max_length=2600, pattern=r"^[^\x00]*$")] = ""
     hypervisor: Text = ""
     transport: Text = ""
     address: Text = ""
