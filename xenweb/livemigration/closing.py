@@ -10,13 +10,12 @@ from xenweb.core.migration import CLOSABLE, State
 from xenweb.drivers.contract import Capability
 from xenweb.drivers.registry import driver_for
 from xenweb.livemigration.errors import CloseRefusedError, MoveForbiddenError
-from xenweb.livemigration.models import Migration
+from xenweb.livemigration.models import CLOSED_AS_UNKNOWN, Migration
 from xenweb.livemigration.overriding import LONGEST_REASON
 from xenweb.livemigration.plan import driver_kind
 from xenweb.livemigration.recording import move_record
 from xenweb.livemigration.selectors import migration_row_for
 from xenweb.livemigration.transitions import (
-    CLOSED_AS_UNKNOWN,
     Failure,
     LeaseLostError,
     LeftDisk,

@@ -15,10 +15,10 @@ from xenweb.drivers.contract import CopyAction, DriverError, HypervisorDriver
 from xenweb.drivers.registry import driver_for
 from xenweb.inventory.credentials import CredentialLostError
 from xenweb.inventory.selectors import endpoint_of
-from xenweb.livemigration.models import HeldVolume
+from xenweb.livemigration.models import CLOSED_AS_UNKNOWN, HeldVolume
 from xenweb.livemigration.plan import driver_kind
 from xenweb.livemigration.recording import move_record
-from xenweb.livemigration.transitions import CLOSED_AS_UNKNOWN, migration_row, tell
+from xenweb.livemigration.transitions import migration_row, tell
 from xenweb.realtime.publish import writing
 
 log = logging.getLogger(__name__)

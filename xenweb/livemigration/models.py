@@ -14,6 +14,10 @@ ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's base 32: no letter that a person reads as another one."""
 
 
+CLOSED_AS_UNKNOWN = "closed_as_unknown"
+"""Why a move has failed of which nobody knows where its VM is."""
+
+
 def new_id() -> str:
     """Draw an id that a person can read out: 8 characters, shown as 7F3K-2QXZ."""
     return "".join(secrets.choice(ALPHABET) for _ in range(8))

@@ -30,7 +30,7 @@ from xenweb.inventory.selectors import (
 from xenweb.livemigration.errors import LeftoverDiskNotFoundError, MigrationNotFoundError
 from xenweb.livemigration.foretelling import Past, Subject, foretell, past_for, published_error, rule_of
 from xenweb.livemigration.guard_costs import guard_cost
-from xenweb.livemigration.models import LeftoverDisk, Migration
+from xenweb.livemigration.models import CLOSED_AS_UNKNOWN, LeftoverDisk, Migration
 from xenweb.livemigration.options import offered
 from xenweb.livemigration.remembering import remembered
 from xenweb.livemigration.storage_costs import costs_by_kind
@@ -85,7 +85,8 @@ def migration_for(actor: Actor, migration_id: str) -> MigrationWire:
 def _leftover_disks(actor: Actor) -> QuerySet[LeftoverDisk]:
     rows = LeftoverDisk.objects.select_related("host", "migration__vm__team")
     # Of a move that was closed nobody knew which copy is left over: where the VM is now, it is its own.
-    rows = rows.exclude(host=F("migration__vm__resident_on"), removed_at=None)
+    closed = Q(migration__failure_code=CLOSED_AS_UNKNOWN, removed_at=None)
+    rows = rows.exclude(closed, host=F("migration__vm__resident_on"))
     teams = visible_teams(actor)
     return rows if teams is None else rows.filter(migration__vm__team_id__in=teams)
 

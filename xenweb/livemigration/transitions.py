@@ -32,10 +32,6 @@ LEASE = timedelta(seconds=6)
 """A process that does not renew its lease for so long is taken to be dead."""
 
 
-CLOSED_AS_UNKNOWN = "closed_as_unknown"
-"""Why a move has failed of which nobody knows where its VM is."""
-
-
 @dataclass(frozen=True, slots=True)
 class Lease:
     """The right to drive one move until another process raises the fence."""

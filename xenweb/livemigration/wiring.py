@@ -5,7 +5,15 @@ from xenweb.core.guard import GuardState
 from xenweb.core.migration import ACTIVE, CALLED, CANCELLABLE, CLOSABLE, Repair, State
 from xenweb.core.precopy.storage import memory_share_in
 from xenweb.core.quantities import Bytes
-from xenweb.livemigration.models import Guard, HeldVolume, LeftoverDisk, Migration, MigrationChoice, MigrationPass
+from xenweb.livemigration.models import (
+    CLOSED_AS_UNKNOWN,
+    Guard,
+    HeldVolume,
+    LeftoverDisk,
+    Migration,
+    MigrationChoice,
+    MigrationPass,
+)
 from xenweb.livemigration.offers import can_be_given_up, offers_for, tells_passes
 from xenweb.realtime.wire import (
     ChoiceWire,
@@ -74,8 +82,9 @@ def leftover_disk_wire(row: LeftoverDisk) -> LeftoverDiskWire:
 
 
 def _is_its_own(row: Migration, disk: LeftoverDisk) -> bool:
-    """Say whether a disk lies where its VM is now: it is not left over then, whatever a closed move did not know."""
-    return disk.removed_at is None and disk.host_id == row.vm.resident_on_id
+    """Say whether a disk lies where its VM is now, which a move that was closed could not know: then it is not left."""
+    is_listed_twice = row.failure_code == CLOSED_AS_UNKNOWN and disk.removed_at is None
+    return is_listed_twice and disk.host_id == row.vm.resident_on_id
 
 
 def _held_volume_wire(row: HeldVolume) -> HeldVolumeWire:
