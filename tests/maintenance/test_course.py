@@ -81,6 +81,18 @@ def test_what_is_left_behind_keeps_the_host_from_being_empty_and_can_be_sent_lat
     assert hosts.settle(wire).state == S.READY
 
 
+def test_a_halted_vm_can_still_be_sent_from_an_empty_host(hosts: Hosts) -> None:
+    hosts.driver.copies[("host-a", hosts.vms[0].uuid)] = Copy.INACTIVE
+    hosts.look()
+    wire = hosts.begin(*hosts.vms[1:])
+    hosts.settle(wire, 2)
+    hosts.drive()
+    assert hosts.settle(wire).state == S.READY, "what is halted does not keep it from being empty"
+    maintenance_moves_add(hosts.admin, wire.id, {str(hosts.vms[0].pk): str(hosts.host("host-b").pk)})
+    hosts.settle(wire, 2)
+    assert stages(hosts, wire)[-1] == "waiting"
+
+
 def test_a_move_that_failed_says_why_and_is_tried_again(hosts: Hosts) -> None:
     wire = hosts.begin(hosts.vms[0])
     hosts.driver.findings = (blocker("cpu_differs", "The CPU lacks avx2.", "Choose another host."),)

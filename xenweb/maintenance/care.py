@@ -194,11 +194,15 @@ def _look(row: Maintenance) -> HostSnapshot:
     return driver_for(row.host.pool.driver).inventory(endpoint_of(row.host))
 
 
+def _is_occupied(row: Maintenance) -> bool:
+    """Say whether something runs on the host as far as the board knows, or is on its way from it or to it."""
+    is_going = any(stage(move) in OPEN_STAGES for move in newest(row.moves.all()) if not move.back)
+    return is_going or takes_part(row.host_id) or is_running_anything(row.host_id)
+
+
 def _moving(row: Maintenance, hold: Hold) -> None:
     """Say that the host is empty once it says so itself."""
-    if any(stage(move) in OPEN_STAGES for move in newest(row.moves.all()) if not move.back):
-        return
-    if takes_part(row.host_id) or is_running_anything(row.host_id):
+    if _is_occupied(row):
         return
     try:
         said = _look(row)
@@ -214,8 +218,8 @@ def _moving(row: Maintenance, hold: Hold) -> None:
 
 
 def _ready(row: Maintenance, hold: Hold) -> None:
-    """Take back that the host is empty when something runs there again."""
-    if takes_part(row.host_id) or is_running_anything(row.host_id):
+    """Take back that the host is empty when something runs there again, or more is to be sent away."""
+    if _is_occupied(row):
         maintenance_change(row.pk, S.READY, S.MOVING, hold=hold, values={"ready_at": None})
 
 
