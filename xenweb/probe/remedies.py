@@ -21,6 +21,7 @@ HELD_AT_MOST: Final = 3.0
 
 RESTARTED_WITHIN: Final = 60.0
 FAST: Final = 1
+STORE_LIBRARY: Final = "libxenstore.so.4"
 
 
 class RemedyRefusedError(Exception):
@@ -63,6 +64,7 @@ def let_go_by_library(version: str) -> Callable[[int], None]:
         try:
             control = ctypes.CDLL(f"libxenctrl.so.{version}")
             guest = ctypes.CDLL(f"libxenguest.so.{version}")
+            store = ctypes.CDLL(STORE_LIBRARY)
         except OSError as error:
             raise XenError(f"Xen's libraries cannot be used here: {error}") from error
         control.xc_interface_open.restype = ctypes.c_void_p
@@ -78,8 +80,30 @@ def let_go_by_library(version: str) -> Callable[[int], None]:
             control.xc_interface_close(handle)
         if answer != 0:
             raise XenError(f"Xen refused to let the guest go on ({answer}).")
+        _tell_store(store, number)
 
     return let_go
+
+
+def _tell_store(store: ctypes.CDLL, number: int) -> None:
+    """Have xenstored forget that a guest was suspended.
+
+    It tells libxl of a suspension once: without this the next move would wait a minute for it, and fail.
+    """
+    store.xs_open.restype = ctypes.c_void_p
+    store.xs_open.argtypes = [ctypes.c_ulong]
+    store.xs_close.argtypes = [ctypes.c_void_p]
+    store.xs_resume_domain.restype = ctypes.c_bool
+    store.xs_resume_domain.argtypes = [ctypes.c_void_p, ctypes.c_uint]
+    handle = store.xs_open(0)
+    if not handle:
+        raise XenError("The guest goes on, and xenstored takes no calls: its next move would fail.")
+    try:
+        is_told = store.xs_resume_domain(handle, number)
+    finally:
+        store.xs_close(handle)
+    if not is_told:
+        raise XenError("The guest goes on, and xenstored did not take note of it: its next move would fail.")
 
 
 def remove_half_built(xen: Xen, vm: str, *, is_received: Callable[[int], bool]) -> None:
