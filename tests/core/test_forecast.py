@@ -243,3 +243,31 @@ def test_what_others_showed_is_doubted() -> None:
     assert widened(sure).speed.low < sure.speed.low
     assert widened(sure).speed.likely == sure.speed.likely
     assert widened(sure).content == sure.content
+
+
+def test_passes_that_did_not_fill_the_set_tell_a_counted_rate_together() -> None:
+    passes = [
+        Change(11, 64 * MIB, counted=True),
+        Change(3.7, 28 * MIB, counted=True),
+        Change(0.3, 3.3 * MIB, counted=True),
+    ]
+    known = learned(_known(192), [Seen(changes=tuple(passes))], [])
+    assert known.dirty_rate.likely == pytest.approx(31.3 / 4.0 * MIB)
+    assert known.dirty_rate.high == pytest.approx(11 * MIB * 1.1)
+    assert known.working_set.likely == 64 * MIB
+
+
+def test_a_pass_that_filled_the_set_says_that_the_rate_is_no_lower() -> None:
+    passes = [
+        Change(10, 4 * MIB, counted=True),
+        Change(0.25, 4 * MIB, counted=True),
+        Change(0.7, 1 * MIB, counted=True),
+    ]
+    known = learned(_known(160), [Seen(changes=tuple(passes))], [])
+    assert known.dirty_rate.likely == 16 * MIB
+    assert known.working_set.high < 5 * MIB
+
+
+def test_rates_that_were_only_told_are_believed_by_the_fastest_pass() -> None:
+    passes = (Change(10, 40 * MIB), Change(2, 10 * MIB), Change(1, 6 * MIB))
+    assert learned(_known(), [Seen(changes=passes)], []).dirty_rate.likely == 6 * MIB

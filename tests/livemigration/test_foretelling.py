@@ -76,7 +76,7 @@ def past(
             pass_number=pass_number,
             started=started,
             ended=ended,
-            remaining_at_start=None if left is None else left * MIB,
+            remaining_at_start=None if left is None else round(left * MIB),
             transfer_rate=None if speed is None else speed * MIB,
             dirty_rate=None if rate is None else rate * MIB,
         )
@@ -103,6 +103,35 @@ def test_a_finished_move_teaches_what_its_passes_showed(board: Board) -> None:
     # A MiB was left when the VM stood still: a sixteenth of a second of its pause.
     assert seen.hand_over == 0.2 - 1 / 16
     assert seen.finish == 0.05
+
+
+HOT_ON_XEN = (
+    (1, 400, 9266, 160.0, 18.0, 0.5),
+    (2, 9266, 9625, 4.37, 12.2, 12.0),
+    (3, 9625, 9934, 4.29, 13.9, 13.9),
+    (4, 9934, 10121, 4.30, 23.0, 22.9),
+    (5, 10121, 10373, 4.29, 17.0, 19.4),
+    (6, 10373, 11550, 4.89, None, None),
+)
+"""As a guest moved on the Xen lab that changes 4 MiB again and again; there a pass tells its own change rate."""
+
+
+def test_on_xen_each_pass_begins_with_exactly_what_changed_during_the_one_before(board: Board) -> None:
+    row = past(board, 1, 11189, spans=HOT_ON_XEN, hypervisor="Xen 4.17.0", downtime=658, transferred=None)
+    seen = seen_in(row)
+    assert seen.content == 160 * MIB
+    assert [round(each.changed / MIB, 2) for each in seen.changes] == [4.37, 4.29, 4.30, 4.29, 4.89]
+    assert all(each.counted for each in seen.changes)
+
+
+def test_a_small_set_that_changes_fast_is_not_foretold_to_grow_with_the_time_of_a_pass(board: Board) -> None:
+    for number in (1, 2):
+        past(board, number, 11189, spans=HOT_ON_XEN, hypervisor="Xen 4.17.0", downtime=658, transferred=None)
+    what = Subject(Rule.XEN, board.vm.pk, Bytes(160 * MIB), board.source.pk, board.target.pk)
+    said = foretell(what, MoveOptions(), past_for(what.vm_id, what.source_id), timezone.now())
+    assert said.total is not None
+    assert abs(said.total.likely_ms - 11189) < 0.1 * 11189
+    assert said.total.high_ms < 1.5 * 11189
 
 
 def test_what_a_pass_left_over_is_not_taken_for_a_change(board: Board) -> None:

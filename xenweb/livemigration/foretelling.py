@@ -98,16 +98,17 @@ def seen_in(row: Migration) -> Seen:
     if len(passes) < 2 or row.total is None or row.downtime is None:  # noqa: PLR2004 - one that copied, one that ended
         return Seen()
     first, last = passes[0], passes[-1]
+    is_xen = row.hypervisor.lower().startswith("xen")
     speed, limit = first.transfer_rate, row.bandwidth_limit
     if not speed or _seconds(first) <= 0:
         return Seen(start=first.started / 1000)
     is_held_back = limit is not None and speed >= LIMIT_REACHED * limit
-    changes = tuple(_changes(passes))
-    tail = _tail(passes, changes)
+    changes = tuple(_changes_on_xen(passes) if is_xen else _changes(passes))
+    tail = 0.0 if is_xen else _tail(passes, changes)
     return Seen(
         speed=None if is_held_back else speed,
         limit_share=speed / limit if limit is not None and is_held_back else None,
-        content=_sent(first) + tail,
+        content=float(first.remaining_at_start) if is_xen and first.remaining_at_start else _sent(first) + tail,
         tail=tail,
         changes=() if row.throttle else changes,
         start=first.started / 1000,
@@ -149,6 +150,13 @@ def _changes(passes: Sequence[MigrationPass]) -> Iterable[Change]:
         ):
             over = 0.0 if each.pass_number == 1 else max(0.0, each.remaining_at_start - _sent(each))
             yield Change(seconds, max(0.0, left - over))
+
+
+def _changes_on_xen(passes: Sequence[MigrationPass]) -> Iterable[Change]:
+    """Tell what each pass showed of the guest's changes: on Xen the next one begins with exactly those."""
+    for each, following in pairwise(passes):
+        if _seconds(each) > 0 and following.remaining_at_start is not None:
+            yield Change(_seconds(each), float(following.remaining_at_start), counted=True)
 
 
 def _rate_after(passes: Sequence[MigrationPass], each: MigrationPass) -> float | None:

@@ -1,7 +1,7 @@
 """Measure on the Xen lab, all parts or those named; print a table, write build/bench-xen.json.
 
 A part that is run alone replaces its own figures in the file and leaves the others. Each part is written down as
-soon as it is done.
+soon as it is done; one that is ended before writes what it has, and ``n`` says how much that is.
 """
 
 import argparse
@@ -37,11 +37,15 @@ def main() -> int:
     figures = Figures()
     is_partial = set(chosen) != set(PARTS)
     for name in chosen:
-        PARTS[name](figures)
-        figures.write(ROOT / "build" / "bench-xen.json", others_stay=is_partial or name != chosen[0], hypervisor=XEN)
+        try:
+            PARTS[name](figures)
+        finally:
+            figures.write(
+                ROOT / "build" / "bench-xen.json", others_stay=is_partial or name != chosen[0], hypervisor=XEN
+            )
+            print(figures.table(), flush=True)
     if words.publish and "storage_costs" in figures.apart:
         LAB.write_text(json.dumps({"storage_costs": figures.apart["storage_costs"]}, indent=1) + "\n")
-    print(figures.table())
     for key in figures.missed:
         print(f"{key} is over its bound", file=sys.stderr)
     return 1 if figures.missed else 0

@@ -38,10 +38,19 @@ def measure(figures: Figures) -> None:
     draw = random.Random(SEED)
     judged = [guest.name for guest in GUESTS for _ in range(JUDGED)]
     draw.shuffle(judged)
+    learnt: list[dict[str, Any]] = []
+    moves: list[dict[str, Any]] = []
     with passing_stage("f", workers=1, kind="xen", xen_guests=GUESTS) as stage:
-        learnt = [_moved(stage, guest.name) for _ in range(LEARNING) for guest in GUESTS]
-        until = time.monotonic() + WITHIN
-        moves = [_moved(stage, name) for name in judged if time.monotonic() < until]
+        try:
+            learnt += (_moved(stage, guest.name) for _ in range(LEARNING) for guest in GUESTS)
+            until = time.monotonic() + WITHIN
+            moves += (_moved(stage, name) for name in judged if time.monotonic() < until)
+        finally:
+            if moves:
+                _add(figures, learnt, moves)
+
+
+def _add(figures: Figures, learnt: list[dict[str, Any]], moves: list[dict[str, Any]]) -> None:
     errors = [_error(move) for move in moves]
     figures.add(
         "forecast_xen_p90_error",

@@ -32,21 +32,32 @@ ON_OFF: Final = (True, False, False, True)
 
 
 def measure(figures: Figures) -> None:
-    """Make the moves on a lab of their own, and add the figures."""
+    """Make the moves on a lab of their own, and add the figures of all whole rounds."""
     took: dict[bool, list[float]] = {True: [], False: []}
     ratios: list[float] = []
     with passing_lab("p", (GUEST,)) as lab:
         _put_link(lab)
         for is_on in ON_OFF:  # the first moves of a host take longer
             _moved(lab, is_on=is_on)
-        for number in range(ROUNDS):
-            order = [is_on == (number % 2 == 0) for is_on in ON_OFF]
-            seconds = [_moved(lab, is_on=is_on) for is_on in order]
-            for is_on, each in zip(order, seconds, strict=True):
-                took[is_on].append(each)
-            ratios.append(_sum(seconds, order, is_on=True) / _sum(seconds, order, is_on=False))
-            said = ", ".join(f"{'on' if on else 'off'} {each:.2f}" for on, each in zip(order, seconds, strict=True))
-            print(f"probe round {number + 1}: {said} s; middle ratio {statistics.median(ratios):.3f}", flush=True)
+        try:
+            for number in range(ROUNDS):
+                _round(lab, number, took, ratios)
+        finally:
+            if ratios:
+                _add(figures, took, ratios)
+
+
+def _round(lab: Lab, number: int, took: dict[bool, list[float]], ratios: list[float]) -> None:
+    order = [is_on == (number % 2 == 0) for is_on in ON_OFF]
+    seconds = [_moved(lab, is_on=is_on) for is_on in order]
+    for is_on, each in zip(order, seconds, strict=True):
+        took[is_on].append(each)
+    ratios.append(_sum(seconds, order, is_on=True) / _sum(seconds, order, is_on=False))
+    said = ", ".join(f"{'on' if on else 'off'} {each:.2f}" for on, each in zip(order, seconds, strict=True))
+    print(f"probe round {number + 1}: {said} s; middle ratio {statistics.median(ratios):.3f}", flush=True)
+
+
+def _add(figures: Figures, took: dict[bool, list[float]], ratios: list[float]) -> None:
     figures.add(
         "probe_total_ratio",
         statistics.median(ratios),

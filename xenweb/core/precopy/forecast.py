@@ -225,10 +225,14 @@ def _downtime(rule: Rule, known: Knowledge, courses: Iterable[Course], likely: C
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """So many bytes of distinct pages were changed while one pass took ``seconds``."""
+    """So many bytes of distinct pages were changed while one pass took ``seconds``.
+
+    ``counted`` says that the hypervisor counted them, and did not tell a rate.
+    """
 
     seconds: float
     changed: float
+    counted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +254,9 @@ KEPT = 5
 
 BRIEF = 0.2
 """Seconds below which a pass says little about how fast a guest changes."""
+
+FILLED = 0.8
+"""A pass that changed this share of the most that was ever seen may have changed all of the working set."""
 
 STILL_GROWING = 0.8
 """Where the longest pass changed memory at this share of the highest speed seen, its set has not been seen whole."""
@@ -297,15 +304,29 @@ def changing(known: Knowledge, seen: Sequence[Change]) -> Knowledge:
     rates = [each.changed / each.seconds for each in telling]
     most = max(each.changed for each in telling)
     longest = max(telling, key=lambda each: each.seconds)
-    is_growing = longest.changed >= STILL_GROWING * max(rates) * longest.seconds
+    rate = _rate_of(telling, most)
+    is_growing = longest.changed >= STILL_GROWING * rate * longest.seconds
     largest = max(most, known.content.high) if is_growing else most * (1 + SLACK)
     # Any size in between is possible, small ones as well as large ones: half of them lie below the geometric mean.
     likely = min(max(most, math.sqrt(most * max(most, known.content.likely))), largest) if is_growing else most
     return replace(
         known,
-        dirty_rate=Range(max(rates) * (1 - SLACK), max(rates), max(rates) * (1 + SLACK)),
+        dirty_rate=Range(rate * (1 - SLACK), rate, max(rates) * (1 + SLACK)),
         working_set=Range(most * (1 - SLACK), likely, largest),
     )
+
+
+def _rate_of(telling: Sequence[Change], most: float) -> float:
+    """Work out the change rate: the fastest pass tells it best.
+
+    Where changes were counted, all passes that did not fill the working set tell it together, for the fastest of many
+    short ones is mostly the one with the greatest error; one that filled the set only says that it is not slower.
+    """
+    partial = [each for each in telling if each.counted and each.changed < FILLED * most]
+    least = max((each.changed / each.seconds for each in telling if each not in partial), default=0.0)
+    if not partial:
+        return least
+    return max(least, sum(each.changed for each in partial) / sum(each.seconds for each in partial))
 
 
 DEVIATIONS = 3
