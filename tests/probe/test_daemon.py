@@ -435,6 +435,25 @@ def test_nothing_else_is_let_go_on(xl: Xl, guests: list[dict[str, object]]) -> N
         remedies.resume(Xen(str(xl.path), use_binding=False), VM, lambda number: pytest.fail("let go"))
 
 
+class Store:
+    """The library that speaks with xenstored, as far as it is used."""
+
+    def __init__(self, *, takes_calls: bool = True, takes_note: bool = True) -> None:
+        self.told: list[int] = []
+        self.xs_open = lambda flags: 1 if takes_calls else None
+        self.xs_close = lambda handle: None
+        self.xs_resume_domain = lambda handle, number: self.told.append(number) is None and takes_note
+
+
+def test_xenstored_is_told_that_a_guest_goes_on_for_else_its_next_move_fails() -> None:
+    store = Store()
+    remedies.tell_store(store, 3)
+    assert store.told == [3]
+    for deaf in (Store(takes_calls=False), Store(takes_note=False)):
+        with pytest.raises(XenError, match="next move would fail"):
+            remedies.tell_store(deaf, 3)
+
+
 def test_without_xens_libraries_it_says_so() -> None:
     with pytest.raises(XenError, match="libraries"):
         remedies.let_go_by_library("0.0")(3)

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from .guests import Guest, Xen, XenError, waited
 
@@ -80,12 +80,12 @@ def let_go_by_library(version: str) -> Callable[[int], None]:
             control.xc_interface_close(handle)
         if answer != 0:
             raise XenError(f"Xen refused to let the guest go on ({answer}).")
-        _tell_store(store, number)
+        tell_store(store, number)
 
     return let_go
 
 
-def _tell_store(store: ctypes.CDLL, number: int) -> None:
+def tell_store(store: Any, number: int) -> None:
     """Have xenstored forget that a guest was suspended.
 
     It tells libxl of a suspension once: without this the next move would wait a minute for it, and fail.
