@@ -61,6 +61,7 @@ def send_the_rest(page: Page) -> None:
         page.get_by_test_id("plan-rest").click()
         page.wait_for_timeout(500)
     send.click()
+    expect(page.locator("[data-testid=course-move]").locator(OPEN)).not_to_have_count(0)
 
 
 def expect_gone(page: Page, stage: Stage, but: set[str]) -> None:
@@ -134,7 +135,7 @@ def test_evacuation(stage: Stage, browser: Browser, signed_in: SignedIn) -> None
 def test_an_evacuation_is_undone_while_its_vms_are_on_their_way(
     stage: Stage, browser: Browser, signed_in: SignedIn
 ) -> None:
-    ask(stage, do="set", link=4.0 * 2**20)
+    ask(stage, do="set", link=0.2 * 2**20)
     before = {vm: str(ask(stage, do="residence", vm=vm)) for vm in ("xcp-web-1", "xcp-hot-db", "xcp-ldap-1")}
     page = signed_in("admin", viewport=TALL)
     plan_of(page, "xcp-a")
