@@ -16,6 +16,7 @@ EXPECTED = {
     ("GET", "/api/v1/hosts"): ANYBODY,
     ("GET", "/api/v1/hosts/{host}"): ANYBODY,
     ("POST", "/api/v1/hosts"): (401, 403, 422, 403, 403, 403),
+    ("POST", "/api/v1/hosts/certificates"): (401, 403, 422, 403, 403, 403),
     ("DELETE", "/api/v1/hosts/{host}"): (401, 403, 409, 403, 403, 403),
     ("GET", "/api/v1/vms"): ANYBODY,
     ("GET", "/api/v1/vms/{vm}"): WHO_SEES_THE_VM,
@@ -40,6 +41,7 @@ EXPECTED = {
 }
 BODIES = {
     "/api/v1/hosts": {"pool": "nowhere", "uri": "scripted:x"},
+    "/api/v1/hosts/certificates": {"pool": "nowhere", "address": "10.0.0.2"},
     "/api/v1/migrations/{migration}/choices": {"kind": "pause"},
     "/api/v1/migrations/{migration}/close": {"reason": "The host burnt."},
     "/api/v1/migrations/{migration}/guard/roll-back": {"reason": "The upgrade broke it."},

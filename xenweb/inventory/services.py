@@ -11,7 +11,7 @@ from xenweb.accounts.policy import Action, Actor, decide
 from xenweb.audit.services import record, refusals_recorded
 from xenweb.core.facts import PowerState
 from xenweb.drivers.contract import DriverError
-from xenweb.drivers.registry import address_from_fields, check_address
+from xenweb.drivers.registry import address_from_fields, certificates_at, check_address
 from xenweb.inventory import wiring
 from xenweb.inventory.credentials import seal
 from xenweb.inventory.errors import (
@@ -25,7 +25,7 @@ from xenweb.inventory.models import Host, Pool, StorageRepository, VirtualMachin
 from xenweb.inventory.selectors import host_row, repository_row
 from xenweb.realtime.events import HostChanged, HostRemoved, StorageRepositoryChanged, VmChanged, VmRemoved
 from xenweb.realtime.publish import publish, writing
-from xenweb.realtime.wire import HostWire, StorageRepositoryWire
+from xenweb.realtime.wire import CertificateWire, HostWire, StorageRepositoryWire
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,7 @@ class HostAddress:
     address: str = ""
     user: str = ""
     port: int | None = None
+    fingerprints: tuple[str, ...] = ()
 
 
 def pool_ensure(name: str, driver: str) -> int:
@@ -67,7 +68,13 @@ def _canonical(pool: Pool, where: HostAddress) -> str:
         if where.uri:
             return check_address(pool.driver, where.uri)
         return address_from_fields(
-            pool.driver, where.hypervisor, where.transport, where.address, where.user, where.port
+            pool.driver,
+            where.hypervisor,
+            where.transport,
+            where.address,
+            where.user,
+            where.port,
+            where.fingerprints,
         )
     except DriverError as error:
         raise HostAddressRefusedError(error.sentence, field=error.facts.get("field", "uri")) from error
@@ -76,6 +83,45 @@ def _canonical(pool: Pool, where: HostAddress) -> str:
 def _without_password(address: str) -> str:
     """Leave out what somebody typed as a password where none belongs: the history keeps it for ever."""
     return re.sub(r"//([^:@/]*):.*@", r"//\1:…@", address)
+
+
+def certificates_look(
+    actor: Actor, *, pool: str, address: str, port: int | None, request_id: str = ""
+) -> list[CertificateWire]:
+    """Show an administrator which certificates are met at an address, before one of them is trusted.
+
+    Raises HostForbiddenError or HostAddressRefusedError. That somebody looked, and what was seen, is recorded.
+    """
+    _refuse_hosts_to(actor, "certificates_look", address, request_id)
+    with refusals_recorded(actor.username, "certificates_look", "host", address, request_id, pool=pool):
+        row = Pool.objects.filter(name=pool).first()
+        if row is None:
+            msg = f"There is no pool called {pool}."
+            raise HostAddressRefusedError(msg, field="pool")
+        try:
+            seen = certificates_at(row.driver, address, port)
+        except DriverError as error:
+            raise HostAddressRefusedError(error.sentence, field=error.facts.get("field", "address")) from error
+    record(
+        actor=actor.username,
+        action="certificates_look",
+        outcome="allowed",
+        subject_kind="host",
+        subject_id="",
+        subject_name=address,
+        facts={"seen": tuple(f"{each.host} {each.sha256}" for each in seen)},
+        request_id=request_id,
+    )
+    return [
+        CertificateWire(
+            host=each.host,
+            sha256=each.sha256,
+            ends=each.ends,
+            expired=each.ends < timezone.now(),
+            leads=each.is_leader,
+        )
+        for each in seen
+    ]
 
 
 def host_add(
