@@ -1,6 +1,7 @@
 """A host is added by its parts: its certificates are looked at, confirmed, and only then anything secret is said."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -62,6 +63,17 @@ def test_a_host_of_whose_pool_one_certificate_is_not_confirmed_is_not_spoken_to(
     with pytest.raises(HostUnreachableError, match=r"none of those trusted"):
         registry.driver_for("xapi").inventory(endpoint_of(Host.objects.get()))
     assert xapi.do("sessions")["green"] == 0
+
+
+def test_hosts_of_one_pool_trust_each_others_certificates_so_that_any_may_come_to_lead(
+    xapi: Pools, admin: Actor
+) -> None:
+    host_add(admin, pool="green", where=where(xapi, pin(xapi, "host-a"), pin(xapi, "host-c")), credential=PASSWORD)
+    other = replace(where(xapi, pin(xapi, "host-b")), address=xapi.address("host-b"))
+    host_add(admin, pool="green", where=other, credential=PASSWORD)
+    xapi.do("failover", host="host-b", dies=True)
+    names = {registry.driver_for("xapi").inventory(endpoint_of(host)).name for host in Host.objects.all()}
+    assert names == {"host-a", "host-b"}, "the new coordinator was confirmed when it was added itself"
 
 
 @pytest.mark.parametrize(("pins", "words"), [((), "No certificate is trusted"), (("abc",), "not the SHA-256")])

@@ -3,7 +3,7 @@
 Drivers are imported on first use, so that a missing library costs only the pools that need it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import cache
 from importlib import import_module
@@ -105,6 +105,17 @@ def address_from_fields(
     # Only where hosts certify themselves there is a fingerprint to confirm.
     more = (tuple(fingerprints),) if kind == "xapi" else ()
     return cast("str", addresses.from_fields(hypervisor, transport, address, user, port, *more))
+
+
+def trusting(kind: str, uri: str, others: Iterable[str]) -> str:
+    """Answer the address of a host that trusts the certificates of others in its pool: any of them may come to lead it.
+
+    Where hosts certify nothing themselves it is the same address. Raises AddressRefusedError.
+    """
+    if kind != "xapi":
+        return uri
+    addresses = import_module(f"{_DRIVERS[kind]}.addresses")
+    return cast("str", addresses.trusting(uri, others))
 
 
 def certificates_at(kind: str, address: str, port: int | None) -> list[CertificateSeen]:

@@ -11,7 +11,7 @@ from xenweb.accounts.policy import Action, Actor, decide
 from xenweb.audit.services import record, refusals_recorded
 from xenweb.core.facts import PowerState
 from xenweb.drivers.contract import DriverError
-from xenweb.drivers.registry import address_from_fields, certificates_at, check_address
+from xenweb.drivers.registry import address_from_fields, certificates_at, check_address, trusting
 from xenweb.inventory import wiring
 from xenweb.inventory.credentials import seal
 from xenweb.inventory.errors import (
@@ -78,6 +78,20 @@ def _canonical(pool: Pool, where: HostAddress) -> str:
         )
     except DriverError as error:
         raise HostAddressRefusedError(error.sentence, field=error.facts.get("field", "uri")) from error
+
+
+def _trusted_together(pool: Pool, uri: str) -> str:
+    """Let all hosts of a pool trust each other's certificates: whichever leads, all of them are led to it."""
+    peers = list(Host.objects.filter(pool=pool, removed=False))
+    try:
+        for peer in peers:
+            known = trusting(pool.driver, peer.uri, [uri])
+            if known != peer.uri:
+                peer.uri = known
+                peer.save(update_fields=["uri"])
+        return trusting(pool.driver, uri, [peer.uri for peer in peers])
+    except DriverError as error:
+        raise HostAddressRefusedError(error.sentence, field="fingerprints") from error
 
 
 def _without_password(address: str) -> str:
@@ -153,6 +167,7 @@ def _host_store(
     uri = _canonical(row, where)
     try:
         with writing():
+            uri = _trusted_together(row, uri)
             host = Host.objects.create(
                 pool=row,
                 name=where.address or uri,

@@ -4,8 +4,8 @@ import ipaddress
 import os
 import re
 import socket
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import NoReturn
 from urllib.parse import parse_qsl, urlsplit
 
@@ -138,6 +138,13 @@ def from_fields(
     if not pins:
         _refuse("No certificate is trusted: look at those that the host shows, and confirm them.", "fingerprints")
     return checked(_written(Parts(user, host_named(address), port or HTTPS, "", pins)))
+
+
+def trusting(uri: str, others: Iterable[str]) -> str:
+    """Answer an address that trusts what other addresses trust, too; raise AddressRefusedError if that is too much."""
+    each = parts(uri)
+    pins = each.pins.union(*(parts(other).pins for other in others))
+    return checked(_written(replace(each, pins=pins)))
 
 
 def _plain_pin(said: str) -> str:
