@@ -334,6 +334,16 @@ class Preflight:
     volumes: tuple[MovedVolume, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class CertificateSeen:
+    """The certificate that a host shows, which nobody has confirmed yet; ``is_leader`` says that it leads its pool."""
+
+    host: str
+    sha256: str
+    ends: datetime
+    is_leader: bool
+
+
 class Watch(Protocol):
     """A running subscription to one host's events."""
 

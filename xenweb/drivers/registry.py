@@ -3,7 +3,7 @@
 Drivers are imported on first use, so that a missing library costs only the pools that need it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import cache
 from importlib import import_module
@@ -11,6 +11,7 @@ from typing import cast
 
 from xenweb.drivers.contract import (
     AddressRefusedError,
+    CertificateSeen,
     DriverUnavailableError,
     Endpoint,
     HypervisorDriver,
@@ -88,11 +89,42 @@ def check_address(kind: str, uri: str) -> str:
 
 
 def address_from_fields(
-    kind: str, hypervisor: str, transport: str, address: str, user: str = "", port: int | None = None
+    kind: str,
+    hypervisor: str,
+    transport: str,
+    address: str,
+    user: str = "",
+    port: int | None = None,
+    fingerprints: Sequence[str] = (),
 ) -> str:
     """Build a host address from the fields of a form; raise AddressRefusedError like check_address."""
     if kind not in _DRIVERS:
         msg = f"There is no driver called {kind}."
         raise AddressRefusedError(msg, driver=kind)
     addresses = import_module(f"{_DRIVERS[kind]}.addresses")
-    return cast("str", addresses.from_fields(hypervisor, transport, address, user, port))
+    # Only where hosts certify themselves there is a fingerprint to confirm.
+    more = (tuple(fingerprints),) if kind == "xapi" else ()
+    return cast("str", addresses.from_fields(hypervisor, transport, address, user, port, *more))
+
+
+def trusting(kind: str, uri: str, others: Iterable[str]) -> str:
+    """Answer the address of a host that trusts the certificates of others in its pool: any of them may come to lead it.
+
+    Where hosts certify nothing themselves it is the same address. Raises AddressRefusedError.
+    """
+    if kind != "xapi":
+        return uri
+    addresses = import_module(f"{_DRIVERS[kind]}.addresses")
+    return cast("str", addresses.trusting(uri, others))
+
+
+def certificates_at(kind: str, address: str, port: int | None) -> list[CertificateSeen]:
+    """List the certificates that are shown at an address, for a person to confirm; nothing secret is said.
+
+    Raises AddressRefusedError, HostUnreachableError, or NotSupportedError where hosts are not known by theirs.
+    """
+    if kind != "xapi":
+        msg = f"Hosts of the driver {kind} are not known by the fingerprint of a certificate."
+        raise NotSupportedError(msg, driver=kind)
+    greeting = import_module(f"{_DRIVERS[kind]}.greeting")
+    return list(greeting.certificates(address, port))

@@ -11,7 +11,7 @@ from xenweb.accounts.policy import Action, Actor, decide
 from xenweb.audit.services import record, refusals_recorded
 from xenweb.core.facts import PowerState
 from xenweb.drivers.contract import DriverError
-from xenweb.drivers.registry import address_from_fields, check_address
+from xenweb.drivers.registry import address_from_fields, certificates_at, check_address, trusting
 from xenweb.inventory import wiring
 from xenweb.inventory.credentials import seal
 from xenweb.inventory.errors import (
@@ -26,7 +26,7 @@ from xenweb.inventory.selectors import host_row, repository_row
 from xenweb.inventory.unreached import unreached_remove
 from xenweb.realtime.events import HostChanged, HostRemoved, StorageRepositoryChanged, VmChanged, VmRemoved
 from xenweb.realtime.publish import publish, writing
-from xenweb.realtime.wire import HostWire, StorageRepositoryWire
+from xenweb.realtime.wire import CertificateWire, HostWire, StorageRepositoryWire
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,7 @@ class HostAddress:
     address: str = ""
     user: str = ""
     port: int | None = None
+    fingerprints: tuple[str, ...] = ()
 
 
 def pool_ensure(name: str, driver: str) -> int:
@@ -68,15 +69,74 @@ def _canonical(pool: Pool, where: HostAddress) -> str:
         if where.uri:
             return check_address(pool.driver, where.uri)
         return address_from_fields(
-            pool.driver, where.hypervisor, where.transport, where.address, where.user, where.port
+            pool.driver,
+            where.hypervisor,
+            where.transport,
+            where.address,
+            where.user,
+            where.port,
+            where.fingerprints,
         )
     except DriverError as error:
         raise HostAddressRefusedError(error.sentence, field=error.facts.get("field", "uri")) from error
 
 
+def _trusted_together(pool: Pool, uri: str) -> str:
+    """Let all hosts of a pool trust each other's certificates: whichever leads, all of them are led to it."""
+    peers = list(Host.objects.filter(pool=pool, removed=False))
+    try:
+        for peer in peers:
+            known = trusting(pool.driver, peer.uri, [uri])
+            if known != peer.uri:
+                peer.uri = known
+                peer.save(update_fields=["uri"])
+        return trusting(pool.driver, uri, [peer.uri for peer in peers])
+    except DriverError as error:
+        raise HostAddressRefusedError(error.sentence, field="fingerprints") from error
+
+
 def _without_password(address: str) -> str:
     """Leave out what somebody typed as a password where none belongs: the history keeps it for ever."""
     return re.sub(r"//([^:@/]*):.*@", r"//\1:…@", address)
+
+
+def certificates_look(
+    actor: Actor, *, pool: str, address: str, port: int | None, request_id: str = ""
+) -> list[CertificateWire]:
+    """Show an administrator which certificates are met at an address, before one of them is trusted.
+
+    Raises HostForbiddenError or HostAddressRefusedError. That somebody looked, and what was seen, is recorded.
+    """
+    _refuse_hosts_to(actor, "certificates_look", address, request_id)
+    with refusals_recorded(actor.username, "certificates_look", "host", address, request_id, pool=pool):
+        row = Pool.objects.filter(name=pool).first()
+        if row is None:
+            msg = f"There is no pool called {pool}."
+            raise HostAddressRefusedError(msg, field="pool")
+        try:
+            seen = certificates_at(row.driver, address, port)
+        except DriverError as error:
+            raise HostAddressRefusedError(error.sentence, field=error.facts.get("field", "address")) from error
+    record(
+        actor=actor.username,
+        action="certificates_look",
+        outcome="allowed",
+        subject_kind="host",
+        subject_id="",
+        subject_name=address,
+        facts={"seen": tuple(f"{each.host} {each.sha256}" for each in seen)},
+        request_id=request_id,
+    )
+    return [
+        CertificateWire(
+            host=each.host,
+            sha256=each.sha256,
+            ends=each.ends,
+            expired=each.ends < timezone.now(),
+            leads=each.is_leader,
+        )
+        for each in seen
+    ]
 
 
 def host_add(
@@ -108,6 +168,7 @@ def _host_store(
     uri = _canonical(row, where)
     try:
         with writing():
+            uri = _trusted_together(row, uri)
             host = Host.objects.create(
                 pool=row,
                 name=where.address or uri,

@@ -29,6 +29,16 @@ class Figure(Wire):
     provenance: Provenance
 
 
+class CertificateWire(Wire):
+    """A certificate that was met at a host and that nobody trusts yet; ``leads`` says that the host leads its pool."""
+
+    host: str
+    sha256: str
+    ends: datetime
+    expired: bool
+    leads: bool
+
+
 class StorageRepositoryWire(Wire):
     """A place where disks live. Source: the driver's inventory; ``vouched`` is an administrator's word.
 

@@ -1,6 +1,6 @@
 /** Every request the front end makes, by what it is for. */
 import { bodyOf, client, done } from './client'
-import type { AuditQuery, HostBody, MigrationQuery, MoveOptions, Override } from './types'
+import type { AuditQuery, CertificatesBody, HostBody, MigrationQuery, MoveOptions, Override } from './types'
 
 export const fetchBoard = () => bodyOf(client.GET('/api/v1/board'))
 
@@ -51,6 +51,9 @@ export const cancelMove = (migration: string) =>
 
 /** Put a host on the board; its facts come by the feed once it was looked at. */
 export const addHost = (body: HostBody) => bodyOf(client.POST('/api/v1/hosts', { body }))
+
+/** Ask which certificates are met at an address, so that a person can confirm them; nothing secret is said there. */
+export const lookAtCertificates = (body: CertificatesBody) => bodyOf(client.POST('/api/v1/hosts/certificates', { body }))
 
 export const removeHost = (host: number) =>
   done(client.DELETE('/api/v1/hosts/{host}', { params: { path: { host: String(host) } } }))

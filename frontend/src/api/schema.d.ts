@@ -131,6 +131,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/hosts/certificates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Certificates Post
+         * @description Show which certificates are met at an address; only administrators may. Nothing secret is said there.
+         */
+        post: operations["certificates_look"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/leftover-disks": {
         parameters: {
             query?: never;
@@ -734,6 +754,45 @@ export interface components {
             vms: components["schemas"]["VmWire"][];
         };
         /**
+         * CertificatesBody
+         * @description Where to look for certificates: an address, and the pool that its host would join.
+         */
+        CertificatesBody: {
+            /** Address */
+            address: string;
+            /** Pool */
+            pool: string;
+            /** Port */
+            port?: number | null;
+        };
+        /**
+         * CertificatesSeen
+         * @description What was met there.
+         */
+        CertificatesSeen: {
+            /** Items */
+            items: components["schemas"]["CertificateWire"][];
+        };
+        /**
+         * CertificateWire
+         * @description A certificate that was met at a host and that nobody trusts yet; ``leads`` says that the host leads its pool.
+         */
+        CertificateWire: {
+            /**
+             * Ends
+             * Format: date-time
+             */
+            ends: string;
+            /** Expired */
+            expired: boolean;
+            /** Host */
+            host: string;
+            /** Leads */
+            leads: boolean;
+            /** Sha256 */
+            sha256: string;
+        };
+        /**
          * ChoiceBody
          * @description A choice for a move under way: bytes per second for ``bandwidth``, milliseconds for ``downtime``.
          */
@@ -1035,7 +1094,9 @@ export interface components {
         };
         /**
          * HostBody
-         * @description A host, by its libvirt URI or by the parts of one. The credential is never read back.
+         * @description A host, by its URI or by the parts of one. The credential is never read back.
+         *
+         *     ``fingerprints`` are of the certificates that are trusted for a XAPI host and for whoever leads its pool.
          */
         HostBody: {
             /**
@@ -1048,6 +1109,8 @@ export interface components {
              * @default
              */
             credential: string;
+            /** Fingerprints */
+            fingerprints?: string[];
             /**
              * Hypervisor
              * @default
@@ -2670,6 +2733,84 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    certificates_look: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CertificatesBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CertificatesSeen"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

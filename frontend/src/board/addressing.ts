@@ -4,7 +4,7 @@ import type { HostBody, Problem } from '../api/types'
 /** How the address is given. */
 export type Way = 'parts' | 'uri'
 
-export const HYPERVISORS = { qemu: 'QEMU/KVM', xen: 'Xen' } as const
+export const HYPERVISORS = { qemu: 'QEMU/KVM', xen: 'Xen', xapi: 'XenServer, XCP-ng' } as const
 export const TRANSPORTS = ['ssh', 'tls', 'unix'] as const
 
 export interface TypedHost {
@@ -15,6 +15,8 @@ export interface TypedHost {
   address: string
   user: string
   port: number | null
+  /** Of the certificates that the person has confirmed. */
+  fingerprints: string[]
   uri: string
   migration_address: string
   credential: string
@@ -30,32 +32,37 @@ export const emptyHost = (pool: string): TypedHost => ({
   address: '',
   user: '',
   port: null,
+  fingerprints: [],
   uri: '',
   migration_address: '',
   credential: '',
 })
 
 const PARTS: readonly Field[] = ['hypervisor', 'transport', 'address', 'user', 'port']
+/** XenServer and XCP-ng are reached in one way alone, and known by their certificates. */
+const OF_XAPI: readonly Field[] = ['hypervisor', 'address', 'user', 'port', 'fingerprints']
 const ALWAYS: readonly Field[] = ['pool', 'migration_address', 'credential']
 
 /** The fields that count: what was typed before another choice hid its field is not sent. */
-export function fieldsOf({ way, transport }: TypedHost): readonly Field[] {
+export function fieldsOf({ way, hypervisor, transport }: TypedHost): readonly Field[] {
   if (way === 'uri') return [...ALWAYS, 'uri']
+  if (hypervisor === 'xapi') return [...ALWAYS, ...OF_XAPI]
   const hidden: Record<TypedHost['transport'], readonly Field[]> = { ssh: [], tls: ['user'], unix: ['address', 'user', 'port'] }
   return [...ALWAYS, ...PARTS.filter((field) => !hidden[transport].includes(field))]
 }
 
 export function hostBody(typed: TypedHost): HostBody {
   const shown = fieldsOf(typed)
-  const text = (field: Exclude<Field, 'port'>) => (shown.includes(field) ? typed[field].trim() : '')
+  const text = (field: Exclude<Field, 'port' | 'fingerprints'>) => (shown.includes(field) ? typed[field].trim() : '')
   return {
     pool: text('pool'),
     uri: text('uri'),
     hypervisor: text('hypervisor'),
-    transport: text('transport'),
+    transport: shown.includes('fingerprints') ? 'tls' : text('transport'),
     address: text('address'),
     user: text('user'),
     port: shown.includes('port') ? typed.port : null,
+    fingerprints: shown.includes('fingerprints') ? typed.fingerprints : [],
     migration_address: text('migration_address'),
     // Spaces may belong to it.
     credential: typed.credential,
@@ -76,3 +83,6 @@ export function faultsOf(problem: Problem | null, typed: TypedHost): Faults {
   }
   return faults
 }
+
+/** A fingerprint as people compare it: in fours. */
+export const grouped = (sha256: string): string => (sha256.match(/.{1,4}/g) ?? []).join(' ')

@@ -60,10 +60,63 @@ describe('adding a host', () => {
       address: 'kvm-04',
       user: 'root',
       port: 2222,
+      fingerprints: [],
       uri: '',
       migration_address: '',
       credential: '',
     })
+  })
+
+  it('of XenServer is sent with the certificates that the person has confirmed, and with no others', async () => {
+    const seen = { expired: false, ends: '2036-01-02T03:04:05Z' }
+    const items = [
+      { ...seen, host: '10.0.0.2', sha256: 'ab'.repeat(32), leads: false },
+      { ...seen, host: '10.0.0.3', sha256: 'cd'.repeat(32), leads: true },
+      { ...seen, host: '10.0.0.4', sha256: 'ef'.repeat(32), leads: false, expired: true },
+    ]
+    answers.refuse = () => json({ items })
+    bar()
+    const dialog = await form()
+    await fireEvent.change(within(dialog).getByLabelText('Hypervisor'), { target: { value: 'xapi' } })
+    expect(within(dialog).queryByLabelText('Reached by')).toBeNull()
+    await type(dialog, 'Address', ' 10.0.0.2 ')
+    await type(dialog, 'User', 'root')
+    await type(dialog, 'Password', 'secret')
+    await fireEvent.click(within(dialog).getByTestId('look-at-certificates'))
+    const boxes = await within(dialog).findAllByRole('checkbox')
+    expect(await posts()[0]?.json()).toEqual({ pool: 'rack-2', address: '10.0.0.2', port: null })
+    expect(boxes.map((box) => (box as HTMLInputElement).disabled)).toEqual([false, false, true])
+    expect(within(dialog).getByTestId('fingerprints').textContent).toContain('abab abab')
+    expect(within(dialog).getByTestId('fingerprints').textContent).toContain('leads its pool')
+    await fireEvent.click(boxes[1] as HTMLElement)
+    answers.refuse = () => json(aHost(4, 'xcp-4'), 201)
+    await submit(dialog)
+    await waitFor(() => expect(posts()).toHaveLength(2))
+    expect(await posts()[1]?.json()).toMatchObject({
+      hypervisor: 'xapi',
+      transport: 'tls',
+      address: '10.0.0.2',
+      user: 'root',
+      credential: 'secret',
+      fingerprints: ['cd'.repeat(32)],
+    })
+  })
+
+  it('forgets what was confirmed for another address', async () => {
+    const one = { host: '10.0.0.2', sha256: 'ab'.repeat(32), leads: true, expired: false, ends: '2036-01-02T03:04:05Z' }
+    answers.refuse = () => json({ items: [one] })
+    bar()
+    const dialog = await form()
+    await fireEvent.change(within(dialog).getByLabelText('Hypervisor'), { target: { value: 'xapi' } })
+    await type(dialog, 'Address', '10.0.0.2')
+    await fireEvent.click(within(dialog).getByTestId('look-at-certificates'))
+    await fireEvent.click(await within(dialog).findByRole('checkbox'))
+    await type(dialog, 'Address', '10.0.0.9')
+    await waitFor(() => expect(within(dialog).queryByRole('checkbox')).toBeNull())
+    answers.refuse = () => refused('fingerprints', 'No certificate is trusted.')
+    await submit(dialog)
+    expect((await within(dialog).findByTestId('field-fault')).textContent).toBe('No certificate is trusted.')
+    expect(await posts()[1]?.json()).toMatchObject({ fingerprints: [] })
   })
 
   it('takes a URI instead', async () => {

@@ -4,7 +4,8 @@ import ipaddress
 import os
 import re
 import socket
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import NoReturn
 from urllib.parse import parse_qsl, urlsplit
 
@@ -116,7 +117,14 @@ def host_named(address: str) -> str:
     return str(literal)
 
 
-def from_fields(hypervisor: str, transport: str, address: str, user: str = "", port: int | None = None) -> str:
+def from_fields(
+    hypervisor: str,
+    transport: str,
+    address: str,
+    user: str = "",
+    port: int | None = None,
+    fingerprints: Sequence[str] = (),
+) -> str:
     """Build an address from the fields of a form; raise AddressRefusedError for a bad field."""
     if hypervisor != "xapi":
         _refuse("The hypervisor is not xapi.", "hypervisor")
@@ -126,4 +134,21 @@ def from_fields(hypervisor: str, transport: str, address: str, user: str = "", p
         _refuse("The user is not a plain user name.", "user")
     if port is not None and not 0 < port <= MOST_PORT:
         _refuse(f"The port is not a number from 1 to {MOST_PORT}.", "port")
-    return _written(Parts(user, host_named(address), port or HTTPS, "", frozenset()))
+    pins = frozenset(_plain_pin(each) for each in fingerprints)
+    if not pins:
+        _refuse("No certificate is trusted: look at those that the host shows, and confirm them.", "fingerprints")
+    return checked(_written(Parts(user, host_named(address), port or HTTPS, "", pins)))
+
+
+def trusting(uri: str, others: Iterable[str]) -> str:
+    """Answer an address that trusts what other addresses trust, too; raise AddressRefusedError if that is too much."""
+    each = parts(uri)
+    pins = each.pins.union(*(parts(other).pins for other in others))
+    return checked(_written(replace(each, pins=pins)))
+
+
+def _plain_pin(said: str) -> str:
+    pin = said.replace(":", "").strip().lower()
+    if not _PIN.fullmatch(pin):
+        _refuse("A fingerprint is not the SHA-256 of a certificate, or at least its first 32 digits.", "fingerprints")
+    return pin

@@ -52,7 +52,8 @@ class _TimedSocket(ssl.SSLSocket):
         return super().recv_into(buffer, nbytes, flags)
 
 
-def _context() -> ssl.SSLContext:
+def context() -> ssl.SSLContext:
+    """Make what a connection is made private with."""
     # Who is at the other end is proven by the fingerprint: pools certify themselves, and no authority vouches.
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
@@ -73,7 +74,7 @@ class _Connection(http.client.HTTPConnection):
         plain = socket.create_connection((self.host, self.port), CONNECT_WITHIN)
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
-            wrapped = cast("_TimedSocket", _context().wrap_socket(plain))
+            wrapped = cast("_TimedSocket", context().wrap_socket(plain))
         except BaseException:
             plain.close()
             raise

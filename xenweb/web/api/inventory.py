@@ -4,13 +4,15 @@ from django.http import HttpResponse
 from ninja import Query, Router, Status
 
 from xenweb.inventory.selectors import host_for, hosts_for, storage_repositories_for, vm_for, vms_for
-from xenweb.inventory.services import HostAddress, host_add, host_remove, repository_vouch
+from xenweb.inventory.services import HostAddress, certificates_look, host_add, host_remove, repository_vouch
 from xenweb.livemigration.selectors import takes_part, verdicts_for
 from xenweb.livemigration.storage_costs import storage_costs_for
 from xenweb.realtime.wire import HostWire, StorageRepositoryWire, VerdictsWire, VmWire
 from xenweb.web.api.authentication import ActorRequest
 from xenweb.web.api.keys import key_of
 from xenweb.web.api.shapes import (
+    CertificatesBody,
+    CertificatesSeen,
     HostBody,
     HostPage,
     Paging,
@@ -35,7 +37,9 @@ def hosts_list(request: ActorRequest, query: Query[Paging]) -> HostPage:
 @router.post("/hosts", response={201: HostWire, **problems(400, 409, 413, 415)}, operation_id="host_add")
 def host_post(request: ActorRequest, response: HttpResponse, body: HostBody) -> Status[HostWire]:
     """Put a host on the board; only administrators may."""
-    where = HostAddress(body.uri, body.hypervisor, body.transport, body.address, body.user, body.port)
+    where = HostAddress(
+        body.uri, body.hypervisor, body.transport, body.address, body.user, body.port, tuple(body.fingerprints)
+    )
     wire = host_add(
         request.auth,
         pool=body.pool,
@@ -46,6 +50,19 @@ def host_post(request: ActorRequest, response: HttpResponse, body: HostBody) -> 
     )
     response.headers["Location"] = f"/api/v1/hosts/{wire.id}"
     return Status(201, wire)
+
+
+@router.post(
+    "/hosts/certificates",
+    response={200: CertificatesSeen, **problems(400, 413, 415)},
+    operation_id="certificates_look",
+)
+def certificates_post(request: ActorRequest, body: CertificatesBody) -> CertificatesSeen:
+    """Show which certificates are met at an address; only administrators may. Nothing secret is said there."""
+    seen = certificates_look(
+        request.auth, pool=body.pool, address=body.address, port=body.port, request_id=request_id_of(request)
+    )
+    return CertificatesSeen(items=seen)
 
 
 @router.get("/hosts/{host}", response={200: HostWire, **problems(404)}, operation_id="host_read")

@@ -11,6 +11,7 @@ from xenweb.core.migration import State
 from xenweb.realtime.maintenance_wire import MaintenanceWire
 from xenweb.realtime.wire import (
     AuditRecordWire,
+    CertificateWire,
     HostWire,
     LeftoverDiskWire,
     MigrationWire,
@@ -181,8 +182,25 @@ class MaintenanceQuery(Strict):
     limit: int = Field(default=50, ge=1, le=200)
 
 
+class CertificatesBody(Strict):
+    """Where to look for certificates: an address, and the pool that its host would join."""
+
+    pool: Text
+    address: Text
+    port: StrictInt | None = Field(default=None, ge=1, le=65535)
+
+
+class CertificatesSeen(Wire):
+    """What was met there."""
+
+    items: list[CertificateWire]
+
+
 class HostBody(Strict):
-    """A host, by its libvirt URI or by the parts of one. The credential is never read back."""
+    """A host, by its URI or by the parts of one. The credential is never read back.
+
+    ``fingerprints`` are of the certificates that are trusted for a XAPI host and for whoever leads its pool.
+    """
 
     pool: Text
     uri: Annotated[str, StringConstraints(max_length=2600, pattern=r"^[^\x00]*$")] = ""
@@ -191,6 +209,7 @@ class HostBody(Strict):
     address: Text = ""
     user: Text = ""
     port: StrictInt | None = Field(default=None, ge=1, le=65535)
+    fingerprints: list[Text] = Field(default_factory=list, max_length=64)
     migration_address: Text = ""
     credential: Annotated[str, StringConstraints(max_length=16_384)] = Field(
         default="", json_schema_extra={"writeOnly": True}
