@@ -12,6 +12,7 @@ from tests.xapi.fixture import xapi, xapi_process  # noqa: F401 - the fixtures o
 from tests.xapi.moving import calling, until, until_moving
 from tests.xapi.process import PASSWORD, Pools
 from xenweb.accounts.policy import Actor, Role
+from xenweb.core.facts import Maps
 from xenweb.core.migration import State
 from xenweb.drivers import registry
 from xenweb.drivers.contract import MoveOptions
@@ -26,19 +27,21 @@ from xenweb.livemigration.plan import plan_of
 from xenweb.livemigration.services import migration_cancel, migration_request
 
 pytestmark = pytest.mark.django_db(transaction=True)
+GREEN = {"green": ("host-a", "host-b", "host-c")}
 
 
 class Board:
-    """The rows of the pool called green."""
+    """The rows of the pool called green, and of further pools."""
 
-    def __init__(self, pools: Pools) -> None:
+    def __init__(self, pools: Pools, hosts: dict[str, tuple[str, ...]] = GREEN) -> None:
         registry.driver_for.cache_clear()
         self.pools = pools
         self.admin: Actor = person("admin", Role.ADMINISTRATOR)
-        pool_ensure("green", "xapi")
-        for name in ("host-a", "host-b", "host-c"):
-            where = HostAddress(uri=pools.endpoint(name).uri)
-            host_add(self.admin, pool="green", where=where, credential=PASSWORD)
+        for pool, names in hosts.items():
+            pool_ensure(pool, "xapi")
+            for name in names:
+                where = HostAddress(uri=pools.endpoint(name).uri)
+                host_add(self.admin, pool=pool, where=where, credential=PASSWORD)
         self.look()
 
     def look(self) -> None:
@@ -49,9 +52,11 @@ class Board:
     def vm(self, name: str) -> VirtualMachine:
         return VirtualMachine.objects.select_related("resident_on").get(name=name)
 
-    def ask(self, vm: str, host: str) -> Migration:
-        target = str(Host.objects.get(name=host).pk)
-        wire = migration_request(self.admin, vm=str(self.vm(vm).pk), target=target, options=MoveOptions())
+    def ask(self, vm: str, host: str, maps: Maps | None = None, key: str = "") -> Migration:
+        target, options = str(Host.objects.get(name=host).pk), MoveOptions()
+        wire = migration_request(
+            self.admin, vm=str(self.vm(vm).pk), target=target, options=options, maps=maps, idempotency_key=key
+        )
         return Migration.objects.get(pk=wire.id)
 
 

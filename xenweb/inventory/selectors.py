@@ -10,6 +10,7 @@ from django.db.models import Q, QuerySet
 from xenweb.accounts.policy import Action, Actor, decide, visible_teams
 from xenweb.core.facts import (
     Ability,
+    CardFacts,
     DiskFacts,
     HostFacts,
     HostState,
@@ -227,6 +228,7 @@ def vm_facts(vm: VirtualMachine) -> VmFacts:
         networks=tuple(vm.networks),
         moving_as=vm.moving_as or None,
         conflict=vm.conflict,
+        cards=tuple(CardFacts(each["device"], each["address"], each["network"], each["bridge"]) for each in vm.cards),
     )
 
 
@@ -235,7 +237,9 @@ def _repositories(host: Host) -> Iterable[RepositoryFacts]:
         row = attachment.repository
         available = None if row.available is None else Bytes(row.available)
         storage = StorageKind(row.storage)
-        yield RepositoryFacts(row.pk, row.name, row.kind, row.vouched_shared, attachment.path, available, storage)
+        yield RepositoryFacts(
+            row.pk, row.name, row.kind, row.vouched_shared, attachment.path, available, storage, row.identity
+        )
 
 
 def capabilities_of(host: Host) -> frozenset[Capability]:
@@ -274,6 +278,7 @@ def hosts_facts(now: datetime, promises: Mapping[int, Promise], allowed: int | N
             memory_promised=promise.memory,
             repositories=tuple(_repositories(host)),
             networks=tuple(network.name for network in host.networks.all()),
+            bridges=tuple((network.name, network.bridge) for network in host.networks.all() if network.bridge),
             age=None if host.as_of is None else max(0.0, (now - host.as_of).total_seconds()),
             incoming=promise.incoming,
             version=host.version,

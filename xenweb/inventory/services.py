@@ -183,6 +183,7 @@ def vm_settle(vm_id: int, resident_on: int | None, not_on: int | None, state: Po
     now = timezone.now()
     if resident_on is not None:
         vm.resident_on = Host.objects.get(pk=resident_on)
+        vm.pool_id = vm.resident_on.pool_id
         vm.state, vm.conflict = state, False
         VmSighting.objects.update_or_create(
             vm=vm,

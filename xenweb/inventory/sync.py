@@ -5,7 +5,7 @@ older than what a row already knows changes nothing.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 
 from xenweb.core.facts import HostState, PowerState, Sighting, StorageKind
@@ -47,7 +47,7 @@ def reading_apply(host_id: int, reading: HostReading) -> None:
         return
     _host_apply(host, reading)
     identities = _repositories_apply(host, reading.snapshot.repositories)
-    _networks_apply(host, reading.snapshot.networks)
+    _networks_apply(host, reading.snapshot.networks, dict(reading.snapshot.bridges))
     _vms_apply(host, reading, identities)
 
 
@@ -138,12 +138,17 @@ def _publish_repository(repository_id: int) -> None:
     )
 
 
-def _networks_apply(host: Host, names: Iterable[str]) -> None:
-    wanted, known = set(names), set(host.networks.values_list("name", flat=True))
-    for name in wanted - known:
-        Network.objects.get_or_create(pool=host.pool, name=name)[0].hosts.add(host)
-    for network in Network.objects.filter(pool=host.pool, name__in=known - wanted):
-        network.hosts.remove(host)
+def _networks_apply(host: Host, names: Iterable[str], bridges: Mapping[str, str]) -> None:
+    wanted, known = set(names), {network.name: network for network in host.networks.all()}
+    for name in wanted - set(known):
+        known[name] = Network.objects.get_or_create(pool=host.pool, name=name)[0]
+        known[name].hosts.add(host)
+    for name, network in known.items():
+        if name not in wanted:
+            network.hosts.remove(host)
+        elif network.bridge != bridges.get(name, network.bridge):
+            network.bridge = bridges[name]
+            network.save()
 
 
 def _rows(uuids: Iterable[str]) -> dict[str, VirtualMachine]:
@@ -186,16 +191,16 @@ def _vm_apply(
     _residence_apply(row)
     if stood is not None:
         outside_record(row, stood)
-    disks_changed = False
+    disks_changed = is_wired_anew = False
     if row.resident_on_id == host.pk:
         row.name, row.memory, row.vcpus = said.name, said.memory, said.vcpus
-        row.networks = list(said.networks)
+        is_wired_anew = _cards_apply(row, said)
         load = reading.vm_cpu_loads.get(row.uuid)
         row.cpu_load = None if load is None else round(load, 2)
         _dirty_rate_apply(row, said)
         disks_changed = _disks_apply(row, said.disks, identities)
     row.gone = False
-    if is_new or disks_changed:
+    if is_new or disks_changed or is_wired_anew:
         row.save()
         row = _rows([row.uuid])[row.uuid]
     after = wiring.vm_wire(row)
@@ -232,8 +237,16 @@ def _residence_apply(row: VirtualMachine) -> None:
     )
     if row.resident_on_id != judged.host:
         row.resident_on = None if judged.host is None else Host.objects.get(pk=judged.host)
+        row.pool_id = row.pool_id if row.resident_on is None else row.resident_on.pool_id
         row.cpu_load = None
     row.state, row.conflict = judged.state, judged.conflict
+
+
+def _cards_apply(row: VirtualMachine, said: VmSnapshot) -> bool:
+    """Note which networks a VM is on, and by which cards; answer whether that is news: no shape of a VM tells it."""
+    before = row.networks, row.cards
+    row.networks, row.cards = list(said.networks), [asdict(card) for card in said.cards]
+    return before != (row.networks, row.cards)
 
 
 def _dirty_rate_apply(row: VirtualMachine, said: VmSnapshot) -> None:

@@ -141,6 +141,8 @@ export const aMigration = (id: string, more: Partial<Migration> = {}): Migration
   target_name: 'host-b',
   kind: 'live',
   copied_bytes: 0,
+  moved_disks: [],
+  moved_cards: [],
   state: 'pre_copy',
   active: true,
   requested_by: 'ada',

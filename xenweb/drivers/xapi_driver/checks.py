@@ -1,5 +1,6 @@
 """What we see ourselves in the pool's records: all reasons, where XAPI's own checks tell the first alone."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -172,19 +173,23 @@ def memory_now(plan: MigrationPlan, vm: Record, target: End) -> Iterator[Finding
         )
 
 
-def networks(vm: Record, source: End, target: End, name: str) -> Iterator[Finding]:
-    """Look for each network of the VM at the target."""
-    for network in missing_networks(vm, source, target):
-        yield network_missing(network, name)
+def networks(plan: MigrationPlan, vm: Record, source: End, target: End) -> Iterator[Finding]:
+    """Look at the target for each network that the VM is to be on there."""
+    for network in missing_networks(plan, vm, source, target):
+        yield network_missing(network, plan.target.name)
 
 
 def disks(plan: MigrationPlan, vm: Record, source: End, target: End) -> Iterator[Finding]:
     """Look for each disk of the VM at the target: its storage attached there, or a place for its copy."""
     copied = {disk_uuid(disk.path): disk for disk in plan.copied_disks}
+    coming = defaultdict[str, int](int)
     for vbd, vdi in disks_of(source.tables, vm):
         disk, device = copied.get(vdi.text_or("uuid")), device_of(vbd)
         if disk is not None:
-            yield from _copied(plan, vdi, device, repository_for(target.tables, target.host.ref, disk.path))
+            there = repository_for(target.tables, target.host.ref, disk)
+            if there is not None:
+                coming[there.ref] += vdi.number("virtual_size") or 0
+            yield from _copied(plan, vdi, device, there, coming[there.ref] if there else 0)
         elif source.pool is not target.pool or not reaches(target.tables, target.host.ref, vdi.ref_or_null("SR")):
             yield _not_there(plan, device, source.tables["SR"].get(vdi.ref_or_null("SR")))
         else:
@@ -206,21 +211,18 @@ def _not_there(plan: MigrationPlan, device: str, sr: Record | None) -> Finding:
     )
 
 
-def _copied(plan: MigrationPlan, vdi: Record, device: str, there: Record | None) -> Iterator[Finding]:
+def _copied(plan: MigrationPlan, vdi: Record, device: str, there: Record | None, needed: int) -> Iterator[Finding]:
+    """Look at one disk that is copied; ``needed`` are the bytes of all those so far that go to the same place."""
     if there is None:
         yield blocker(
             "disk_not_there",
             f"{plan.target.name} has no storage repository that takes disk {device} of {plan.vm_name}.",
-            "Attach one of the same name there, or choose another host.",
+            "Choose storage that it has attached, or choose another host.",
             device=device,
         )
         return
-    size, used, needed = (
-        there.number("physical_size"),
-        there.number("physical_utilisation"),
-        vdi.number("virtual_size"),
-    )
-    if size and used is not None and needed is not None and needed > size - used:
+    size, used = there.number("physical_size"), there.number("physical_utilisation")
+    if size and used is not None and needed > size - used:
         yield blocker(
             "storage_full",
             f"{human_size(needed)} of disk must be copied, and {there.text_or('name_label')} on {plan.target.name} "

@@ -42,7 +42,13 @@ class XapiDriver:
     name = "xapi"
     simulated = False
     capabilities = frozenset(
-        {Capability.CANCEL, Capability.NON_SHARED_DISKS, Capability.COLD_MOVE, Capability.TIDIES_DISKS}
+        {
+            Capability.CANCEL,
+            Capability.NON_SHARED_DISKS,
+            Capability.COLD_MOVE,
+            Capability.TIDIES_DISKS,
+            Capability.CHOSEN_PLACES,
+        }
     )
 
     def __init__(self) -> None:

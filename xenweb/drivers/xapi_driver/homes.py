@@ -95,11 +95,16 @@ def disk_path(folder: str, vdi: Record) -> str:
     return f"{folder}/{vdi.text_or('uuid')}"
 
 
+def cards_of(tables: Tables, vm: Record) -> list[tuple[Record, Record]]:
+    """List a VM's network cards as pairs of VIF and network."""
+    vifs = [tables["VIF"].get(ref) for ref in vm.many("VIFs")]
+    pairs = [(vif, tables["network"].get(vif.ref_or_null("network"))) for vif in vifs if vif is not None]
+    return [(vif, network) for vif, network in pairs if network is not None]
+
+
 def networks_of(tables: Tables, vm: Record) -> list[Record]:
     """List the networks that a VM is on."""
-    vifs = (tables["VIF"].get(ref) for ref in vm.many("VIFs"))
-    found = (tables["network"].get(vif.ref_or_null("network")) for vif in vifs if vif)
-    return [network for network in found if network is not None]
+    return [network for _, network in cards_of(tables, vm)]
 
 
 def has_network(tables: Tables, host: str, network: Record) -> bool:
