@@ -295,6 +295,8 @@ def _of_memory(vm: VmFacts, host: HostFacts) -> Iterator[Finding]:
 
 
 def _of_storage(vm: VmFacts, host: HostFacts, maps: Maps | None) -> Iterator[Finding]:
+    if Ability.CHOSEN_PLACES in host.abilities and vm.hypervisor != host.hypervisor:
+        return  # where the disks of a VM could go that cannot run there is no question
     disks = placed(vm, host, maps)
     if Ability.CHOSEN_PLACES in host.abilities:
         yield from disks_findings(vm, host, maps)

@@ -233,7 +233,7 @@ class VerdictWire(Wire):
     memory_total: int
     facts_age_ms: int | None
     forecast: ForecastWire | None
-    needs: NeedsWire | None = None
+    needs: NeedsWire | None
 
 
 class OptionWire(Wire):

@@ -1587,7 +1587,7 @@ export interface components {
             memory_free_after: number | null;
             /** Memory Total */
             memory_total: number;
-            needs?: components["schemas"]["NeedsWire"] | null;
+            needs: components["schemas"]["NeedsWire"] | null;
         };
         /**
          * VmChanged

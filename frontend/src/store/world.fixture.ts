@@ -207,7 +207,7 @@ export const someVerdicts = (vm: number, source: number): Verdicts => ({
   vm,
   source,
   verdicts: [
-    { host: 2, answer: 'can_go', findings: [], memory_free_after: 36 * GIB, memory_total: 64 * GIB, facts_age_ms: 900, forecast: null },
+    { host: 2, answer: 'can_go', findings: [], memory_free_after: 36 * GIB, memory_total: 64 * GIB, facts_age_ms: 900, forecast: null, needs: null },
     {
       host: 3,
       answer: 'cannot_go',
@@ -219,6 +219,7 @@ export const someVerdicts = (vm: number, source: number): Verdicts => ({
       memory_total: 64 * GIB,
       facts_age_ms: 900,
       forecast: null,
+      needs: null,
     },
   ],
   options: [

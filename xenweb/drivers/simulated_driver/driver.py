@@ -118,7 +118,12 @@ class SimulatedDriver:
 
     name = "simulated"
     simulated = True
-    capabilities = frozenset(Capability) - {Capability.POST_COPY, Capability.TIDIES_DISKS, Capability.GUARD}
+    capabilities = frozenset(Capability) - {
+        Capability.POST_COPY,
+        Capability.TIDIES_DISKS,
+        Capability.GUARD,
+        Capability.CHOSEN_PLACES,
+    }
 
     def __init__(self, clock: Clock = time.time, wait: Callable[[float], None] = time.sleep) -> None:
         self._clock, self._wait = clock, wait
