@@ -197,3 +197,16 @@ def test_what_cannot_be_placed_is_refused_with_its_reasons_on_the_board_and_by_t
     confirm(page)
     expect(page.get_by_text("the licence is bound to this host").first).to_be_visible()
     assert ask(stage, do="residence", vm="xcp-big-etl") == "xcp-b"
+
+
+def test_a_halted_vm_is_dragged_to_another_pool_with_its_disk_and_is_not_started(
+    stage: Stage, browser: Browser, signed_in: Callable[..., Page]
+) -> None:
+    page = signed_in("admin", viewport=TALL)
+    drag(page, "xcp-blue-old", "xcp-c")
+    row(page, "disk xvda").get_by_role("combobox").select_option(label="shared, 60 GiB free")
+    confirm(page)
+    expect_on(page, "xcp-blue-old", "xcp-c")
+    expect(card(page, "xcp-blue-old")).to_contain_text("halted")
+    told = ask(stage, do="tell", **{"class": "VM", "name": "xcp-blue-old"})
+    assert (told["pool"], told["power_state"]) == ("green", "Halted")

@@ -219,3 +219,38 @@ def test_a_vm_that_others_sent_to_another_pool_is_found_there_with_its_new_pool(
     vm = board.vm("ledger")
     assert (vm.resident_on.name, vm.pool.name) == ("host-d", "blue")
     assert AuditRecord.objects.filter(at__gte=before).exists()
+
+
+def test_a_halted_vm_goes_to_another_pool_with_its_disk_and_stays_halted(board: Board) -> None:
+    asked = needs(board, "blue-old", "host-a")
+    assert [each.device for each in asked.disks] == ["xvda"]
+    assert "moves_halted" in codes(lifted(board, "blue-old", "host-a"))
+    move = ended(board.ask("blue-old", "host-a", Maps((("xvda", storage(board, "shared", "host-a")),), CARDS[:1])))
+    assert (move.state, move.kind) == (State.DONE, "cold"), (move.failure_code, move.failure_sentence)
+    told = board.pools.do("tell", **{"class": "VM", "name": "blue-old"})
+    assert (told["pool"], told["power_state"]) == ("green", "Halted")
+    before = board.vm("blue-old")
+    board.look()
+    vm = board.vm("blue-old")
+    assert (before.resident_on.name, before.state) == (vm.resident_on.name, vm.state) == ("host-a", "halted")
+    assert [disk.repository.name for disk in vm.disks.all()] == ["shared"]
+    assert move.downtime is None
+
+
+def test_a_suspended_vm_goes_to_another_pool_and_stays_suspended(board: Board) -> None:
+    board.pools.do("power", vm="ledger", power="Suspended")
+    board.look()
+    move = ended(board.ask("ledger", "host-e"))
+    assert move.state == State.DONE, (move.failure_code, move.failure_sentence)
+    vm = board.vm("ledger")
+    assert (vm.resident_on.name, vm.state, vm.pool.name) == ("host-e", "suspended", "blue")
+    board.look()
+    assert board.vm("ledger").state == "suspended"
+    assert board.pools.do("tell", **{"class": "VM", "name": "ledger"})["power_state"] == "Suspended"
+
+
+def test_a_halted_vm_takes_a_disk_of_one_host_to_another_host_of_its_pool(board: Board) -> None:
+    move = ended(board.ask("blue-old", "host-d", Maps((("xvda", storage(board, "local", "host-d")),))))
+    assert move.state == State.DONE, (move.failure_code, move.failure_sentence)
+    board.look()
+    assert board.vm("blue-old").resident_on.name == "host-d"

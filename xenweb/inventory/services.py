@@ -27,6 +27,9 @@ from xenweb.realtime.events import HostChanged, HostRemoved, StorageRepositoryCh
 from xenweb.realtime.publish import publish, writing
 from xenweb.realtime.wire import HostWire, StorageRepositoryWire
 
+RESTING = frozenset({PowerState.HALTED, PowerState.SUSPENDED})
+"""States in which a VM runs nowhere."""
+
 
 @dataclass(frozen=True, slots=True)
 class HostAddress:
@@ -188,7 +191,7 @@ def vm_settle(vm_id: int, resident_on: int | None, not_on: int | None, state: Po
         VmSighting.objects.update_or_create(
             vm=vm,
             host_id=resident_on,
-            defaults={"state": state, "active": state is not PowerState.HALTED, "incoming": False, "at": now},
+            defaults={"state": state, "active": state not in RESTING, "incoming": False, "at": now},
         )
     if not_on is not None:
         VmSighting.objects.filter(vm=vm, host_id=not_on).update(

@@ -9,6 +9,7 @@ from xenweb.drivers.xapi_driver.homes import (
     Tables,
     disks_of,
     has_network,
+    image_of,
     reaches,
     repository_path,
 )
@@ -60,10 +61,32 @@ def disk_map(plan: MigrationPlan, vm: Record, source: End, target: End) -> dict[
         else:
             msg = f"Disk {device_of(vbd)} of {plan.vm_name} is not on storage that {plan.target.name} reaches."
             raise MoveRefusedError(msg, device=device_of(vbd))
-    image = vm.ref_or_null("suspend_VDI")
-    if image != NULL and found:
-        found[image] = next(iter(found.values()))
+    image = image_of(source.tables, vm)
+    if image is not None:
+        found[image.ref] = _image_there(plan, image, source, target, found)
     return found
+
+
+def _image_there(plan: MigrationPlan, image: Record, source: End, target: End, disks: dict[str, str]) -> str:
+    """Say where the memory of a suspended VM goes: it stays if it can, else it goes with the first of its disks.
+
+    A VM without disks has it put on the storage that the target's pool uses if nobody says otherwise.
+    """
+    here = image.ref_or_null("SR")
+    if source.pool is target.pool and reaches(target.tables, target.host.ref, here):
+        return here
+    default = next((pool.ref_or_null("default_SR") for pool in target.tables["pool"].values()), NULL)
+    there = next(iter(disks.values()), default)
+    if not reaches(target.tables, target.host.ref, there):
+        msg = f"{plan.target.name} has no storage repository for the memory of {plan.vm_name}, which is suspended."
+        raise MoveRefusedError(msg)
+    return there
+
+
+def stays(disks: dict[str, str], source: End) -> bool:
+    """Say whether no disk changes its repository by a map; references of repositories of another pool are others."""
+    at = source.tables["VDI"]
+    return all(vdi in at and at[vdi].ref_or_null("SR") == sr for vdi, sr in disks.items())
 
 
 def network_map(plan: MigrationPlan, vm: Record, source: End, target: End) -> dict[str, str]:

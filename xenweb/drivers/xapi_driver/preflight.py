@@ -106,6 +106,7 @@ def _looks(asked: Asked) -> Iterator[tuple[str, Look]]:
     yield "the memory at this moment", partial(checks.memory_now, plan, vm, target)
     yield "the networks", partial(checks.networks, plan, vm, source, target)
     yield "the disks", partial(checks.disks, plan, vm, source, target)
+    yield "the memory that is kept", partial(checks.image, asked)
 
 
 def _asked_of_the_pool(asked: Asked, known: set[str]) -> Iterator[Finding]:
@@ -181,7 +182,7 @@ def command(asked: Asked) -> str:
     at = parts(plan.source.uri)
     words = ["xe", "-s", at.host, "-p", str(at.port), "-u", at.user, "-pwf", "PASSWORD-FILE"]
     host = target.host.text_or("uuid")
-    if asked.is_one_pool and plan.kind is Kind.COLD and not plan.copied_disks:
+    if asked.operation == "pool_migrate" and plan.kind is Kind.COLD:
         return shlex.join([*words, "vm-param-set", f"uuid={plan.vm_uuid}", f"affinity={host}"])
     words += ["vm-migrate", f"uuid={plan.vm_uuid}", f"host-uuid={host}", "live=true"]
     for disk in plan.copied_disks:
