@@ -39,7 +39,11 @@ class ScriptedDriver:
 
     name: str = "scripted"
     simulated: bool = True
-    capabilities: frozenset[Capability] = frozenset(Capability) - {Capability.TIDIES_DISKS, Capability.GUARD}
+    capabilities: frozenset[Capability] = frozenset(Capability) - {
+        Capability.TIDIES_DISKS,
+        Capability.GUARD,
+        Capability.CHOSEN_PLACES,
+    }
     sending: Sending = UNLIMITED
     copies: dict[tuple[str, str], Copy] = field(default_factory=dict)
     busy: bool = False

@@ -16,7 +16,7 @@ HERE = RepositoryFacts(8, "local", "dir", vouched_shared=False, path="/srv/local
 THERE = replace(HERE, id=9)
 LOCAL_DISK = replace(DISK, path="/srv/local/ledger.img", repository=8, capacity=Bytes(32 * MIB))
 LEDGER = replace(VM, name="ledger", disks=(LOCAL_DISK,))
-ABLE = replace(TARGET, repositories=(SHARED, THERE), abilities=frozenset(Ability))
+ABLE = replace(TARGET, repositories=(SHARED, THERE), abilities=frozenset(Ability) - {Ability.CHOSEN_PLACES})
 
 
 def test_a_disk_of_one_host_is_copied_to_the_same_path_and_the_verdict_says_how_much() -> None:

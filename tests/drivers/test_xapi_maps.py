@@ -1,11 +1,13 @@
 """The maps of a move: every disk and every card told, those of snapshots too, and nothing guessed."""
 
+from dataclasses import replace
+
 import pytest
 
 from xenweb.core.quantities import Bytes
-from xenweb.drivers.contract import CopiedDisk, Endpoint, MigrationPlan, MoveOptions, MoveRefusedError
+from xenweb.drivers.contract import CopiedDisk, Endpoint, MigrationPlan, MovedCard, MoveOptions, MoveRefusedError
 from xenweb.drivers.xapi_driver.homes import Tables, repository_path
-from xenweb.drivers.xapi_driver.maps import End, disk_map, migration_network, network_map
+from xenweb.drivers.xapi_driver.maps import End, disk_map, migration_network, missing_networks, network_map
 from xenweb.drivers.xapi_driver.pools import Pool
 from xenweb.drivers.xapi_driver.records import Record, record_of
 from xenweb.drivers.xapi_driver.transport import PinnedTransport
@@ -39,8 +41,8 @@ def tables(host: str, *, networks: tuple[str, ...] = ("lan",), repositories: tup
     add("VDI", "root", uuid="root-uuid", SR=f"{host} sr0")
     add("VBD", "vbd", VDI="root", type="Disk", device="xvda", empty=False)
     add("VBD", "cd", VDI="OpaqueRef:NULL", type="CD", device="xvdd", empty=True)
-    add("VIF", "card", network=f"{host} lan")
-    add("VIF", "old card", network=f"{host} {networks[-1]}")
+    add("VIF", "card", network=f"{host} lan", device="0", MAC="02:01")
+    add("VIF", "old card", network=f"{host} {networks[-1]}", device="0", MAC="02:02")
     add("VM", "snap", is_a_snapshot=True, VIFs=["old card"])
     add("VM", "vm", name_label="web-1", VBDs=["vbd", "cd"], VIFs=["card"], snapshots=["snap"])
     return found
@@ -55,8 +57,8 @@ def a_pool() -> Pool:
     return Pool(PinnedTransport("nowhere", 1, frozenset()), "root", "")
 
 
-def planned(*disks: CopiedDisk) -> MigrationPlan:
-    return MigrationPlan("m", "uuid", "web-1", HERE, THERE, MoveOptions(), copied_disks=disks)
+def planned(*disks: CopiedDisk, cards: tuple[MovedCard, ...] = ()) -> MigrationPlan:
+    return MigrationPlan("m", "uuid", "web-1", HERE, THERE, MoveOptions(), copied_disks=disks, cards=cards)
 
 
 def vm(source: End) -> Record:
@@ -69,6 +71,29 @@ ROOT = CopiedDisk("xvda", "/local/root-uuid", Bytes(1))
 def test_a_disk_goes_to_the_repository_of_the_same_name_and_a_cd_nowhere() -> None:
     source, target = end("alpha", a_pool()), end("beta", a_pool(), repositories=("other", "local"))
     assert disk_map(planned(ROOT), vm(source), source, target) == {"root": "beta sr1"}
+
+
+def test_a_disk_goes_to_the_repository_that_was_chosen_and_to_no_other() -> None:
+    source, target = end("alpha", a_pool()), end("beta", a_pool(), repositories=("other", "local"))
+    chosen = replace(ROOT, repository="beta-0")
+    assert disk_map(planned(chosen), vm(source), source, target) == {"root": "beta sr0"}
+    with pytest.raises(MoveRefusedError, match=r"beta has no storage repository for disk xvda"):
+        disk_map(planned(replace(ROOT, repository="gamma-0")), vm(source), source, target)
+
+
+def test_a_card_goes_to_the_network_that_was_chosen_and_those_of_its_snapshots_with_it() -> None:
+    chosen = planned(cards=(MovedCard("0", "02:01", "storage"),))
+    source, target = end("alpha", a_pool()), end("beta", a_pool(), networks=("lan", "storage"))
+    assert network_map(chosen, vm(source), source, target) == {"card": "beta storage", "old card": "beta storage"}
+    assert list(missing_networks(chosen, vm(source), source, end("gamma", a_pool()))) == ["storage"]
+    assert list(missing_networks(chosen, vm(source), source, target)) == []
+
+
+def test_of_two_networks_of_one_name_none_is_guessed() -> None:
+    source, target = end("alpha", a_pool()), end("beta", a_pool(), networks=("lan", "storage"))
+    target.tables["network"]["beta storage"].said["name_label"] = "lan"
+    with pytest.raises(MoveRefusedError, match=r"beta has 2 networks called lan"):
+        network_map(planned(), vm(source), source, target)
 
 
 def test_a_disk_without_a_place_is_refused_by_its_name() -> None:

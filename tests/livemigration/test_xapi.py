@@ -15,6 +15,7 @@ from tests.xapi.process import PASSWORD, Pools
 from xenweb.accounts.policy import Actor, Role
 from xenweb.accounts.services import team_create
 from xenweb.audit.models import AuditRecord
+from xenweb.core.facts import Maps
 from xenweb.core.migration import State
 from xenweb.core.placement import CPU_FEATURES_LACKING
 from xenweb.drivers import registry
@@ -32,19 +33,21 @@ from xenweb.livemigration.plan import plan_of
 from xenweb.livemigration.services import migration_cancel, migration_request
 
 pytestmark = pytest.mark.django_db(transaction=True)
+GREEN = {"green": ("host-a", "host-b", "host-c")}
 
 
 class Board:
-    """The rows of the pool called green."""
+    """The rows of the pool called green, and of further pools."""
 
-    def __init__(self, pools: Pools) -> None:
+    def __init__(self, pools: Pools, hosts: dict[str, tuple[str, ...]] = GREEN) -> None:
         registry.driver_for.cache_clear()
         self.pools = pools
         self.admin: Actor = person("admin", Role.ADMINISTRATOR)
-        pool_ensure("green", "xapi")
-        for name in ("host-a", "host-b", "host-c"):
-            where = HostAddress(uri=pools.endpoint(name).uri)
-            host_add(self.admin, pool="green", where=where, credential=PASSWORD)
+        for pool, names in hosts.items():
+            pool_ensure(pool, "xapi")
+            for name in names:
+                where = HostAddress(uri=pools.endpoint(name).uri)
+                host_add(self.admin, pool=pool, where=where, credential=PASSWORD)
         self.look()
 
     def look(self) -> None:
@@ -55,9 +58,11 @@ class Board:
     def vm(self, name: str) -> VirtualMachine:
         return VirtualMachine.objects.select_related("resident_on").get(name=name)
 
-    def ask(self, vm: str, host: str) -> Migration:
-        target = str(Host.objects.get(name=host).pk)
-        wire = migration_request(self.admin, vm=str(self.vm(vm).pk), target=target, options=MoveOptions())
+    def ask(self, vm: str, host: str, maps: Maps | None = None, key: str = "") -> Migration:
+        target, options = str(Host.objects.get(name=host).pk), MoveOptions()
+        wire = migration_request(
+            self.admin, vm=str(self.vm(vm).pk), target=target, options=options, maps=maps, idempotency_key=key
+        )
         return Migration.objects.get(pk=wire.id)
 
 

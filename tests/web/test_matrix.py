@@ -21,6 +21,7 @@ EXPECTED = {
     ("GET", "/api/v1/vms"): ANYBODY,
     ("GET", "/api/v1/vms/{vm}"): WHO_SEES_THE_VM,
     ("GET", "/api/v1/vms/{vm}/verdicts"): WHO_SEES_THE_VM,
+    ("POST", "/api/v1/vms/{vm}/verdicts"): WHO_SEES_THE_VM,
     ("GET", "/api/v1/storage-repositories"): ANYBODY,
     ("GET", "/api/v1/storage-costs"): ANYBODY,
     ("POST", "/api/v1/storage-repositories/{repository}/vouch"): (401, 403, 404, 403, 403, 403),
@@ -58,6 +59,7 @@ BODIES = {
     "/api/v1/hosts/certificates": {"pool": "nowhere", "address": "10.0.0.2"},
     "/api/v1/migrations/{migration}/choices": {"kind": "pause"},
     "/api/v1/migrations/{migration}/close": {"reason": "The host burnt."},
+    "/api/v1/vms/{vm}/verdicts": {"target": 1},
     "/api/v1/migrations/{migration}/guard/roll-back": {"reason": "The upgrade broke it."},
 }
 

@@ -264,3 +264,53 @@ def test_the_inventory_adds_up_and_leaves_out_what_is_no_vm(xapi: Pools, driver:
         assert look.memory_free is not None
         assert look.memory_free + taken <= look.memory_total - 512 * MIB
     assert {each.name for look in looks for each in look.repositories} == {"shared", "local"}
+
+
+def test_a_suspended_vm_takes_its_disk_and_its_memory_to_another_pool_and_stays_suspended(
+    xapi: Pools, driver: XapiDriver
+) -> None:
+    xapi.do("power", vm="ledger", power="Suspended")
+    planned = plan(xapi, "ledger", "host-b", "host-d", kind=Kind.COLD, disks=True)
+    assert blockers(driver, planned) == []
+    assert "suspend_image_moves" in [each.code for each in driver.preflight(planned).findings]
+    driver.migrate(planned)
+    assert conclude(proof(driver, planned)) is Conclusion.ON_TARGET
+    told = xapi.do("tell", **{"class": "VM", "name": "ledger"})
+    assert (told["pool"], told["power_state"]) == ("blue", "Suspended")
+    image = xapi.do("tell", **{"class": "VDI", "name": told["suspend_VDI"]})
+    assert (image["pool"], image["type"]) == ("blue", "suspend")
+    assert xapi.do("tell", **{"class": "SR", "name": image["SR"]})["name_label"] == "local", "where its disk is"
+
+
+def test_a_suspended_vm_without_disks_takes_its_memory_to_the_default_storage_of_another_pool(
+    xapi: Pools, driver: XapiDriver
+) -> None:
+    xapi.do("power", vm="dns-1", power="Suspended")
+    xapi.do("field", **{"class": "VM", "name": "dns-1", "field": "affinity", "value": _host(xapi, "host-a")})
+    planned = plan(xapi, "dns-1", "host-a", "host-e", kind=Kind.COLD)
+    assert blockers(driver, planned) == []
+    driver.migrate(planned)
+    assert conclude(proof(driver, planned)) is Conclusion.ON_TARGET
+    told = xapi.do("tell", **{"class": "VM", "name": "dns-1"})
+    image = xapi.do("tell", **{"class": "VDI", "name": told["suspend_VDI"]})
+    assert xapi.do("tell", **{"class": "SR", "name": image["SR"]})["name_label"] == "shared-blue"
+
+
+def test_kept_memory_that_has_no_room_at_the_target_is_refused(xapi: Pools, driver: XapiDriver) -> None:
+    xapi.do("power", vm="dns-1", power="Suspended")
+    xapi.do("field", **{"class": "VM", "name": "dns-1", "field": "affinity", "value": _host(xapi, "host-a")})
+    full = {"class": "SR", "name": "shared-blue", "field": "physical_utilisation", "value": 100 * 2**30}
+    xapi.do("field", **full)
+    assert "storage_full" in blockers(driver, plan(xapi, "dns-1", "host-a", "host-e", kind=Kind.COLD))
+
+
+def test_the_place_of_a_halted_vm_is_where_its_disks_are_whatever_its_record_says(
+    xapi: Pools, driver: XapiDriver
+) -> None:
+    xapi.do("field", **{"class": "VM", "name": "old-wiki", "field": "affinity", "value": _host(xapi, "host-c")})
+    shared = xapi.do("tell", **{"class": "SR", "name": "shared"})
+    for ref in shared["PBDs"]:
+        if xapi.do("tell", **{"class": "PBD", "name": ref})["host"] == _host(xapi, "host-c"):
+            xapi.do("field", **{"class": "PBD", "name": ref, "field": "currently_attached", "value": False})
+    looks = {name: driver.locate(xapi.endpoint(name, 1), identity("old-wiki")).copy for name in ("host-a", "host-c")}
+    assert looks == {"host-a": Copy.INACTIVE, "host-c": Copy.ABSENT}

@@ -119,6 +119,9 @@ class Ability(StrEnum):
     TIDIES_DISKS = "tidies_disks"
     """Once a VM has arrived, the hypervisor itself removes the disks that it came from."""
 
+    CHOSEN_PLACES = "chosen_places"
+    """Disks go to the storage, and network cards to the networks, that are chosen for them: in another pool, too."""
+
 
 @dataclass(frozen=True, slots=True)
 class DiskFacts:
@@ -131,6 +134,27 @@ class DiskFacts:
     cache: str
     read_only: bool
     capacity: Bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CardFacts:
+    """One network card of a VM, by the name of its network and of its bridge; empty where nobody says."""
+
+    device: str
+    address: str
+    network: str
+    bridge: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Maps:
+    """Where a move puts what cannot stay where it is: disks on repositories (ids), network cards on networks (names).
+
+    Both are told by their devices.
+    """
+
+    disks: tuple[tuple[str, int], ...] = ()
+    cards: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +172,7 @@ class VmFacts:
     networks: tuple[str, ...]
     moving_as: str | None
     conflict: bool = False
+    cards: tuple[CardFacts, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +188,7 @@ class RepositoryFacts:
     storage: StorageKind = StorageKind.UNKNOWN
     costs: tuple[StorageCost, ...] = ()
     """What was measured of its kind of storage, if anything was."""
+    identity: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +221,8 @@ class HostFacts:
     moves_allowed: int | None = None
     in_maintenance: bool = False
     takes_vms: bool = True
+    bridges: tuple[tuple[str, str], ...] = ()
+    """Networks by name, each with its bridge, where that is known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,23 +15,59 @@ from xenweb.core.facts import (
     HostState,
     Hypervisor,
     Kind,
+    Maps,
     RepositoryFacts,
     StorageKind,
     VmFacts,
     kind_for,
 )
+from xenweb.core.findings import (
+    CPU_FEATURES_LACKING,
+    FOUND_BY_HOSTS,
+    OVERRIDABLE,
+    Fact,
+    Finding,
+    Severity,
+    blocker,
+    network_missing,
+    note,
+    warning,
+)
+from xenweb.core.maps import cards_findings, crossing_findings, disks_findings, is_mapped
 from xenweb.core.quantities import MIB, Bytes, human_size
 from xenweb.core.storage import (
     SAFE_CACHES,
     SLOW_FILES,
     Placed,
     Way,
+    copies,
     is_block,
     needs_word,
     placed,
     rooms,
 )
 from xenweb.core.storage_costs import in_words, is_slow
+
+__all__ = [
+    "CPU_FEATURES_LACKING",
+    "FOUND_BY_HOSTS",
+    "MEMORY_RESERVE",
+    "OVERRIDABLE",
+    "STALE_AFTER",
+    "Answer",
+    "Fact",
+    "Finding",
+    "Severity",
+    "Verdict",
+    "blocker",
+    "hypervisor_older",
+    "judge",
+    "memory_after",
+    "memory_needed",
+    "network_missing",
+    "note",
+    "warning",
+]
 
 STALE_AFTER = 30.0
 """Seconds after which facts of a host are too old to place a VM by."""
@@ -40,50 +76,12 @@ MEMORY_RESERVE = Bytes(64 * MIB)
 """What stays with the host itself, whatever comes in."""
 
 
-class Severity(StrEnum):
-    """How much a finding weighs."""
-
-    BLOCKER = "blocker"
-    WARNING = "warning"
-    NOTE = "note"
-
-
 class Answer(StrEnum):
     """The three answers a host column shows."""
 
     CAN_GO = "can_go"
     CAN_GO_BUT = "can_go_but"
     CANNOT_GO = "cannot_go"
-
-
-Fact = str | int | float | bool | tuple[str, ...] | None
-
-CPU_FEATURES_LACKING = "vm_incompatible_with_this_host"
-"""The VM was started with features of its CPU that the target's does not have; a guest that uses none may live on."""
-
-FOUND_BY_HOSTS = frozenset({"disk_identity_unproven", CPU_FEATURES_LACKING})
-"""What only the hosts find, and cannot prove, although a person may know it."""
-
-OVERRIDABLE = FOUND_BY_HOSTS | {"memory_short", "memory_unknown"}
-"""Codes that a person with the right may override. Hypervisors let themselves be overbooked:
-that we do not is our own rule. Of all others no wish changes anything: the hypervisor
-itself would refuse, or the VM would be lost."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One reason: a stable code, its weight, a sentence, what helps, and the facts."""
-
-    code: str
-    severity: Severity
-    sentence: str
-    remedy: str
-    facts: tuple[tuple[str, Fact], ...] = ()
-
-    @property
-    def is_overridable(self) -> bool:
-        """Say whether a person with the right may go on in spite of it."""
-        return self.severity is Severity.BLOCKER and self.code in OVERRIDABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,21 +112,6 @@ class Verdict:
         return tuple(f for f in self.blockers if not (f.is_overridable and f.code in overridden))
 
 
-def blocker(code: str, sentence: str, remedy: str, **facts: Fact) -> Finding:
-    """Build what forbids the move."""
-    return Finding(code, Severity.BLOCKER, sentence, remedy, tuple(facts.items()))
-
-
-def warning(code: str, sentence: str, remedy: str, **facts: Fact) -> Finding:
-    """Build what a person should know before the move."""
-    return Finding(code, Severity.WARNING, sentence, remedy, tuple(facts.items()))
-
-
-def note(code: str, sentence: str, remedy: str, **facts: Fact) -> Finding:
-    """Build what is worth saying, and changes nothing."""
-    return Finding(code, Severity.NOTE, sentence, remedy, tuple(facts.items()))
-
-
 def _of_the_vm(vm: VmFacts, host: HostFacts) -> Iterator[Finding]:
     if vm.moving_as:
         yield blocker(
@@ -152,9 +135,10 @@ def _of_the_kind(vm: VmFacts, host: HostFacts) -> Iterator[Finding]:
         case Kind.LIVE:
             return
         case Kind.COLD if Ability.COLD_MOVE in host.abilities:
+            copied = "its disks are copied along" if copies(vm, host) else "nothing is copied but its definition"
             yield note(
                 "moves_halted",
-                f"{vm.name} moves {vm.state}; nothing is copied but its definition.",
+                f"{vm.name} moves {vm.state}; {copied}.",
                 "It is not started at the target.",
             )
         case Kind.COLD:
@@ -243,9 +227,9 @@ def _of_the_pair(vm: VmFacts, host: HostFacts, source: HostFacts | None) -> Iter
             f"{source.name}, where {vm.name} runs, does not answer.",
             "Bring it back first: nobody can prove a move from a silent host.",
         )
-    elif source.pool != host.pool:
-        yield blocker("pool_differs", f"{host.name} belongs to another pool.", "Choose a host of the same pool.")
     else:
+        if source.pool != host.pool:
+            yield from crossing_findings(vm, host, source)
         yield from hypervisor_older(source.name, source.version, host.name, host.version)
         yield from _of_its_limit(source)
 
@@ -316,15 +300,19 @@ def _of_memory(vm: VmFacts, host: HostFacts) -> Iterator[Finding]:
         )
 
 
-def _of_storage(vm: VmFacts, host: HostFacts) -> Iterator[Finding]:
-    disks = placed(vm, host)
+def _of_storage(vm: VmFacts, host: HostFacts, maps: Maps | None) -> Iterator[Finding]:
+    if Ability.CHOSEN_PLACES in host.abilities and vm.hypervisor != host.hypervisor:
+        return  # where the disks of a VM could go that cannot run there is no question
+    disks = placed(vm, host, maps)
+    if Ability.CHOSEN_PLACES in host.abilities:
+        yield from disks_findings(vm, host, maps)
     for each in disks:
         match each.way:
             case Way.SHARED:
                 yield from _of_shared(vm, each)
             case Way.COPIED:
                 yield from _of_copied(vm, host, each)
-            case Way.UNREACHED:
+            case Way.UNREACHED if Ability.CHOSEN_PLACES not in host.abilities:
                 yield _unreached(host, each.disk)
     for room in rooms(host, disks):
         if not room.is_enough:
@@ -437,7 +425,7 @@ def _of_copied(vm: VmFacts, host: HostFacts, each: Placed) -> Iterator[Finding]:
     disk, repository = each.disk, each.repository
     if repository is None:
         return
-    if kind_for(vm.state) is Kind.COLD:
+    if kind_for(vm.state) is Kind.COLD and Ability.CHOSEN_PLACES not in host.abilities:
         yield blocker(
             "cold_disk_not_shared",
             f"Disk {disk.device} is on storage of one host, and a halted VM's disks are not copied.",
@@ -469,35 +457,35 @@ def _of_copied(vm: VmFacts, host: HostFacts, each: Placed) -> Iterator[Finding]:
         )
 
 
-def _of_networks(vm: VmFacts, host: HostFacts) -> Iterator[Finding]:
+def _of_networks(vm: VmFacts, host: HostFacts, source: HostFacts | None, maps: Maps | None) -> Iterator[Finding]:
+    if vm.cards and source is not None and is_mapped(host, source):
+        yield from cards_findings(vm, host, source, maps)
+        if source.pool != host.pool:
+            return
     for network in vm.networks:
         if network not in host.networks:
             yield network_missing(network, host.name)
 
 
-def network_missing(network: str, host: str) -> Finding:
-    """Say that a host lacks a network of the VM."""
-    return blocker(
-        "network_missing",
-        f"{host} has no network {network}.",
-        f"Create {network} there, or choose another host.",
-        network=network,
-    )
-
-
-def judge(vm: VmFacts, host: HostFacts, source: HostFacts | None, extra: Iterable[Finding] = ()) -> Verdict:
+def judge(
+    vm: VmFacts,
+    host: HostFacts,
+    source: HostFacts | None,
+    extra: Iterable[Finding] = (),
+    maps: Maps | None = None,
+) -> Verdict:
     """Judge whether ``host`` can take ``vm`` from ``source``, with all reasons.
 
-    ``extra`` are findings that the driver got from the hypervisors themselves;
-    what both say in the same words is said once.
+    ``maps`` say where disks and network cards go; None if that is still to be chosen. ``extra`` are
+    findings that the driver got from the hypervisors themselves; what both say in the same words is said once.
     """
     findings = [*_of_the_pair(vm, host, source)]
     if vm.resident_on != host.id:
         findings += _of_the_vm(vm, host)
         findings += _of_the_host(host)
         findings += _of_memory(vm, host)
-        findings += _of_storage(vm, host)
-        findings += _of_networks(vm, host)
+        findings += _of_storage(vm, host, maps)
+        findings += _of_networks(vm, host, source, maps)
     findings = list({(each.code, each.sentence): each for each in (*findings, *extra)}.values())
     findings.sort(key=lambda finding: list(Severity).index(finding.severity))
     return Verdict(host.id, tuple(findings), memory_after(vm, host), host.memory_total, host.age)

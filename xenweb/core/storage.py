@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from xenweb.core.facts import Ability, DiskFacts, HostFacts, RepositoryFacts, StorageKind, VmFacts
+from xenweb.core.facts import Ability, DiskFacts, HostFacts, Maps, RepositoryFacts, StorageKind, VmFacts
 from xenweb.core.quantities import Bytes
 
 SAFE_CACHES = frozenset({"none", "directsync"})
@@ -22,6 +22,10 @@ SLOW_FILES = frozenset({StorageKind.NFS, StorageKind.OCFS2})
 
 SHARED_BY_ITSELF = frozenset({StorageKind.SAN_BLOCK, StorageKind.NFS, StorageKind.OCFS2})
 """Kinds that bear one name on every host that reaches them: who has the same name has the same storage."""
+
+
+NOT_FOR_DISKS = frozenset({"udev", "iso"})
+"""Kinds of repositories of XAPI's that hold drives and images, and take no disk of a VM."""
 
 
 def is_block(repository: RepositoryFacts) -> bool:
@@ -67,19 +71,64 @@ class Room:
         return self.free is not None and self.needed <= self.free
 
 
-def placed(vm: VmFacts, host: HostFacts) -> list[Placed]:
+def placed(vm: VmFacts, host: HostFacts, maps: Maps | None = None) -> list[Placed]:
     """Say how each disk comes to be at the target.
 
-    A disk is copied to the same path, so the target must have a repository there.
-    A read-only disk is never copied: hypervisors leave it out.
+    Where places can be chosen a disk goes where ``maps`` say; without maps, where it is suggested to go.
+    Elsewhere it is copied to the same path, so the target must have a repository there, and
+    a read-only disk is never copied: hypervisors leave it out.
     """
+    if Ability.CHOSEN_PLACES in host.abilities:
+        chosen = dict(suggested_disks(vm, host) if maps is None else maps.disks)
+        return [_chosen(disk, host, chosen.get(disk.device)) for disk in vm.disks]
     return [_placed(disk, host) for disk in vm.disks]
 
 
+def places_for_disks(host: HostFacts) -> tuple[RepositoryFacts, ...]:
+    """List the repositories of a host that disks can be put on, the one with the most free space first."""
+    taking = (each for each in host.repositories if each.kind not in NOT_FOR_DISKS)
+    return tuple(sorted(taking, key=lambda each: (-(each.available or 0), each.name)))
+
+
+def suggested_disks(vm: VmFacts, host: HostFacts) -> tuple[tuple[str, int], ...]:
+    """Suggest for each disk that cannot stay the repository with the most free space, those before it counted in.
+
+    Of several with the same space the one that is called as the disk's own is suggested.
+    """
+    places = places_for_disks(host)
+    free = {each.id: each.available for each in places if each.available is not None}
+    found = []
+    for disk in vm.disks:
+        if not free or _staying(disk, host) is not None:
+            continue
+        best = max(
+            (each for each in places if each.id in free),
+            key=lambda each: (free[each.id], each.name == disk.repository_name),
+        )
+        free[best.id] = Bytes(free[best.id] - (disk.capacity or 0))
+        found.append((disk.device, best.id))
+    return tuple(found)
+
+
+def _staying(disk: DiskFacts, host: HostFacts) -> RepositoryFacts | None:
+    """Find the repository that a disk can stay on, because the host reaches it."""
+    return next(
+        (each for each in host.repositories if disk.repository is not None and each.id == disk.repository), None
+    )
+
+
+def _chosen(disk: DiskFacts, host: HostFacts, chosen: int | None) -> Placed:
+    staying = _staying(disk, host)
+    if staying is not None:
+        return Placed(disk, Way.SHARED, staying)
+    there = next((each for each in places_for_disks(host) if each.id == chosen), None)
+    return Placed(disk, Way.UNREACHED if there is None else Way.COPIED, there)
+
+
 def _placed(disk: DiskFacts, host: HostFacts) -> Placed:
-    for repository in host.repositories:
-        if disk.repository is not None and repository.id == disk.repository:
-            return Placed(disk, Way.SHARED, repository)
+    staying = _staying(disk, host)
+    if staying is not None:
+        return Placed(disk, Way.SHARED, staying)
     holding = _holding(disk.path, host.repositories)
     if holding is None or disk.read_only or Ability.NON_SHARED_DISKS not in host.abilities:
         return Placed(disk, Way.UNREACHED, None)
@@ -92,14 +141,19 @@ def _holding(path: str, repositories: Iterable[RepositoryFacts]) -> RepositoryFa
     return next((each for each in repositories if each.path and each.path.rstrip("/") == folder), None)
 
 
-def copied_disks(vm: VmFacts, host: HostFacts) -> list[DiskFacts]:
+def copies(vm: VmFacts, host: HostFacts, maps: Maps | None = None) -> list[Placed]:
+    """List the disks that a move to the host must copy, and where to."""
+    return [each for each in placed(vm, host, maps) if each.way is Way.COPIED]
+
+
+def copied_disks(vm: VmFacts, host: HostFacts, maps: Maps | None = None) -> list[DiskFacts]:
     """List the disks that a move to the host must copy."""
-    return [each.disk for each in placed(vm, host) if each.way is Way.COPIED]
+    return [each.disk for each in copies(vm, host, maps)]
 
 
-def copied_bytes(vm: VmFacts, host: HostFacts) -> Bytes:
+def copied_bytes(vm: VmFacts, host: HostFacts, maps: Maps | None = None) -> Bytes:
     """Add up the disks that a move to the host must copy."""
-    return Bytes(sum(disk.capacity or 0 for disk in copied_disks(vm, host)))
+    return Bytes(sum(disk.capacity or 0 for disk in copied_disks(vm, host, maps)))
 
 
 def rooms(host: HostFacts, disks: Iterable[Placed]) -> list[Room]:
@@ -108,8 +162,9 @@ def rooms(host: HostFacts, disks: Iterable[Placed]) -> list[Room]:
     for each in disks:
         if each.way is Way.COPIED and each.repository is not None:
             needed[each.repository] += each.disk.capacity or 0
-    return [Room(repository, Bytes(size), _free(repository, host)) for repository, size in needed.items()]
+    return [Room(repository, Bytes(size), free_for_copies(repository, host)) for repository, size in needed.items()]
 
 
-def _free(repository: RepositoryFacts, host: HostFacts) -> Bytes | None:
+def free_for_copies(repository: RepositoryFacts, host: HostFacts) -> Bytes | None:
+    """Say what a repository has free beside what moves under way bring to its host; None if nobody says."""
     return None if repository.available is None else Bytes(max(0, repository.available - host.disk_promised))

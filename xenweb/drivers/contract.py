@@ -9,13 +9,66 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import ClassVar, Protocol
+from typing import Protocol
 
 from xenweb.core.facts import Ability, Kind, PowerState, StorageKind
 from xenweb.core.migration import Copy
-from xenweb.core.placement import Fact, Finding
+from xenweb.core.placement import Finding
 from xenweb.core.quantities import Bytes, BytesPerSecond, Milliseconds
 from xenweb.core.queueing import Sending
+from xenweb.drivers.failures import (
+    AddressRefusedError,
+    DiskExistsError,
+    DiskMissingError,
+    DriverError,
+    DriverUnavailableError,
+    HostUnreachableError,
+    MoveBrokenError,
+    MoveCancelledError,
+    MoveRefusedError,
+    NotSupportedError,
+    VmMissingError,
+)
+
+__all__ = [
+    "LEVERS",
+    "AddressRefusedError",
+    "Capability",
+    "CardSnapshot",
+    "CompletedStats",
+    "CopiedDisk",
+    "CopyAction",
+    "DiskExistsError",
+    "DiskMissingError",
+    "DiskSnapshot",
+    "DriverError",
+    "DriverUnavailableError",
+    "Endpoint",
+    "HostEvent",
+    "HostSnapshot",
+    "HostUnreachableError",
+    "HypervisorDriver",
+    "Lever",
+    "MigrationPlan",
+    "MoveBrokenError",
+    "MoveCancelledError",
+    "MoveOptions",
+    "MoveRefusedError",
+    "MovedCard",
+    "MovedVolume",
+    "NotSupportedError",
+    "PassMark",
+    "Permit",
+    "Phase",
+    "Preflight",
+    "Progress",
+    "RepositorySnapshot",
+    "VmMissingError",
+    "VmSighting",
+    "VmSnapshot",
+    "Watch",
+    "freely",
+]
 
 
 class Capability(StrEnum):
@@ -36,6 +89,7 @@ class Capability(StrEnum):
     COLD_MOVE = Ability.COLD_MOVE.value
     PAUSED_MOVE = Ability.PAUSED_MOVE.value
     TIDIES_DISKS = Ability.TIDIES_DISKS.value
+    CHOSEN_PLACES = Ability.CHOSEN_PLACES.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +125,16 @@ class DiskSnapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class CardSnapshot:
+    """One network card as a host describes it, by the name of its network and of its bridge."""
+
+    device: str
+    address: str
+    network: str
+    bridge: str
+
+
+@dataclass(frozen=True, slots=True)
 class VmSnapshot:
     """One VM as a host describes it. ``cpu_time`` is nanoseconds since its start.
 
@@ -90,6 +154,9 @@ class VmSnapshot:
     networks: tuple[str, ...]
     dirty_rate: BytesPerSecond | None = None
     dirty_rate_at: datetime | None = None
+    cards: tuple[CardSnapshot, ...] = ()
+    """Its network cards, where the hypervisor lets them be moved to another network."""
+
     guest_type: str = ""
     """How Xen runs it: PV, PVH or HVM; empty on other hypervisors, and where the host does not say."""
 
@@ -138,6 +205,8 @@ class HostSnapshot:
     vms: tuple[VmSnapshot, ...]
     capabilities: frozenset[Capability] | None = None
     enabled: bool | None = None
+    bridges: tuple[tuple[str, str], ...] = ()
+    """Its networks by name, each with its bridge, where the hypervisor tells one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,11 +271,21 @@ class CopyAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CopiedDisk:
-    """One disk that a move copies to the same path at the target."""
+    """One disk that a move copies: to the repository of this identity, or else to the same path at the target."""
 
     device: str
     path: str
     capacity: Bytes
+    repository: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MovedCard:
+    """One network card that a move puts on another network, by that one's name at the target."""
+
+    device: str
+    address: str
+    network: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +303,8 @@ class MigrationPlan:
     ``trust_shared_storage`` says that our own facts prove the disks to be the
     same storage on both hosts, where the hypervisor itself cannot see it. The
     ``copied_disks`` are copied, all others must be there already. The logical
-    ``volumes`` at these paths are activated on the target right before the call. The codes ``overridden`` are of
+    ``volumes`` at these paths are activated on the target right before the call. The ``cards`` go to
+    the networks that they name, all others to the network of the same name. The codes ``overridden`` are of
     findings that an administrator has set aside: only for these may a hypervisor be told to skip its own check.
     """
 
@@ -239,6 +319,7 @@ class MigrationPlan:
     copied_disks: tuple[CopiedDisk, ...] = ()
     volumes: tuple[str, ...] = ()
     overridden: frozenset[str] = frozenset()
+    cards: tuple[MovedCard, ...] = ()
 
 
 class Phase(StrEnum):
@@ -417,85 +498,3 @@ class HypervisorDriver(Protocol):
         MoveRefusedError. A disk that is not there raises DiskMissingError. Whether the
         action is right is the caller's proof.
         """
-
-
-class DriverError(Exception):
-    """Root of all that a driver can fail with: a code, a sentence, a remedy, facts."""
-
-    code: ClassVar[str] = "driver_error"
-    remedy: ClassVar[str] = "Look at the host's own log."
-
-    def __init__(self, sentence: str, **facts: Fact) -> None:
-        super().__init__(sentence)
-        self.sentence = sentence
-        self.facts = facts
-
-
-class HostUnreachableError(DriverError):
-    """The host did not answer, or the connection to it was lost."""
-
-    code = "host_unreachable"
-    remedy = "Bring the host's daemon and its network back, then look again."
-
-
-class DriverUnavailableError(DriverError):
-    """The driver's own library is not installed on this machine."""
-
-    code = "driver_unavailable"
-    remedy = "Install the library that the sentence names."
-
-
-class AddressRefusedError(DriverError):
-    """A host address is not of the allow-listed form."""
-
-    code = "address_refused"
-    remedy = "Give the address in one of the forms that the sentence names."
-
-
-class VmMissingError(DriverError):
-    """The host does not know the VM."""
-
-    code = "vm_missing"
-    remedy = "The VM was moved or removed by someone else; look at the board again."
-
-
-class DiskMissingError(DriverError):
-    """The host has no such disk."""
-
-    code = "disk_missing"
-    remedy = "Nothing to do: there is nothing left to remove."
-
-
-class MoveRefusedError(DriverError):
-    """The hypervisor refused the move before it copied anything."""
-
-    code = "move_refused"
-    remedy = "Mend what the sentence names, then move again."
-
-
-class DiskExistsError(MoveRefusedError):
-    """The target already has a disk where a copy would go; nothing was touched."""
-
-    code = "disk_exists"
-    remedy = "If an earlier move left it behind, delete it on the storage page; else rename it."
-
-
-class MoveCancelledError(DriverError):
-    """The hypervisor gave the move up because it was asked to."""
-
-    code = "move_cancelled"
-    remedy = "Nothing to do."
-
-
-class MoveBrokenError(DriverError):
-    """The move ended with an error on the way; only asking both hosts tells where the VM is."""
-
-    code = "move_broken"
-    remedy = "See where the VM runs, and mend the cause before trying again."
-
-
-class NotSupportedError(DriverError):
-    """The hypervisor cannot do what was asked, although the driver can."""
-
-    code = "not_supported"
-    remedy = "Choose another way; the capabilities say which there are."

@@ -5,7 +5,7 @@ Most looks at most VMs show what was known: whoever is in their rows as it is co
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
 from xenweb.core.facts import HostState, PowerState, Sighting
@@ -57,6 +57,11 @@ def obstacles_of(said: VmSnapshot) -> list[dict[str, object]]:
     return [finding_wire(each).model_dump(mode="json") for each in said.obstacles]
 
 
+def cards_of(said: VmSnapshot) -> list[dict[str, str]]:
+    """Shape a VM's network cards as its row keeps them."""
+    return [asdict(card) for card in said.cards]
+
+
 def heard(sightings: Iterable[tuple[Sighting, bool]]) -> list[Sighting]:
     """Choose whom to believe: a silent host's last word counts only while no host that answers has the VM active."""
     told = list(sightings)
@@ -76,7 +81,7 @@ def compare(host: Host, reading: HostReading) -> Compared:
     disks = _disks(uuids)
     rows = VirtualMachine.objects.filter(uuid__in=uuids).only(
         "uuid", "name", "resident_on_id", "state", "conflict", "gone", "memory", "vcpus", "cpu_load", "dirty_rate",
-        "dirty_rate_at", "networks", "obstacles", "moving_as",
+        "dirty_rate_at", "networks", "cards", "obstacles", "moving_as",
     )  # fmt: skip
     for row in rows:
         vm, seen = said[row.uuid], sightings[row.pk]
@@ -152,7 +157,7 @@ def _is_described_so(row: VirtualMachine, vm: VmSnapshot, load: float | None) ->
     )
     return (
         (row.name, row.memory, row.vcpus, row.networks) == (vm.name, vm.memory, vm.vcpus, list(vm.networks))
-        and row.obstacles == obstacles_of(vm)
+        and (row.cards, row.obstacles) == (cards_of(vm), obstacles_of(vm))
         and row.cpu_load == (None if load is None else round(load, 2))
         and not (vm.active and is_measured_anew)
         and (vm.active or (row.dirty_rate is None and row.dirty_rate_at is None))

@@ -111,6 +111,7 @@ class Network(models.Model):
 
     pool = models.ForeignKey(Pool, on_delete=models.PROTECT, related_name="networks")
     name = models.CharField(max_length=255)
+    bridge = models.CharField(max_length=255, blank=True)
     hosts: "models.ManyToManyField[Host, models.Model]" = models.ManyToManyField(Host, related_name="networks")
 
     class Meta:
@@ -128,7 +129,8 @@ class VirtualMachine(models.Model):
     ``moving_as`` is the id of the active migration: while it stands, only the
     proof of that migration may change ``resident_on``. ``dirty_rate`` is bytes of
     memory that change in a second, measured from samples at ``dirty_rate_at``. ``obstacles`` are the
-    findings that its hypervisor has noted against moving it, wherever to.
+    findings that its hypervisor has noted against moving it, wherever to. ``cards`` are its network
+    cards, each as its device, address, network and bridge, where the hypervisor tells them.
     """
 
     uuid = models.CharField(max_length=36, unique=True)
@@ -146,6 +148,7 @@ class VirtualMachine(models.Model):
     dirty_rate_at = models.DateTimeField(null=True)
     networks = models.JSONField(default=list)
     obstacles = models.JSONField(default=list)
+    cards = models.JSONField(default=list)
     team = models.ForeignKey("accounts.Team", on_delete=models.SET_NULL, null=True, related_name="+")
     moving_as = models.CharField(max_length=16, blank=True)
 

@@ -10,6 +10,7 @@ from django.db.models import Q, QuerySet
 from xenweb.accounts.policy import Action, Actor, decide, visible_teams
 from xenweb.core.facts import (
     Ability,
+    CardFacts,
     DiskFacts,
     HostFacts,
     HostState,
@@ -261,6 +262,7 @@ def vm_facts(vm: VirtualMachine) -> VmFacts:
         networks=tuple(vm.networks),
         moving_as=vm.moving_as or None,
         conflict=vm.conflict,
+        cards=tuple(CardFacts(each["device"], each["address"], each["network"], each["bridge"]) for each in vm.cards),
     )
 
 
@@ -290,6 +292,7 @@ def _repositories(host: Host, costs: Costs) -> Iterable[RepositoryFacts]:
             None if row.available is None else Bytes(row.available),
             storage,
             costs.get(storage, ()),
+            row.identity,
         )
 
 
@@ -334,6 +337,7 @@ def hosts_facts(
             memory_promised=promise.memory,
             repositories=tuple(_repositories(host, costs)),
             networks=tuple(network.name for network in host.networks.all()),
+            bridges=tuple((network.name, network.bridge) for network in host.networks.all() if network.bridge),
             age=None if host.as_of is None else max(0.0, (now - host.as_of).total_seconds()),
             incoming=promise.incoming,
             version=host.version,

@@ -28,6 +28,9 @@ from xenweb.realtime.events import HostChanged, HostRemoved, StorageRepositoryCh
 from xenweb.realtime.publish import publish, writing
 from xenweb.realtime.wire import CertificateWire, HostWire, StorageRepositoryWire
 
+RESTING = frozenset({PowerState.HALTED, PowerState.SUSPENDED})
+"""States in which a VM runs nowhere."""
+
 
 @dataclass(frozen=True, slots=True)
 class HostAddress:
@@ -263,11 +266,12 @@ def vm_settle(vm_id: int, resident_on: int | None, not_on: int | None, state: Po
     now = timezone.now()
     if resident_on is not None:
         vm.resident_on = Host.objects.get(pk=resident_on)
+        vm.pool_id = vm.resident_on.pool_id
         vm.state, vm.conflict = state, False
         VmSighting.objects.update_or_create(
             vm=vm,
             host_id=resident_on,
-            defaults={"state": state, "active": state is not PowerState.HALTED, "incoming": False, "at": now},
+            defaults={"state": state, "active": state not in RESTING, "incoming": False, "at": now},
         )
     if not_on is not None:
         VmSighting.objects.filter(vm=vm, host_id=not_on).update(

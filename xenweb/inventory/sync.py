@@ -5,7 +5,7 @@ older than what a row already knows changes nothing.
 """
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -185,13 +185,14 @@ def _surroundings_are_news(host: Host, said: HostSnapshot) -> bool:
         return True
     if any(_repository_is_news(known[each.identity], each) for each in said.repositories):
         return True
-    return set(host.networks.values_list("name", flat=True)) != set(said.networks)
+    networks, bridges = dict(host.networks.values_list("name", "bridge")), dict(said.bridges)
+    return networks != {name: bridges.get(name, networks.get(name)) for name in said.networks}
 
 
 def _surroundings_apply(host: Host, said: HostSnapshot) -> None:
     reached = {each.repository.identity for each in host.attachments.all()}
     _repositories_apply(host, said.repositories)
-    _networks_apply(host, said.networks)
+    _networks_apply(host, said.networks, dict(said.bridges))
     if reached != {each.identity for each in said.repositories}:
         unreached_remove(host.pool_id)
 
@@ -261,12 +262,17 @@ def _publish_repository(repository_id: int) -> None:
     )
 
 
-def _networks_apply(host: Host, names: Iterable[str]) -> None:
-    wanted, known = set(names), set(host.networks.values_list("name", flat=True))
-    for name in wanted - known:
-        Network.objects.get_or_create(pool=host.pool, name=name)[0].hosts.add(host)
-    for network in Network.objects.filter(pool=host.pool, name__in=known - wanted):
-        network.hosts.remove(host)
+def _networks_apply(host: Host, names: Iterable[str], bridges: Mapping[str, str]) -> None:
+    wanted, known = set(names), {network.name: network for network in host.networks.all()}
+    for name in wanted - set(known):
+        known[name] = Network.objects.get_or_create(pool=host.pool, name=name)[0]
+        known[name].hosts.add(host)
+    for name, network in known.items():
+        if name not in wanted:
+            network.hosts.remove(host)
+        elif network.bridge != bridges.get(name, network.bridge):
+            network.bridge = bridges[name]
+            network.save()
 
 
 __all__ = ["HostReading", "host_unreachable", "reading_apply"]

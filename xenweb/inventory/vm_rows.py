@@ -10,7 +10,7 @@ from xenweb.core.facts import HostState, PowerState, Sighting
 from xenweb.core.residence import residence
 from xenweb.drivers.contract import DiskSnapshot, VmSnapshot
 from xenweb.inventory import wiring
-from xenweb.inventory.comparing import Compared, HostReading, heard, identities_of, obstacles_of
+from xenweb.inventory.comparing import Compared, HostReading, cards_of, heard, identities_of, obstacles_of
 from xenweb.inventory.models import Host, VirtualDisk, VirtualMachine, VmSighting
 from xenweb.inventory.outside import outside_record, stand_of
 from xenweb.realtime.events import VmChanged, VmRemoved
@@ -22,7 +22,7 @@ EXACT_TO = timedelta(seconds=1)
 
 WRITTEN = (
     "name", "resident_on_id", "state", "conflict", "gone", "memory", "vcpus", "cpu_load", "dirty_rate", "dirty_rate_at",
-    "networks", "obstacles",
+    "networks", "cards", "obstacles", "pool_id",
 )  # fmt: skip
 
 
@@ -132,6 +132,7 @@ def _newcomer(host: Host, said: VmSnapshot, reading: HostReading) -> VirtualMach
         memory=said.memory,
         vcpus=said.vcpus,
         networks=list(said.networks),
+        cards=cards_of(said),
         obstacles=obstacles_of(said),
         cpu_load=None if load is None else round(load, 2),
     )
@@ -202,7 +203,7 @@ class Laid:
     def _describe(self, look: Said, said: VmSnapshot) -> None:
         row, load = self.row, look.reading.vm_cpu_loads.get(said.uuid)
         row.name, row.memory, row.vcpus = said.name, said.memory, said.vcpus
-        row.networks, row.obstacles = list(said.networks), obstacles_of(said)
+        row.networks, row.cards, row.obstacles = list(said.networks), cards_of(said), obstacles_of(said)
         row.cpu_load = None if load is None else round(load, 2)
         _dirty_rate_apply(row, said)
         if _disks_apply(row, said.disks, identities_of(look.host)):
@@ -221,6 +222,7 @@ def _residence_apply(row: VirtualMachine, sightings: Iterable[VmSighting]) -> No
     judged = residence(heard(told), row.resident_on_id)
     if row.resident_on_id != judged.host:
         row.resident_on = next((s.host for s in known if s.host_id == judged.host), None)
+        row.pool_id = row.pool_id if row.resident_on is None else row.resident_on.pool_id
         row.cpu_load = None
     row.state, row.conflict = judged.state, judged.conflict
 

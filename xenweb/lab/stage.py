@@ -34,6 +34,7 @@ from xenweb.processes import session_members
 MANAGE = Path(__file__).resolve().parents[2] / "manage.py"
 READY_WITHIN = 60.0
 XAPI_POOL = "XAPI (simulated)"
+XAPI_POOLS = {"green": XAPI_POOL, "blue": "XAPI, another pool (simulated)"}
 END_WITHIN = 30.0
 
 
@@ -62,7 +63,7 @@ class Stage:
     simulated_because: str = ""
     database_url: str = ""
     with_xapi: bool = False
-    """Whether a simulated XAPI pool stands beside the hosts, in a pool of its own."""
+    """Whether two simulated XAPI pools stand beside the hosts, each in a pool of its own."""
 
     sign_ins: list[dict[str, str]] = field(default_factory=list)
     token: str = ""
@@ -135,14 +136,16 @@ class Stage:
         return {"driver": "libvirt", "hosts": hosts}
 
     def _xapi_pool(self) -> list[dict[str, Any]]:
-        """Start the simulated XAPI pools, and describe the one that is put on the board."""
+        """Start the simulated XAPI pools, and describe them as they are put on the board."""
         if not self.with_xapi:
             return []
         try:
             self.xapi = beside.start(self.data / "xapi", beside.LABEL)
         except beside.PoolsError as error:
             raise StageError(str(error)) from error
-        return [{"pool": XAPI_POOL, "driver": "xapi", "hosts": list(self.xapi.hosts())}]
+        return [
+            {"pool": name, "driver": "xapi", "hosts": list(self.xapi.hosts(pool))} for pool, name in XAPI_POOLS.items()
+        ]
 
     def _simulated_hosts(self) -> dict[str, Any]:
         from xenweb.drivers.simulated_driver.demo import demo_world

@@ -17,6 +17,7 @@ from xenweb.core.storage import copied_disks
 from xenweb.drivers.contract import DriverError, HypervisorDriver, MigrationPlan, MovedVolume, Preflight
 from xenweb.inventory.selectors import hosts_facts, vm_facts
 from xenweb.livemigration.models import Migration
+from xenweb.livemigration.plan import maps_of
 from xenweb.livemigration.selectors import judged, promises
 from xenweb.livemigration.transitions import Failure
 from xenweb.realtime.wire import PreflightWire, finding_wire
@@ -45,7 +46,7 @@ def checked(row: Migration, driver: HypervisorDriver, plan: MigrationPlan) -> Ch
     said = _said(driver, plan)
     vm, hosts = _facts(row)
     found = [*_not_as_asked(row, vm, hosts[row.target_id]), *_of_the_record(row, actor), *said.findings]
-    verdict = judged(vm, hosts, row.target_id, found)
+    verdict = judged(vm, hosts, row.target_id, found, maps_of(row))
     preflight = PreflightWire(taken_at=taken_at, findings=[finding_wire(each) for each in verdict.findings])
     standing = verdict.blockers_beside(row.override_codes)
     if not standing:
@@ -81,7 +82,7 @@ def _not_as_asked(row: Migration, vm: VmFacts, target: HostFacts) -> Iterator[Fi
             f"{row.vm_name} is {vm.state} by now, and this was asked for as a {row.kind} move.",
             "Ask for the move again: it will be another kind of move.",
         )
-    if [disk.path for disk in copied_disks(vm, target)] != [each["path"] for each in row.copied_disks]:
+    if [disk.path for disk in copied_disks(vm, target, maps_of(row))] != [each["path"] for each in row.copied_disks]:
         yield blocker(
             "disks_changed",
             f"Which disks of {row.vm_name} must be copied to {row.target_name} has changed.",

@@ -40,7 +40,9 @@ class Migration(models.Model):
     ``call_intended_at`` is stored before the hypervisor is called. ``repairs`` are
     those that the hosts' last answers allow, separated by spaces. ``copied_disks``
     are those that were found to need copying when the move was asked for, each as
-    its device, path and capacity; ``copied_bytes`` is their sum. ``volumes`` are the
+    its device, path and capacity, and the repository that it goes to where that can be chosen; ``copied_bytes`` is
+    their sum. ``cards`` are the network cards that change their network, each as its device, address, network and
+    new network. ``asked_maps`` is what was asked for of both; None: whatever is suggested. ``volumes`` are the
     logical volumes that were found to be needed at the target right before the call,
     each with its path and whether it was active there. ``override_codes``
     are the findings that the requester overrode, and ``preflight`` is what was found
@@ -62,6 +64,8 @@ class Migration(models.Model):
     kind = models.CharField(max_length=10, default=Kind.LIVE)
     copied_disks = models.JSONField(default=list)
     copied_bytes = models.BigIntegerField(default=0)
+    cards = models.JSONField(default=list)
+    asked_maps = models.JSONField(null=True)
     volumes = models.JSONField(default=list)
     state = models.CharField(max_length=20, default=State.REQUESTED)
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")

@@ -1,8 +1,8 @@
 """From a stored intent to the plan that a driver executes."""
 
-from xenweb.core.facts import Kind
+from xenweb.core.facts import Kind, Maps
 from xenweb.core.quantities import Bytes, BytesPerSecond, Milliseconds
-from xenweb.drivers.contract import CopiedDisk, MigrationPlan, MoveOptions
+from xenweb.drivers.contract import CopiedDisk, MigrationPlan, MovedCard, MoveOptions
 from xenweb.inventory.selectors import endpoint_of
 from xenweb.livemigration.models import Migration
 
@@ -27,10 +27,21 @@ def plan_of(row: Migration) -> MigrationPlan:
         trust_shared_storage=row.trust_shared_storage,
         kind=Kind(row.kind),
         copied_disks=tuple(
-            CopiedDisk(each["device"], each["path"], Bytes(each["capacity"])) for each in row.copied_disks
+            CopiedDisk(each["device"], each["path"], Bytes(each["capacity"]), each.get("repository", ""))
+            for each in row.copied_disks
         ),
         volumes=tuple(each["path"] for each in row.volumes),
         overridden=frozenset(row.override_codes),
+        cards=tuple(MovedCard(each["device"], each["address"], each["new_network"]) for each in row.cards),
+    )
+
+
+def maps_of(row: Migration) -> Maps:
+    """Read from a move's row where its disks and network cards go."""
+    chosen = [each for each in row.copied_disks if "repository_id" in each]
+    return Maps(
+        tuple((each["device"], each["repository_id"]) for each in chosen),
+        tuple((each["device"], each["new_network"]) for each in row.cards),
     )
 
 

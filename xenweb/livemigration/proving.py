@@ -225,7 +225,13 @@ def _held_by(row: Migration, following: State) -> list[LeftVolume]:
 
 def _place(row: Migration, conclusion: Conclusion, proof: Proof) -> Place | None:
     if conclusion is Conclusion.ON_TARGET:
-        return Place(row.target_id, row.source_id, _STATES[proof.target])
+        return Place(row.target_id, row.source_id, _state(row, proof.target))
     if conclusion is Conclusion.ON_SOURCE:
-        return Place(row.source_id, row.target_id, _STATES[proof.source])
+        return Place(row.source_id, row.target_id, _state(row, proof.source))
     return None
+
+
+def _state(row: Migration, copy: Copy) -> PowerState:
+    """Read a copy's state: one that was suspended and does not run is suspended still, as far as anybody knows."""
+    is_suspended = copy is Copy.INACTIVE and row.vm.state == PowerState.SUSPENDED
+    return PowerState.SUSPENDED if is_suspended else _STATES[copy]

@@ -8,7 +8,8 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from xenweb.accounts.policy import Action, Actor, decide, visible_teams
-from xenweb.core.facts import HostFacts, Hypervisor, Kind, VmFacts, kind_for
+from xenweb.core.facts import HostFacts, Hypervisor, Kind, Maps, VmFacts, kind_for
+from xenweb.core.maps import Needs, needs_of
 from xenweb.core.migration import ACTIVE, State
 from xenweb.core.placement import Finding, Verdict, judge
 from xenweb.core.quantities import Bytes
@@ -22,6 +23,7 @@ from xenweb.inventory.selectors import (
     NO_PROMISE,
     Promise,
     capabilities_of,
+    host_row,
     hosts_facts,
     obstacles_of,
     vm_facts,
@@ -30,6 +32,7 @@ from xenweb.inventory.selectors import (
 from xenweb.livemigration.errors import LeftoverDiskNotFoundError, MigrationNotFoundError
 from xenweb.livemigration.foretelling import Past, Subject, foretell, past_for, published_error, rule_of
 from xenweb.livemigration.guard_costs import guard_cost
+from xenweb.livemigration.mapping import needs_wire
 from xenweb.livemigration.models import CLOSED_AS_UNKNOWN, LeftoverDisk, Migration
 from xenweb.livemigration.options import offered
 from xenweb.livemigration.remembering import remembered
@@ -191,13 +194,19 @@ def facts_for_move(vm: VirtualMachine) -> tuple[VmFacts, dict[int, HostFacts]]:
     return facts, hosts_facts(timezone.now(), promises(), settings.XENWEB_MOVES[0], costs)
 
 
-def judged(vm: VmFacts, hosts: dict[int, HostFacts], target: int, extra: Iterable[Finding] = ()) -> Verdict:
-    """Judge one target from gathered facts."""
-    source = hosts.get(vm.resident_on) if vm.resident_on is not None else None
-    return judge(vm, hosts[target], source, extra)
+def source_of(vm: VmFacts, hosts: dict[int, HostFacts]) -> HostFacts | None:
+    """Find the host that a VM is on among gathered facts."""
+    return hosts.get(vm.resident_on) if vm.resident_on is not None else None
 
 
-def _verdict_wire(verdict: Verdict, forecast: ForecastWire | None) -> VerdictWire:
+def judged(
+    vm: VmFacts, hosts: dict[int, HostFacts], target: int, extra: Iterable[Finding] = (), maps: Maps | None = None
+) -> Verdict:
+    """Judge one target from gathered facts; without ``maps`` it is still to be chosen where disks and cards go."""
+    return judge(vm, hosts[target], source_of(vm, hosts), extra, maps)
+
+
+def _verdict_wire(verdict: Verdict, forecast: ForecastWire | None, needs: Needs) -> VerdictWire:
     return VerdictWire(
         host=verdict.host,
         answer=verdict.answer.value,
@@ -206,6 +215,7 @@ def _verdict_wire(verdict: Verdict, forecast: ForecastWire | None) -> VerdictWir
         memory_total=verdict.memory_total,
         facts_age_ms=None if verdict.facts_age is None else round(verdict.facts_age * 1000),
         forecast=forecast,
+        needs=needs_wire(needs),
     )
 
 
@@ -226,8 +236,10 @@ def verdicts_for(actor: Actor, vm_key: str) -> VerdictsWire:
     ]
     past = past_for(vm.pk, facts.resident_on or 0)
 
-    def foretold(verdict: Verdict) -> ForecastWire | None:
-        return _foretold(vm, facts, verdict, copied_bytes(facts, hosts[verdict.host]), past)
+    def shaped(verdict: Verdict) -> VerdictWire:
+        host = hosts[verdict.host]
+        foretold = _foretold(vm, facts, verdict, copied_bytes(facts, host), past)
+        return _verdict_wire(verdict, foretold, needs_of(facts, host, source_of(facts, hosts)))
 
     options = offered(capabilities_for(vm), kind_for(facts.state) or Kind.LIVE)
     disks = [each for each in facts.disks if not each.read_only]
@@ -239,12 +251,25 @@ def verdicts_for(actor: Actor, vm_key: str) -> VerdictsWire:
     return VerdictsWire(
         vm=vm.pk,
         source=facts.resident_on,
-        verdicts=[_verdict_wire(verdict, foretold(verdict)) for verdict in verdicts],
+        verdicts=[shaped(verdict) for verdict in verdicts],
         options=options,
         guard=guard_cost(host, len(disks), facts.memory) if is_offered and host is not None else None,
         forecast_error=published_error(),
         may_override=decide(actor, Action.OVERRIDE_FINDING, vm.team_id).allowed,
     )
+
+
+def verdict_for(actor: Actor, vm_key: str, host_key: str, maps: Maps) -> VerdictWire:
+    """Judge one host for one VM whose disks and network cards go where ``maps`` say, and nowhere else.
+
+    Raises VmNotFoundError or HostNotFoundError.
+    """
+    vm, host = vm_row(actor, vm_key), host_row(host_key)
+    facts, hosts = facts_for_move(vm)
+    verdict = judged(facts, hosts, host.pk, remembered(vm.pk, timezone.now()).get(host.pk, ()), maps)
+    past = past_for(vm.pk, facts.resident_on or 0)
+    foretold = _foretold(vm, facts, verdict, copied_bytes(facts, hosts[host.pk], maps), past)
+    return _verdict_wire(verdict, foretold, needs_of(facts, hosts[host.pk], source_of(facts, hosts)))
 
 
 def _foretold(vm: VirtualMachine, facts: VmFacts, verdict: Verdict, disk: Bytes, past: Past) -> ForecastWire | None:

@@ -8,11 +8,12 @@ from django.utils import timezone
 
 from xenweb.accounts.policy import Action, Actor, decide
 from xenweb.audit.services import record, refusals_recorded
-from xenweb.core.facts import DiskFacts, Kind, kind_for
+from xenweb.core.facts import CardFacts, Kind, Maps, kind_for
+from xenweb.core.maps import arriving, needs_of, suggested
 from xenweb.core.migration import ACTIVE, CANCELLABLE, State
 from xenweb.core.placement import Fact, Verdict
 from xenweb.core.refusal import RefusalError
-from xenweb.core.storage import copied_disks
+from xenweb.core.storage import Placed, copies
 from xenweb.drivers.contract import MoveOptions
 from xenweb.inventory.models import Host, VirtualMachine
 from xenweb.inventory.selectors import host_row, obstacles_of, vm_row
@@ -25,6 +26,7 @@ from xenweb.livemigration.errors import (
     NotPlaceableError,
     VmAlreadyMovingError,
 )
+from xenweb.livemigration.mapping import card_stored, disk_stored, maps_facts, maps_stored
 from xenweb.livemigration.models import Migration
 from xenweb.livemigration.offers import can_be_given_up
 from xenweb.livemigration.options import options_check
@@ -32,7 +34,7 @@ from xenweb.livemigration.overriding import NO_OVERRIDE, Override, override_righ
 from xenweb.livemigration.queueing import tell_places
 from xenweb.livemigration.recording import move_record
 from xenweb.livemigration.remembering import remembered
-from xenweb.livemigration.selectors import capabilities_for, facts_for_move, judged, migration_row_for
+from xenweb.livemigration.selectors import capabilities_for, facts_for_move, judged, migration_row_for, source_of
 from xenweb.livemigration.transitions import LeaseLostError, is_before_call, migration_row, state_change, tell
 from xenweb.livemigration.wiring import migration_wire
 from xenweb.realtime.publish import writing
@@ -54,15 +56,17 @@ class Request:
     override: Override
     idempotency_key: str
     request_id: str
+    maps: Maps | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What was found of a request: the verdict, what kind of move it is, and the disks that it must copy."""
+    """What was found of a request: the verdict, what kind of move it is, what it copies and reconnects."""
 
     verdict: Verdict
     kind: Kind
-    copied: tuple[DiskFacts, ...]
+    copied: tuple[Placed, ...]
+    cards: tuple[tuple[CardFacts, str], ...]
 
     @property
     def is_vouched(self) -> bool:
@@ -78,10 +82,14 @@ def migration_request(
     options: MoveOptions,
     deadline_s: int | None = None,
     override: Override = NO_OVERRIDE,
+    maps: Maps | None = None,
     idempotency_key: str = "",
     request_id: str = "",
 ) -> MigrationWire:
     """Judge a move again, store the intent and ring for a worker.
+
+    ``maps`` say where disks and network cards go that cannot stay; they must be complete. None takes
+    whatever is suggested, which is stored, so that nothing of it changes any more.
 
     A move that has not ended ``deadline_s`` seconds from now is given up.
     ``override`` sets aside the findings that it names, here and before the call.
@@ -93,7 +101,7 @@ def migration_request(
     """
     with refusals_recorded(actor.username, "migration_request", "vm", vm, request_id, target=target):
         row, host = vm_row(actor, vm), host_row(target)
-    request = Request(actor, row, host, options, deadline_s, override, idempotency_key, request_id)
+    request = Request(actor, row, host, options, deadline_s, override, idempotency_key, request_id, maps)
     try:
         return _answered(request)
     except RefusalError as refusal:
@@ -136,6 +144,7 @@ def _is_same(row: Migration, request: Request) -> bool:
         and (row.auto_converge, row.post_copy, row.guard_wanted, row.guard_memory)
         == (options.auto_converge, options.post_copy, options.guard, options.guard_memory)
         and (row.override_codes, row.override_reason) == (list(override.codes), override.reason.strip())
+        and row.asked_maps == maps_stored(request.maps)
     )
 
 
@@ -149,9 +158,11 @@ def _judge_request(request: Request) -> Judged:
     kind = kind_for(facts.state) or Kind.LIVE
     options_check(capabilities_for(request.vm), kind, request.options, request.deadline_s)
     known = remembered(request.vm.pk, timezone.now()).get(request.target.pk, ())
-    verdict = judged(facts, hosts, request.target.pk, (*obstacles_of(request.vm), *known))
+    target, source = hosts[request.target.pk], source_of(facts, hosts)
+    maps = suggested(needs_of(facts, target, source)) if request.maps is None else request.maps
+    verdict = judged(facts, hosts, target.id, (*obstacles_of(request.vm), *known), maps)
     verdict_check(verdict, request.override)
-    return Judged(verdict, kind, tuple(copied_disks(facts, hosts[request.target.pk])))
+    return Judged(verdict, kind, tuple(copies(facts, target, maps)), arriving(facts, target, source, maps))
 
 
 def _refuse_second_move(vm: VirtualMachine) -> None:
@@ -168,7 +179,6 @@ def _store_request(request: Request, judged: Judged) -> MigrationWire:
         msg = f"No host is known to run {vm.name}."
         raise NotPlaceableError(msg)
     now = timezone.now()
-    copied = [{"device": each.device, "path": each.path, "capacity": each.capacity or 0} for each in judged.copied]
     try:
         with writing():
             row = Migration.objects.create(
@@ -196,10 +206,12 @@ def _store_request(request: Request, judged: Judged) -> MigrationWire:
                 override_codes=list(request.override.codes),
                 override_reason=request.override.reason.strip(),
                 kind=judged.kind,
-                copied_disks=copied,
-                copied_bytes=sum(each.capacity or 0 for each in judged.copied),
+                copied_disks=[disk_stored(each) for each in judged.copied],
+                copied_bytes=sum(each.disk.capacity or 0 for each in judged.copied),
+                cards=[card_stored(card, network) for card, network in judged.cards],
+                asked_maps=maps_stored(request.maps),
             )
-            _record_request(request, "allowed", row.pk, None)
+            _record_request(request, "allowed", row.pk, None, maps_facts(row))
             vm_mark_moving(vm.pk, row.pk)
             row = state_change(row.pk, State.REQUESTED, State.QUEUED)
             transaction.on_commit(lambda: enqueue(row.pk))
@@ -212,7 +224,9 @@ def _store_request(request: Request, judged: Judged) -> MigrationWire:
     return migration_wire(row)
 
 
-def _record_request(request: Request, outcome: str, migration: str, refusal: RefusalError | None) -> None:
+def _record_request(
+    request: Request, outcome: str, migration: str, refusal: RefusalError | None, maps: dict[str, Fact] | None = None
+) -> None:
     record(
         actor=request.actor.username,
         action="migration_request",
@@ -228,6 +242,7 @@ def _record_request(request: Request, outcome: str, migration: str, refusal: Ref
             "migration": migration,
             "code": refusal.code if refusal else None,
             **_override_facts(request.override),
+            **(maps or {}),
         },
         request_id=request.request_id,
     )

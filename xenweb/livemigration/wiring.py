@@ -5,6 +5,7 @@ from xenweb.core.guard import GuardState
 from xenweb.core.migration import ACTIVE, CALLED, CANCELLABLE, CLOSABLE, Repair, State
 from xenweb.core.precopy.storage import memory_share_in
 from xenweb.core.quantities import Bytes
+from xenweb.livemigration.mapping import moved_cards, moved_disks
 from xenweb.livemigration.models import (
     CLOSED_AS_UNKNOWN,
     Guard,
@@ -183,6 +184,8 @@ def migration_wire(row: Migration) -> MigrationWire:
         target_name=row.target_name,
         kind=Kind(row.kind).value,
         copied_bytes=row.copied_bytes,
+        moved_disks=moved_disks(row),
+        moved_cards=moved_cards(row),
         state=row.state,
         active=row.state in ACTIVE,
         requested_by=row.requested_by_name,

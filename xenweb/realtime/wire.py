@@ -226,8 +226,43 @@ class ForecastErrorWire(Wire):
     hit_share: float | None
 
 
+class PlaceWire(Wire):
+    """A storage repository that a disk can be put on; ``free`` is what is left beside moves under way."""
+
+    storage: int
+    name: str
+    free: int | None
+
+
+class DiskNeedWire(Wire):
+    """A disk that the host does not reach where it is, and where it can go; ``storage`` is where it is."""
+
+    device: str
+    capacity: int | None
+    storage: str | None
+    places: list[PlaceWire]
+    suggested: int | None
+
+
+class CardNeedWire(Wire):
+    """A network card that leaves its network, and where it can go; ``network`` is where it is."""
+
+    device: str
+    address: str
+    network: str
+    networks: list[str]
+    suggested: str | None
+
+
+class NeedsWire(Wire):
+    """What must be chosen before a VM can move to a host, each with a suggestion where there is one."""
+
+    disks: list[DiskNeedWire]
+    cards: list[CardNeedWire]
+
+
 class VerdictWire(Wire):
-    """Whether one host can take the VM, with every reason."""
+    """Whether one host can take the VM, with every reason. ``needs`` is None where nothing is to be chosen."""
 
     host: int
     answer: Answer
@@ -236,6 +271,7 @@ class VerdictWire(Wire):
     memory_total: int
     facts_age_ms: int | None
     forecast: ForecastWire | None
+    needs: NeedsWire | None
 
 
 class OptionWire(Wire):
@@ -406,6 +442,23 @@ class GuardWire(Wire):
     removable: bool
 
 
+class MovedDiskWire(Wire):
+    """A disk that a move copies, and the storage that it goes to; None where the move does not say."""
+
+    device: str
+    capacity: int
+    storage: str | None
+
+
+class MovedCardWire(Wire):
+    """A network card that a move takes from ``network`` to ``new_network``."""
+
+    device: str
+    address: str
+    network: str
+    new_network: str
+
+
 class MigrationWire(Wire):
     """A migration as everybody who may see it sees it. ``copied_bytes`` are those of disks.
 
@@ -429,6 +482,8 @@ class MigrationWire(Wire):
     target_name: str
     kind: Literal["live", "paused", "cold"]
     copied_bytes: int
+    moved_disks: list[MovedDiskWire]
+    moved_cards: list[MovedCardWire]
     state: str
     active: bool
     requested_by: str

@@ -1,11 +1,22 @@
 /** Every request the front end makes, by what it is for. */
 import { bodyOf, client, done } from './client'
-import type { AuditQuery, CertificatesBody, HostBody, MigrationQuery, MoveOptions, Override } from './types'
+import type { AuditQuery, CertificatesBody, HostBody, Maps, MigrationQuery, MoveOptions, Override } from './types'
+
+/** What was chosen in the confirmation; null where nothing is to be overridden, or nothing to be placed. */
+export interface AskedMove {
+  readonly options: MoveOptions
+  readonly override: Override | null
+  readonly maps: Maps | null
+}
 
 export const fetchBoard = () => bodyOf(client.GET('/api/v1/board'))
 
 export const fetchVerdicts = (vm: number, signal?: AbortSignal) =>
   bodyOf(client.GET('/api/v1/vms/{vm}/verdicts', { params: { path: { vm: String(vm) } }, signal: signal ?? null }))
+
+/** Judge one host for a VM whose disks and network cards go where they are chosen to go; nothing is changed. */
+export const judgeMaps = (vm: number, target: number, maps: Maps, signal: AbortSignal) =>
+  bodyOf(client.POST('/api/v1/vms/{vm}/verdicts', { params: { path: { vm: String(vm) } }, body: { target, maps }, signal }))
 
 export const fetchMigration = (migration: string) =>
   bodyOf(client.GET('/api/v1/migrations/{migration}', { params: { path: { migration } } }))
@@ -16,11 +27,17 @@ export const fetchMigrations = (query: MigrationQuery) =>
 export const fetchHistory = (query: AuditQuery) => bodyOf(client.GET('/api/v1/audit', { params: { query } }))
 
 /** Ask for a move. The same key answers the same migration, however often it is sent. */
-export const requestMove = (vm: number, target: number, options: MoveOptions, override: Override | null, key: string) =>
+export const requestMove = (vm: number, target: number, asked: AskedMove, key: string) =>
   bodyOf(
     client.POST('/api/v1/migrations', {
       params: { header: { 'Idempotency-Key': key } },
-      body: override ? { vm, target, options, override } : { vm, target, options },
+      body: {
+        vm,
+        target,
+        options: asked.options,
+        ...(asked.override ? { override: asked.override } : {}),
+        ...(asked.maps ? { maps: asked.maps } : {}),
+      },
     }),
   )
 

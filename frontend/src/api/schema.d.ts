@@ -612,7 +612,11 @@ export interface paths {
          */
         get: operations["verdicts_read"];
         put?: never;
-        post?: never;
+        /**
+         * Verdict Post
+         * @description Judge one host for one VM whose disks and network cards go where the maps say; nothing is changed.
+         */
+        post: operations["verdict_for_maps"];
         delete?: never;
         options?: never;
         head?: never;
@@ -754,6 +758,32 @@ export interface components {
             vms: components["schemas"]["VmWire"][];
         };
         /**
+         * CardMapBody
+         * @description The network of the target's pool, by its name, that a network card goes to.
+         */
+        CardMapBody: {
+            /** Device */
+            device: string;
+            /** Network */
+            network: string;
+        };
+        /**
+         * CardNeedWire
+         * @description A network card that leaves its network, and where it can go; ``network`` is where it is.
+         */
+        CardNeedWire: {
+            /** Address */
+            address: string;
+            /** Device */
+            device: string;
+            /** Network */
+            network: string;
+            /** Networks */
+            networks: string[];
+            /** Suggested */
+            suggested: string | null;
+        };
+        /**
          * CertificatesBody
          * @description Where to look for certificates: an address, and the pool that its host would join.
          */
@@ -848,6 +878,32 @@ export interface components {
         CloseBody: {
             /** Reason */
             reason: string;
+        };
+        /**
+         * DiskMapBody
+         * @description The storage repository, by its id, that a disk goes to.
+         */
+        DiskMapBody: {
+            /** Device */
+            device: string;
+            /** Storage */
+            storage: number;
+        };
+        /**
+         * DiskNeedWire
+         * @description A disk that the host does not reach where it is, and where it can go; ``storage`` is where it is.
+         */
+        DiskNeedWire: {
+            /** Capacity */
+            capacity: number | null;
+            /** Device */
+            device: string;
+            /** Places */
+            places: components["schemas"]["PlaceWire"][];
+            /** Storage */
+            storage: string | null;
+            /** Suggested */
+            suggested: number | null;
         };
         /**
          * DiskWire
@@ -1460,10 +1516,23 @@ export interface components {
             was_disabled: boolean;
         };
         /**
+         * MapsBody
+         * @description Where disks and network cards go that cannot stay where they are: each that the verdict's ``needs`` name.
+         */
+        MapsBody: {
+            /** Cards */
+            cards?: components["schemas"]["CardMapBody"][];
+            /** Disks */
+            disks?: components["schemas"]["DiskMapBody"][];
+        };
+        /**
          * MigrationBody
          * @description A VM and where it is to go, each by id or by UUID.
+         *
+         *     Without ``maps`` its disks and network cards go where the verdict suggests; with them they must be complete.
          */
         MigrationBody: {
+            maps?: components["schemas"]["MapsBody"] | null;
             options?: components["schemas"]["OptionsBody"];
             override?: components["schemas"]["OverrideBody"] | null;
             /** Target */
@@ -1574,6 +1643,10 @@ export interface components {
             /** Leftover Disks */
             leftover_disks: components["schemas"]["LeftoverDiskWire"][];
             memory_hand_over_ms: components["schemas"]["Figure"];
+            /** Moved Cards */
+            moved_cards: components["schemas"]["MovedCardWire"][];
+            /** Moved Disks */
+            moved_disks: components["schemas"]["MovedDiskWire"][];
             /** Offers */
             offers: components["schemas"]["ChoiceOfferWire"][];
             /** Options */
@@ -1617,6 +1690,42 @@ export interface components {
             vm_uuid: string;
             /** Waits Because */
             waits_because: string | null;
+        };
+        /**
+         * MovedCardWire
+         * @description A network card that a move takes from ``network`` to ``new_network``.
+         */
+        MovedCardWire: {
+            /** Address */
+            address: string;
+            /** Device */
+            device: string;
+            /** Network */
+            network: string;
+            /** New Network */
+            new_network: string;
+        };
+        /**
+         * MovedDiskWire
+         * @description A disk that a move copies, and the storage that it goes to; None where the move does not say.
+         */
+        MovedDiskWire: {
+            /** Capacity */
+            capacity: number;
+            /** Device */
+            device: string;
+            /** Storage */
+            storage: string | null;
+        };
+        /**
+         * NeedsWire
+         * @description What must be chosen before a VM can move to a host, each with a suggestion where there is one.
+         */
+        NeedsWire: {
+            /** Cards */
+            cards: components["schemas"]["CardNeedWire"][];
+            /** Disks */
+            disks: components["schemas"]["DiskNeedWire"][];
         };
         /**
          * OptionsBody
@@ -1739,6 +1848,18 @@ export interface components {
             started_ms: number;
             /** Transfer Rate */
             transfer_rate: number | null;
+        };
+        /**
+         * PlaceWire
+         * @description A storage repository that a disk can be put on; ``free`` is what is left beside moves under way.
+         */
+        PlaceWire: {
+            /** Free */
+            free: number | null;
+            /** Name */
+            name: string;
+            /** Storage */
+            storage: number;
         };
         /**
          * PlanBody
@@ -2089,6 +2210,15 @@ export interface components {
             vouched: boolean;
         };
         /**
+         * VerdictBody
+         * @description A host to judge, by id or by UUID, and where disks and network cards would go.
+         */
+        VerdictBody: {
+            maps?: components["schemas"]["MapsBody"];
+            /** Target */
+            target: number | string;
+        };
+        /**
          * VerdictsWire
          * @description The answer to lifting a card: every host's verdict, and the options on offer.
          *
@@ -2111,7 +2241,7 @@ export interface components {
         };
         /**
          * VerdictWire
-         * @description Whether one host can take the VM, with every reason.
+         * @description Whether one host can take the VM, with every reason. ``needs`` is None where nothing is to be chosen.
          */
         VerdictWire: {
             /**
@@ -2130,6 +2260,7 @@ export interface components {
             memory_free_after: number | null;
             /** Memory Total */
             memory_total: number;
+            needs: components["schemas"]["NeedsWire"] | null;
         };
         /**
          * VmChanged
@@ -4568,6 +4699,95 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    verdict_for_maps: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                vm: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VerdictBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VerdictWire"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -1,7 +1,7 @@
 /** A board on the page, with a server below it whose every answer a test decides. */
 import { cleanup, render, screen } from '@testing-library/svelte'
 import { afterEach, beforeEach, vi } from 'vitest'
-import type { Board as Snapshot, Verdicts } from '../api/types'
+import type { Board as Snapshot, Verdict, Verdicts } from '../api/types'
 import { fromSnapshot } from '../store/board'
 import { aBoard, aMigration, someVerdicts } from '../store/world.fixture'
 import Board from './Board.svelte'
@@ -10,11 +10,16 @@ export const json = (body: unknown, status = 200) =>
   new Response(JSON.stringify(body), { status, headers: { 'content-type': 'application/json' } })
 
 export const requests: Request[] = []
-export const answers: { verdicts: Verdicts; refuse: (() => Response) | null } = { verdicts: someVerdicts(1, 1), refuse: null }
+export const answers: { verdicts: Verdicts; judged: Verdict | null; refuse: (() => Response) | null } = {
+  verdicts: someVerdicts(1, 1),
+  judged: null,
+  refuse: null,
+}
 
 function server(request: Request): Response {
   requests.push(request.clone())
   if (request.method === 'GET') return json(answers.verdicts)
+  if (request.url.endsWith('/verdicts')) return json(answers.judged)
   return answers.refuse?.() ?? json(aMigration('MOVE0001', { state: 'requested' }), 202)
 }
 
@@ -48,6 +53,7 @@ export function onStage(): void {
     vi.setSystemTime(new Date('2026-11-23T12:00:05Z'))
     requests.length = 0
     answers.refuse = null
+    answers.judged = null
     answers.verdicts = someVerdicts(1, 1)
     vi.stubGlobal('fetch', (request: Request) => Promise.resolve(server(request)))
   })

@@ -1,13 +1,24 @@
 import { describe, expect, it } from 'vitest'
 import { fromSnapshot } from '../store/board'
 import { aBoard, aHost, aMigration, aVm } from '../store/world.fixture'
-import { boardView, NO_TEAM, teamsOf, type Filter } from './columns'
+import { boardView, NO_TEAM, othersFor, teamsOf, type Filter } from './columns'
 
 const ALL: Filter = { find: '', team: '', halted: true }
 const view = (board = aBoard(), filter: Partial<Filter> = {}) => boardView(fromSnapshot(board), { ...ALL, ...filter })
 const columns = (...all: Parameters<typeof view>) => view(...all).pools.flatMap((pool) => pool.columns)
 const names = (...all: Parameters<typeof view>) =>
   columns(...all).flatMap((column) => column.placed.map(({ vm }) => vm.name))
+
+describe('the hosts to choose from', () => {
+  it('are those of the same pool first, and those of another hypervisor last', () => {
+    const source = aHost(1, 'here', { hypervisor: 'xapi' })
+    const foreign = aHost(2, 'foreign', { pool: 'a', hypervisor: 'qemu' })
+    const beyond = aHost(3, 'beyond', { pool: 'b', hypervisor: 'xapi' })
+    const beside = aHost(4, 'beside', { hypervisor: 'xapi' })
+    expect(othersFor([foreign, beyond, source, beside], source).map(({ name }) => name)).toEqual(['beside', 'beyond', 'foreign'])
+    expect(othersFor([source], undefined)).toEqual([source])
+  })
+})
 
 describe('the columns of the board', () => {
   it('there is one for each host, empty ones too, by pool and name', () => {

@@ -75,6 +75,12 @@ function activeByVm(board: BoardState): Map<number, Migration> {
 export const hostsInOrder = (board: BoardState): Host[] =>
   [...board.hosts.values()].sort((one, two) => one.pool.localeCompare(two.pool) || byName(one, two))
 
+/** Every host but one, those that it shares a pool with first and those of another hypervisor last. */
+export function othersFor(hosts: readonly Host[], source: Host | undefined): Host[] {
+  const distance = (host: Host): number => Number(host.pool !== source?.pool) + Number(host.hypervisor !== source?.hypervisor)
+  return hosts.filter((host) => host !== source).sort((one, two) => distance(one) - distance(two))
+}
+
 export function boardView(board: BoardState, filter: Filter): BoardView {
   const moving = activeByVm(board)
   const vms = group(board.vms.values(), (vm) => (board.hosts.has(vm.resident_on ?? -1) ? vm.resident_on : null))

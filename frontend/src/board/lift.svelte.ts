@@ -1,7 +1,7 @@
 /** What happens while a card is lifted: the reducer's state, and the verdicts asked for once per lift. */
-import { fetchVerdicts, requestMove } from '../api/calls'
+import { fetchVerdicts, judgeMaps, requestMove, type AskedMove } from '../api/calls'
 import { Refusal } from '../api/refusal'
-import type { Migration, MoveOptions, Override, Verdicts } from '../api/types'
+import type { Maps, Migration, Needs, Verdicts } from '../api/types'
 import type { HeardVerdict } from './answers'
 import { IDLE, reduce, type DragInput, type DragState } from '../drag/machine'
 
@@ -21,6 +21,12 @@ export class Lift {
   /** Why there are no verdicts, or why the move was refused. */
   refusal = $state.raw<Refusal | null>(null)
   sending = $state(false)
+  /** Whether an answer to what was chosen last is still awaited. */
+  judging = $state(false)
+
+  /** What was said of the places that were chosen last for one host. */
+  #chosen = $state.raw<HeardVerdict | null>(null)
+  #judged: AbortController | null = null
 
   #asked: AbortController | null = null
   #key = ''
@@ -39,17 +45,49 @@ export class Lift {
   }
 
   verdictOf(host: number): HeardVerdict | null {
+    return this.#chosen?.host === host ? this.#chosen : this.#liftedOf(host)
+  }
+
+  /** What must be chosen for one host; null where nothing must, or where nothing that is chosen would help. */
+  needsOf(host: number): Needs | null {
+    const lifted = this.#liftedOf(host)
+    return lifted === null || lifted.answer === 'cannot_go' ? null : lifted.needs
+  }
+
+  /** Ask what becomes of the verdict with the places that were chosen; null forgets them. */
+  async judge(host: number, maps: Maps | null): Promise<void> {
+    this.#judged?.abort()
+    this.#judged = null
+    this.#chosen = null
+    this.judging = false
+    const vm = this.vm
+    if (maps === null || vm === null) return
+    const judged = new AbortController()
+    this.#judged = judged
+    this.judging = true
+    try {
+      const verdict = await judgeMaps(vm, host, maps, judged.signal)
+      if (this.#judged === judged) this.#chosen = { ...verdict, heardAt: Date.now() }
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error
+      if (this.#judged === judged) this.refusal = error
+    } finally {
+      if (this.#judged === judged) this.judging = false
+    }
+  }
+
+  #liftedOf(host: number): HeardVerdict | null {
     const found = this.verdicts?.verdicts.find((verdict) => verdict.host === host)
     return found ? { ...found, heardAt: this.#heardAt } : null
   }
 
   /** Ask for the move that is being confirmed; null when it was refused. */
-  async confirm(options: MoveOptions, override: Override | null): Promise<Migration | null> {
+  async confirm(asked: AskedMove): Promise<Migration | null> {
     if (this.state.at !== 'confirming' || this.state.target === null || this.sending) return null
     this.sending = true
     this.refusal = null
     try {
-      const migration = await requestMove(this.state.vm, this.state.target, options, override, this.#key)
+      const migration = await requestMove(this.state.vm, this.state.target, asked, this.#key)
       this.send({ kind: 'put_back' })
       return migration
     } catch (error) {
@@ -67,6 +105,7 @@ export class Lift {
     this.#asked?.abort()
     this.#asked = null
     this.verdicts = null
+    void this.judge(0, null)
     this.refusal = null
     this.#key = freshKey()
   }

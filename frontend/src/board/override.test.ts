@@ -19,6 +19,7 @@ const aVerdict = (findings: Finding[], answer: Verdict['answer'] = 'cannot_go'):
   memory_total: 1,
   facts_age_ms: 0,
   forecast: null,
+  needs: null,
 })
 const codes = (findings: readonly Finding[]) => findings.map(({ code }) => code)
 

@@ -8,6 +8,10 @@ const DONE = { live: 'outcome.done', paused: 'outcome.done_paused', cold: 'outco
 
 export const stateWords = (state: string): string => told('state', state)
 
+/** What moves of a VM that does not run. */
+export const coldWords = (migration: Migration): string =>
+  t(migration.moved_disks.length > 0 ? 'cold.means_disks' : 'cold.means', { vm: migration.vm_name })
+
 /** The stage, and while it copies the pass. */
 export function stageWords(migration: Migration): string {
   const stage = stateWords(migration.state)

@@ -144,6 +144,8 @@ export const aMigration = (id: string, more: Partial<Migration> = {}): Migration
   target_name: 'host-b',
   kind: 'live',
   copied_bytes: 0,
+  moved_disks: [],
+  moved_cards: [],
   state: 'pre_copy',
   active: true,
   requested_by: 'ada',
@@ -211,7 +213,7 @@ export const someVerdicts = (vm: number, source: number): Verdicts => ({
   vm,
   source,
   verdicts: [
-    { host: 2, answer: 'can_go', findings: [], memory_free_after: 36 * GIB, memory_total: 64 * GIB, facts_age_ms: 900, forecast: null },
+    { host: 2, answer: 'can_go', findings: [], memory_free_after: 36 * GIB, memory_total: 64 * GIB, facts_age_ms: 900, forecast: null, needs: null },
     {
       host: 3,
       answer: 'cannot_go',
@@ -223,6 +225,7 @@ export const someVerdicts = (vm: number, source: number): Verdicts => ({
       memory_total: 64 * GIB,
       facts_age_ms: 900,
       forecast: null,
+      needs: null,
     },
   ],
   options: [

@@ -100,7 +100,11 @@ class SimulatedDriver(KeepsGuards):
 
     name = "simulated"
     simulated = True
-    capabilities = frozenset(Capability) - {Capability.POST_COPY, Capability.TIDIES_DISKS}
+    capabilities = frozenset(Capability) - {
+        Capability.POST_COPY,
+        Capability.TIDIES_DISKS,
+        Capability.CHOSEN_PLACES,
+    }
     sending = UNLIMITED
 
     def __init__(self, clock: Clock = time.time, wait: Callable[[float], None] = time.sleep) -> None:

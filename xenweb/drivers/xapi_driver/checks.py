@@ -1,16 +1,17 @@
 """What we see ourselves in the pool's records: all reasons, where XAPI's own checks tell the first alone."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from xenweb.core.facts import Kind, kind_for
 from xenweb.core.placement import CPU_FEATURES_LACKING, Finding, blocker, hypervisor_older, network_missing, note
 from xenweb.core.quantities import human_size
-from xenweb.drivers.contract import MigrationPlan
+from xenweb.drivers.contract import MigrationPlan, MoveRefusedError
 from xenweb.drivers.xapi_driver import obstacles
-from xenweb.drivers.xapi_driver.homes import disks_of, is_moving, reaches
+from xenweb.drivers.xapi_driver.homes import disks_of, image_of, is_moving, reaches
 from xenweb.drivers.xapi_driver.inventory import device_of, snapshot_of, state_of
-from xenweb.drivers.xapi_driver.maps import End, disk_uuid, missing_networks, repository_for
+from xenweb.drivers.xapi_driver.maps import End, disk_map, disk_uuid, missing_networks, repository_for
 from xenweb.drivers.xapi_driver.records import NULL, Record, record_of
 from xenweb.drivers.xapi_driver.words import OPERATIONS
 
@@ -34,7 +35,18 @@ class Asked:
     @property
     def operation(self) -> str:
         """Name the operation that the move would be."""
-        return "pool_migrate" if self.is_one_pool and not self.plan.copied_disks else "migrate_send"
+        is_plain = self.is_one_pool and not self.plan.copied_disks and not self.has_image_to_move
+        return "pool_migrate" if is_plain else "migrate_send"
+
+    @property
+    def has_image_to_move(self) -> bool:
+        """Say whether the memory of a suspended VM is kept where the target does not reach it."""
+        if self.source is None or self.target is None or self.vm is None:
+            return False
+        image = image_of(self.source.tables, self.vm)
+        if image is None:
+            return False
+        return not self.is_one_pool or not reaches(self.target.tables, self.target.host.ref, image.ref_or_null("SR"))
 
 
 def state(plan: MigrationPlan, vm: Record) -> Iterator[Finding]:
@@ -162,19 +174,23 @@ def memory_now(plan: MigrationPlan, vm: Record, target: End) -> Iterator[Finding
         )
 
 
-def networks(vm: Record, source: End, target: End, name: str) -> Iterator[Finding]:
-    """Look for each network of the VM at the target."""
-    for network in missing_networks(vm, source, target):
-        yield network_missing(network, name)
+def networks(plan: MigrationPlan, vm: Record, source: End, target: End) -> Iterator[Finding]:
+    """Look at the target for each network that the VM is to be on there."""
+    for network in missing_networks(plan, vm, source, target):
+        yield network_missing(network, plan.target.name)
 
 
 def disks(plan: MigrationPlan, vm: Record, source: End, target: End) -> Iterator[Finding]:
     """Look for each disk of the VM at the target: its storage attached there, or a place for its copy."""
     copied = {disk_uuid(disk.path): disk for disk in plan.copied_disks}
+    coming = defaultdict[str, int](int)
     for vbd, vdi in disks_of(source.tables, vm):
         disk, device = copied.get(vdi.text_or("uuid")), device_of(vbd)
         if disk is not None:
-            yield from _copied(plan, vdi, device, repository_for(target.tables, target.host.ref, disk.path))
+            there = repository_for(target.tables, target.host.ref, disk)
+            if there is not None:
+                coming[there.ref] += vdi.number("virtual_size") or 0
+            yield from _copied(plan, vdi, device, there, coming[there.ref] if there else 0)
         elif source.pool is not target.pool or not reaches(target.tables, target.host.ref, vdi.ref_or_null("SR")):
             yield _not_there(plan, device, source.tables["SR"].get(vdi.ref_or_null("SR")))
         else:
@@ -184,6 +200,36 @@ def disks(plan: MigrationPlan, vm: Record, source: End, target: End) -> Iterator
                 "Nothing to do.",
                 device=device,
             )
+
+
+def image(asked: Asked) -> Iterator[Finding]:
+    """Say that the memory of a suspended VM goes along, and look for room for it."""
+    plan, vm, source, target = asked.plan, asked.vm, asked.source, asked.target
+    if vm is None or source is None or target is None or not asked.has_image_to_move:
+        return
+    kept = image_of(source.tables, vm)
+    size = (kept.number("virtual_size") if kept else None) or 0
+    try:
+        there = target.tables["SR"][disk_map(plan, vm, source, target)[vm.ref_or_null("suspend_VDI")]]
+    except MoveRefusedError as refused:
+        yield blocker("disk_not_there", refused.sentence, "Attach storage there, or resume the VM first.")
+        return
+    name, total, used = there.text_or("name_label"), there.number("physical_size"), there.number("physical_utilisation")
+    if total and used is not None and size > total - used:
+        yield blocker(
+            "storage_full",
+            f"{human_size(size)} of kept memory must be copied, and {name} on {plan.target.name} "
+            f"has {human_size(max(0, total - used))} free.",
+            "Free space there, or resume the VM first.",
+            needed=size,
+            free=total - used,
+        )
+    yield note(
+        "suspend_image_moves",
+        f"{human_size(size)} of memory of {plan.vm_name}, which is suspended, go along to {name}.",
+        "It stays suspended, and goes on from there once it is resumed.",
+        bytes=size,
+    )
 
 
 def _not_there(plan: MigrationPlan, device: str, sr: Record | None) -> Finding:
@@ -196,21 +242,18 @@ def _not_there(plan: MigrationPlan, device: str, sr: Record | None) -> Finding:
     )
 
 
-def _copied(plan: MigrationPlan, vdi: Record, device: str, there: Record | None) -> Iterator[Finding]:
+def _copied(plan: MigrationPlan, vdi: Record, device: str, there: Record | None, needed: int) -> Iterator[Finding]:
+    """Look at one disk that is copied; ``needed`` are the bytes of all those so far that go to the same place."""
     if there is None:
         yield blocker(
             "disk_not_there",
             f"{plan.target.name} has no storage repository that takes disk {device} of {plan.vm_name}.",
-            "Attach one of the same name there, or choose another host.",
+            "Choose storage that it has attached, or choose another host.",
             device=device,
         )
         return
-    size, used, needed = (
-        there.number("physical_size"),
-        there.number("physical_utilisation"),
-        vdi.number("virtual_size"),
-    )
-    if size and used is not None and needed is not None and needed > size - used:
+    size, used = there.number("physical_size"), there.number("physical_utilisation")
+    if size and used is not None and needed > size - used:
         yield blocker(
             "storage_full",
             f"{human_size(needed)} of disk must be copied, and {there.text_or('name_label')} on {plan.target.name} "

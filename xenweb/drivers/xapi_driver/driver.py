@@ -26,12 +26,12 @@ from xenweb.drivers.contract import (
 )
 from xenweb.drivers.xapi_driver import preflight
 from xenweb.drivers.xapi_driver.errors import RefusedError
-from xenweb.drivers.xapi_driver.homes import ACTIVE, Tables, home_of, is_moving, reaches
+from xenweb.drivers.xapi_driver.homes import ACTIVE, Tables, is_home, is_moving, reaches
 from xenweb.drivers.xapi_driver.inventory import host_of, refuse_dead, snapshot_of
 from xenweb.drivers.xapi_driver.maps import disk_uuid
 from xenweb.drivers.xapi_driver.moving import Moves
 from xenweb.drivers.xapi_driver.pools import Pool, Pools
-from xenweb.drivers.xapi_driver.records import NULL, Record
+from xenweb.drivers.xapi_driver.records import Record
 from xenweb.drivers.xapi_driver.translating import in_our_words
 from xenweb.drivers.xapi_driver.watching import PoolWatch
 from xenweb.drivers.xapi_driver.words import Names
@@ -43,7 +43,13 @@ class XapiDriver:
     name = "xapi"
     simulated = False
     capabilities = frozenset(
-        {Capability.CANCEL, Capability.NON_SHARED_DISKS, Capability.COLD_MOVE, Capability.TIDIES_DISKS}
+        {
+            Capability.CANCEL,
+            Capability.NON_SHARED_DISKS,
+            Capability.COLD_MOVE,
+            Capability.TIDIES_DISKS,
+            Capability.CHOSEN_PLACES,
+        }
     )
     sending = Sending(moves=10, copying=3)
     """XAPI refuses a fourth copy of disks from one host, and itself empties a host by ten VMs at a time."""
@@ -155,9 +161,7 @@ def _copy(tables: Tables, vm: Record, host: str) -> Copy:
         return Copy.INCOMING if is_coming else Copy.ABSENT
     if power not in {"Halted", "Suspended"}:
         return Copy.NO_ANSWER  # a state that we do not know proves nothing
-    home = home_of(tables, vm)
-    # Without a home a halted VM is no more on one host of its pool than on another.
-    return Copy.INACTIVE if home in {"", NULL, host} else Copy.ABSENT
+    return Copy.INACTIVE if is_home(tables, vm, host) else Copy.ABSENT
 
 
 def _remove_disk(pool: Pool, tables: Tables, endpoint: Endpoint, path: str) -> None:

@@ -97,18 +97,39 @@ def _placed(tables: Tables) -> dict[str, list[tuple[Record, bool]]]:
     return found
 
 
+def image_of(tables: Tables, vm: Record) -> Record | None:
+    """Find the disk that keeps a suspended VM's memory."""
+    return tables["VDI"].get(vm.ref_or_null("suspend_VDI"))
+
+
+def startable_on(tables: Tables, vm: Record) -> set[str]:
+    """List the hosts that reach all disks of a VM that does not run, and its memory if that is kept on one."""
+    hosts, image = set(tables["host"]), image_of(tables, vm)
+    for vdi in (*(vdi for _, vdi in disks_of(tables, vm)), *([image] if image else [])):
+        hosts &= reaching(tables, vdi.ref_or_null("SR"))
+    return hosts
+
+
 def home_of(tables: Tables, vm: Record) -> str:
     """Answer the host that a halted VM waits on: where alone its disks are, else its home server; empty for none.
 
     In a pool a halted VM is on no host; it is started wherever its disks are reached, on its home server first.
+    A home server that does not reach them is none, unless no host does.
     """
-    hosts = set(tables["host"])
-    for _, vdi in disks_of(tables, vm):
-        hosts &= reaching(tables, vdi.ref_or_null("SR"))
+    hosts = startable_on(tables, vm)
     if len(hosts) == 1:
         return hosts.pop()
     affinity = vm.ref_or_null("affinity")
-    return affinity if affinity in tables["host"] else ""
+    return affinity if affinity in (hosts or tables["host"]) else ""
+
+
+def is_home(tables: Tables, vm: Record, host: str) -> bool:
+    """Say whether a halted VM waits on a host; one without a home is no more on one host than on another.
+
+    Its record alone does not make a place its home: its disks must be reached there, if they are anywhere.
+    """
+    home, hosts = home_of(tables, vm), startable_on(tables, vm)
+    return home == host or (home == "" and (host in hosts or not hosts))
 
 
 def leader_of(tables: Tables) -> str:
@@ -139,11 +160,16 @@ def disk_path(folder: str, vdi: Record) -> str:
     return f"{folder}/{vdi.text_or('uuid')}"
 
 
+def cards_of(tables: Tables, vm: Record) -> list[tuple[Record, Record]]:
+    """List a VM's network cards as pairs of VIF and network."""
+    vifs = [tables["VIF"].get(ref) for ref in vm.many("VIFs")]
+    pairs = [(vif, tables["network"].get(vif.ref_or_null("network"))) for vif in vifs if vif is not None]
+    return [(vif, network) for vif, network in pairs if network is not None]
+
+
 def networks_of(tables: Tables, vm: Record) -> list[Record]:
     """List the networks that a VM is on."""
-    vifs = (tables["VIF"].get(ref) for ref in vm.many("VIFs"))
-    found = (tables["network"].get(vif.ref_or_null("network")) for vif in vifs if vif)
-    return [network for network in found if network is not None]
+    return [network for _, network in cards_of(tables, vm)]
 
 
 def has_network(tables: Tables, host: str, network: Record) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from xenweb.core.facts import PowerState
 from xenweb.core.quantities import Bytes
 from xenweb.drivers.contract import (
+    CardSnapshot,
     DiskSnapshot,
     Endpoint,
     HostSnapshot,
@@ -20,6 +21,7 @@ from xenweb.drivers.xapi_driver.homes import (
     ISO,
     STATES,
     Tables,
+    cards_of,
     disk_path,
     disks_of,
     has_network,
@@ -85,6 +87,11 @@ def snapshot_of(tables: Tables, host: Record, memory_free: int | None) -> HostSn
         ),
         vms=tuple(_vms(tables, host)),
         enabled=host.flag("enabled"),
+        bridges=tuple(
+            (network_name(each), each.text_or("bridge"))
+            for each in tables["network"].values()
+            if has_network(tables, host.ref, each) and each.text_or("bridge")
+        ),
     )
 
 
@@ -134,6 +141,10 @@ def _vm(tables: Tables, host: str, vm: Record, *, incoming: bool) -> VmSnapshot:
         disks=tuple(_disk(tables, host, vbd, vdi, is_sized=not incoming) for vbd, vdi in disks_of(tables, vm)),
         networks=tuple(network_name(each) for each in networks_of(tables, vm)),
         obstacles=() if incoming else tuple(obstacles.of(vm)),
+        cards=tuple(
+            CardSnapshot(card_of(vif), vif.text_or("MAC"), network_name(network), network.text_or("bridge"))
+            for vif, network in cards_of(tables, vm)
+        ),
     )
 
 
@@ -154,6 +165,11 @@ def _disk(tables: Tables, host: str, vbd: Record, vdi: Record, *, is_sized: bool
 def device_of(vbd: Record) -> str:
     """Answer what a disk is called: as its guest sees it, else by its place."""
     return vbd.text_or("device") or f"disk {vbd.text_or('userdevice', '?')}"
+
+
+def card_of(vif: Record) -> str:
+    """Answer what a network card is called: its number among those of its VM."""
+    return vif.text_or("device", "?")
 
 
 def is_null(ref: str) -> bool:

@@ -3,17 +3,17 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from xenweb.drivers.contract import MigrationPlan, MoveRefusedError
+from xenweb.drivers.contract import CopiedDisk, MigrationPlan, MoveRefusedError
 from xenweb.drivers.xapi_driver.homes import (
     ISO,
     Tables,
     disks_of,
     has_network,
-    networks_of,
+    image_of,
     reaches,
     repository_path,
 )
-from xenweb.drivers.xapi_driver.inventory import device_of, network_name
+from xenweb.drivers.xapi_driver.inventory import card_of, device_of, network_name
 from xenweb.drivers.xapi_driver.pools import Pool
 from xenweb.drivers.xapi_driver.records import NULL, Record
 
@@ -32,12 +32,15 @@ def disk_uuid(path: str) -> str:
     return path.rpartition("/")[2]
 
 
-def repository_for(tables: Tables, host: str, path: str) -> Record | None:
-    """Find the repository of a host that takes the copy of a disk with one of our paths."""
-    folder = path.rpartition("/")[0]
+def repository_for(tables: Tables, host: str, disk: CopiedDisk) -> Record | None:
+    """Find the repository of a host that takes the copy of a disk: the one that was chosen, else that of its path."""
+    folder = disk.path.rpartition("/")[0]
     for sr in tables["SR"].values():
         is_for_disks = sr.text_or("content_type") != ISO and reaches(tables, host, sr.ref)
-        if is_for_disks and repository_path(tables, host, sr) == folder:
+        is_it = (
+            sr.text_or("uuid") == disk.repository if disk.repository else repository_path(tables, host, sr) == folder
+        )
+        if is_for_disks and is_it:
             return sr
     return None
 
@@ -48,7 +51,7 @@ def disk_map(plan: MigrationPlan, vm: Record, source: End, target: End) -> dict[
     for vbd, vdi in disks_of(source.tables, vm):
         disk, sr = copied.get(vdi.text_or("uuid")), vdi.ref_or_null("SR")
         if disk is not None:
-            there = repository_for(target.tables, target.host.ref, disk.path)
+            there = repository_for(target.tables, target.host.ref, disk)
             if there is None:
                 msg = f"{plan.target.name} has no storage repository for disk {device_of(vbd)}."
                 raise MoveRefusedError(msg, device=device_of(vbd), path=disk.path)
@@ -58,50 +61,93 @@ def disk_map(plan: MigrationPlan, vm: Record, source: End, target: End) -> dict[
         else:
             msg = f"Disk {device_of(vbd)} of {plan.vm_name} is not on storage that {plan.target.name} reaches."
             raise MoveRefusedError(msg, device=device_of(vbd))
-    image = vm.ref_or_null("suspend_VDI")
-    if image != NULL and found:
-        found[image] = next(iter(found.values()))
+    image = image_of(source.tables, vm)
+    if image is not None:
+        found[image.ref] = _image_there(plan, image, source, target, found)
     return found
+
+
+def _image_there(plan: MigrationPlan, image: Record, source: End, target: End, disks: dict[str, str]) -> str:
+    """Say where the memory of a suspended VM goes: it stays if it can, else it goes with the first of its disks.
+
+    A VM without disks has it put on the storage that the target's pool uses if nobody says otherwise.
+    """
+    here = image.ref_or_null("SR")
+    if source.pool is target.pool and reaches(target.tables, target.host.ref, here):
+        return here
+    default = next((pool.ref_or_null("default_SR") for pool in target.tables["pool"].values()), NULL)
+    there = next(iter(disks.values()), default)
+    if not reaches(target.tables, target.host.ref, there):
+        msg = f"{plan.target.name} has no storage repository for the memory of {plan.vm_name}, which is suspended."
+        raise MoveRefusedError(msg)
+    return there
+
+
+def stays(disks: dict[str, str], source: End) -> bool:
+    """Say whether no disk changes its repository by a map; references of repositories of another pool are others."""
+    at = source.tables["VDI"]
+    return all(vdi in at and at[vdi].ref_or_null("SR") == sr for vdi, sr in disks.items())
 
 
 def network_map(plan: MigrationPlan, vm: Record, source: End, target: End) -> dict[str, str]:
-    """Say for every network card where it goes: to the network of the same name, in another pool alone.
+    """Say for every network card where it goes, in another pool alone: raise MoveRefusedError where that is not known.
 
-    Those of the VM's snapshots are told too: XAPI refuses a map without them if a card was changed since.
+    A card goes where the plan says, else to the network of the same name. Those of the VM's snapshots are told
+    too, XAPI refuses a map without them: they go along with the card of the same address or the same network.
     """
     if source.pool is target.pool:
         return {}
-    there = {network_name(each): each for each in target.tables["network"].values()}
-    found = {}
-    for ref in _cards(vm, source):
-        vif = source.tables["VIF"].get(ref)
-        network = source.tables["network"].get(vif.ref_or_null("network")) if vif else None
-        name = network_name(network) if network else "?"
-        other = there.get(name)
-        if other is None or not has_network(target.tables, target.host.ref, other):
-            msg = f"{plan.target.name} has no network {name}."
+    found = dict[str, str]()
+    for ref, name in _cards(plan, vm, source):
+        there = _network_there(target, name)
+        if len(there) != 1:
+            what = f"has {len(there)} networks called {name}" if there else f"has no network {name}"
+            msg = f"{plan.target.name} {what}."
             raise MoveRefusedError(msg, network=name)
-        found[ref] = other.ref
+        found[ref] = there[0].ref
     return found
 
 
-def _cards(vm: Record, source: End) -> Iterator[str]:
-    yield from vm.many("VIFs")
+def _network_there(target: End, name: str) -> list[Record]:
+    """Find the networks of a name that the target host has."""
+    return [
+        each
+        for each in target.tables["network"].values()
+        if network_name(each) == name and has_network(target.tables, target.host.ref, each)
+    ]
+
+
+def _cards(plan: MigrationPlan, vm: Record, source: End) -> Iterator[tuple[str, str]]:
+    """Name for each network card of a VM and of its snapshots the network that it goes to."""
+    by_device = {card.device: card.network for card in plan.cards}
+    by_address = {card.address: card.network for card in plan.cards}
+    by_network = dict[str, str]()
+    for ref in vm.many("VIFs"):
+        vif = source.tables["VIF"].get(ref)
+        here = _network_of(vif, source)
+        there = by_device.get(card_of(vif), here) if vif else here
+        by_network.setdefault(here, there)
+        yield ref, there
     for snapshot in vm.many("snapshots"):
         record = source.tables["VM"].get(snapshot)
-        yield from record.many("VIFs") if record else ()
+        for ref in record.many("VIFs") if record else ():
+            vif = source.tables["VIF"].get(ref)
+            here = _network_of(vif, source)
+            known = by_address.get(vif.text_or("MAC")) if vif else None
+            yield ref, known or by_network.get(here, here)
 
 
-def missing_networks(vm: Record, source: End, target: End) -> Iterator[str]:
-    """Name the networks of a VM that the target does not have."""
-    there = {
-        network_name(each)
-        for each in target.tables["network"].values()
-        if has_network(target.tables, target.host.ref, each)
-    }
-    for network in networks_of(source.tables, vm):
-        if network_name(network) not in there:
-            yield network_name(network)
+def _network_of(vif: Record | None, source: End) -> str:
+    network = source.tables["network"].get(vif.ref_or_null("network")) if vif else None
+    return network_name(network) if network else "?"
+
+
+def missing_networks(plan: MigrationPlan, vm: Record, source: End, target: End) -> Iterator[str]:
+    """Name the networks that a VM would need and the target does not have."""
+    cards = {ref: name for ref, name in _cards(plan, vm, source) if ref in vm.many("VIFs")}
+    for name in dict.fromkeys(cards.values()):
+        if not _network_there(target, name):
+            yield name
 
 
 def migration_network(end: End, address: str) -> str:

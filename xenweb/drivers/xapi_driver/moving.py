@@ -26,7 +26,7 @@ from xenweb.drivers.xapi_driver.errands import Track
 from xenweb.drivers.xapi_driver.errors import RefusedError
 from xenweb.drivers.xapi_driver.homes import home_of, is_moving, leader_of
 from xenweb.drivers.xapi_driver.inventory import host_of, state_of
-from xenweb.drivers.xapi_driver.maps import End, disk_map, migration_network, network_map
+from xenweb.drivers.xapi_driver.maps import End, disk_map, migration_network, network_map, stays
 from xenweb.drivers.xapi_driver.pools import Pool, Pools
 from xenweb.drivers.xapi_driver.records import NULL, Record
 from xenweb.drivers.xapi_driver.translating import in_our_words, translated
@@ -80,8 +80,7 @@ class Moves:
         with in_our_words(plan.source, names):
             vm = self._vm(source, plan)
             refuse_state(vm, source, plan)
-            if source.pool is target.pool and plan.kind is Kind.COLD and not plan.copied_disks:
-                disk_map(plan, vm, source, target)  # raises where a disk would be out of reach
+            if is_only_a_home(plan, vm, source, target):
                 permit()
                 source.pool.call("VM.set_affinity", vm.ref, target.host.ref, once=True)
                 self._prove(plan)
@@ -120,7 +119,7 @@ class Moves:
     def _call(self, plan: MigrationPlan, vm: Record, source: End, target: End) -> tuple[str, tuple[object, ...]]:
         """Choose the call: only where a disk or the pool changes is it the one that can copy disks."""
         address = plan.target.migration_address
-        if source.pool is target.pool and not plan.copied_disks:
+        if source.pool is target.pool and not plan.copied_disks and plan.kind is Kind.LIVE:
             options = {"network": migration_network(target, address)} if address else {}
             return "Async.VM.pool_migrate", (vm.ref, target.host.ref, options | forced(plan))
         network = migration_network(target, address)
@@ -333,6 +332,16 @@ class Moves:
                 msg = f"It is too late: {plan.vm_name} is being switched over to {plan.target.name}."
                 raise MoveRefusedError(msg) from None
             raise
+
+
+def is_only_a_home(plan: MigrationPlan, vm: Record, source: End, target: End) -> bool:
+    """Say whether a halted VM moves by another home server alone: all that it is made of stays where it is.
+
+    Raises MoveRefusedError where a disk would be out of reach.
+    """
+    if source.pool is not target.pool or plan.kind is not Kind.COLD:
+        return False
+    return stays(disk_map(plan, vm, source, target), source)
 
 
 def look(running: Running, record: Record) -> None:

@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 
 from xenweb.core.facts import Kind
@@ -103,8 +104,9 @@ def _looks(asked: Asked) -> Iterator[tuple[str, Look]]:
         return
     yield "the CPU", partial(checks.processor, plan, vm, target)
     yield "the memory at this moment", partial(checks.memory_now, plan, vm, target)
-    yield "the networks", partial(checks.networks, vm, source, target, plan.target.name)
+    yield "the networks", partial(checks.networks, plan, vm, source, target)
     yield "the disks", partial(checks.disks, plan, vm, source, target)
+    yield "the memory that is kept", partial(checks.image, asked)
 
 
 def _asked_of_the_pool(asked: Asked, known: set[str]) -> Iterator[Finding]:
@@ -180,14 +182,26 @@ def command(asked: Asked) -> str:
     at = parts(plan.source.uri)
     words = ["xe", "-s", at.host, "-p", str(at.port), "-u", at.user, "-pwf", "PASSWORD-FILE"]
     host = target.host.text_or("uuid")
-    if asked.is_one_pool and plan.kind is Kind.COLD and not plan.copied_disks:
+    if asked.operation == "pool_migrate" and plan.kind is Kind.COLD:
         return shlex.join([*words, "vm-param-set", f"uuid={plan.vm_uuid}", f"affinity={host}"])
     words += ["vm-migrate", f"uuid={plan.vm_uuid}", f"host-uuid={host}", "live=true"]
     for disk in plan.copied_disks:
-        sr = repository_for(target.tables, target.host.ref, disk.path)
+        sr = repository_for(target.tables, target.host.ref, disk)
         if sr is not None:
             words.append(f"vdi:{disk_uuid(disk.path)}={sr.text_or('uuid')}")
     if not asked.is_one_pool:
         there = parts(plan.target.uri)
+        words += _cards_words(asked, source, target)
         words += [f"remote-master={there.host}", f"remote-username={there.user}", "remote-password=PASSWORD"]
     return shlex.join(words)
+
+
+def _cards_words(asked: Asked, source: End, target: End) -> list[str]:
+    """Write where each network card goes; nothing if that is not known, and then the move is refused as well."""
+    if asked.vm is None:
+        return []
+    with suppress(DriverError):
+        cards = network_map(asked.plan, asked.vm, source, target)
+        vifs, networks = source.tables["VIF"], target.tables["network"]
+        return [f"vif:{vifs[vif].text_or('uuid')}={networks[to].text_or('uuid')}" for vif, to in cards.items()]
+    return []

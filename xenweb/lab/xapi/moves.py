@@ -237,14 +237,22 @@ def _place_disks(pool: Pool, there: Pool, vm: str, moving: Mapping[str, str]) ->
         old = store.text("VBD", vbd, "VDI")
         if old not in moving:
             continue
-        size, name = store.number("VDI", old, "virtual_size"), store.text("VDI", old, "name_label")
-        new = there.store.add("VDI", name_label=name, SR=moving[old], virtual_size=size, managed=True)
-        sr = moving[old]
-        there.store.set("SR", sr, VDIs=[*there.store.listed("SR", sr, "VDIs"), new])
-        drop_disk(pool, old)
+        new = _stand_in(pool, there, old, moving[old])
         if there is pool:
             store.set("VDI", new, VBDs=[vbd])
         store.set("VBD", vbd, VDI=new)
+    image = store.text("VM", vm, "suspend_VDI")
+    if image in moving:
+        store.set("VM", vm, suspend_VDI=_stand_in(pool, there, image, moving[image]))
+
+
+def _stand_in(pool: Pool, there: Pool, old: str, sr: str) -> str:
+    """Make a disk like another one in a repository, and remove the other one."""
+    said = {field: pool.store.record("VDI", old)[field] for field in ("name_label", "virtual_size", "type", "managed")}
+    new = there.store.add("VDI", SR=sr, **said)
+    there.store.set("SR", sr, VDIs=[*there.store.listed("SR", sr, "VDIs"), new])
+    drop_disk(pool, old)
+    return new
 
 
 def drop_disk(pool: Pool, vdi: str) -> None:

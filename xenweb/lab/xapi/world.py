@@ -57,8 +57,15 @@ CAST = (
     ("old-wiki", "host-c", 128, 0, 4, "shared", "Halted"),
     ("blue-web", "host-d", 128, 20, 4, "local", "Running"),
     ("blue-old", "host-e", 64, 0, 4, "local", "Halted"),
+    ("blue-crm", "host-d", 64, 10, 4, "shared", "Running"),
 )
 NOBODY = Crowd()
+
+# Networks beside the pool's own, none of them with an interface, so on every host: pool, name, bridge.
+MORE_NETWORKS = (("green", "Guests", "xenbr1"), ("blue", "Guests of blue", "xenbr1"), ("blue", "DMZ", "xapi7"))
+WELL_CONNECTED = {"blue-crm": ("Guests of blue", "DMZ")}
+"""VMs that are on networks beside the pool's own, and that have a second disk, on their host's own storage."""
+
 WITHOUT_TOOLS = "build-7"
 PINNED = "big-etl"
 
@@ -115,10 +122,17 @@ class _Builder:
         local = {each.ref: self._storage("local", "ext", [each]) for each in pool.places}
         self._storage("ISO library", "iso", pool.places)
         store.add("VM", name_label="Debian template", is_a_template=True, is_default_template=True)
+        more = {
+            name: store.add("network", name_label=name, bridge=bridge, MTU=1500, uuid=identity(f"{pool.name} {name}"))
+            for owner, name, bridge in MORE_NETWORKS
+            if owner == pool.name
+        }
         for row in CAST:
             for place in pool.places:
                 if place.name == row[1]:
-                    self._vm(row, place, network, {"shared": shared, "local": local[place.ref]}.get(row[5], ""))
+                    vm = self._vm(row, place, network, {"shared": shared, "local": local[place.ref]}.get(row[5], ""))
+                    if row[0] in WELL_CONNECTED:
+                        self._extend(vm, row[0], local[place.ref], [more[each] for each in WELL_CONNECTED[row[0]]])
         if self.crowd.vms:
             add_vms(pool, self.crowd.vms)
 
@@ -213,7 +227,19 @@ class _Builder:
         store.set("SR", ref, PBDs=list(pbds))
         return ref
 
-    def _vm(self, row: tuple[str, str, int, int, int, str, str], place: Place, network: str, sr: str) -> None:
+    def _extend(self, vm: str, name: str, sr: str, networks: list[str]) -> None:
+        """Give a VM a second disk and more network cards."""
+        store = self.pool.store
+        disk = self._disk(vm, name, sr, is_attached=True, number=1)
+        cards = [
+            store.add("VIF", device=str(number), network=each, VM=vm, MAC=_mac(f"{name} {number}"), MTU=1500)
+            for number, each in enumerate(networks, 1)
+        ]
+        store.set(
+            "VM", vm, VBDs=[*store.listed("VM", vm, "VBDs"), disk], VIFs=[*store.listed("VM", vm, "VIFs"), *cards]
+        )
+
+    def _vm(self, row: tuple[str, str, int, int, int, str, str], place: Place, network: str, sr: str) -> str:
         name, _, memory, pages, span, _, state = row
         pool, store, size = self.pool, self.pool.store, memory * MIB
         is_active = state in ACTIVE
@@ -252,15 +278,23 @@ class _Builder:
         if is_active:
             pool.reside(vm, place.ref)
         checks.refresh(pool, vm)
+        return vm
 
-    def _disk(self, vm: str, name: str, sr: str, *, is_attached: bool) -> str:
-        store = self.pool.store
+    def _disk(self, vm: str, name: str, sr: str, *, is_attached: bool, number: int = 0) -> str:
+        store, mark = self.pool.store, f"{name} disk" if number == 0 else f"{name} disk {number}"
         vdi = store.add(
-            "VDI", uuid=identity(f"{name} disk"), name_label=f"{name} 0", SR=sr, virtual_size=DISK, managed=True
+            "VDI", uuid=identity(mark), name_label=f"{name} {number}", SR=sr, virtual_size=DISK, managed=True
         )
         store.set("SR", sr, VDIs=[*store.listed("SR", sr, "VDIs"), vdi])
         vbd = store.add(
-            "VBD", VM=vm, VDI=vdi, type="Disk", mode="RW", userdevice="0", device="xvda", currently_attached=is_attached
+            "VBD",
+            VM=vm,
+            VDI=vdi,
+            type="Disk",
+            mode="RW",
+            userdevice=str(number),
+            device=f"xvd{'ab'[number]}",
+            currently_attached=is_attached,
         )
         store.set("VDI", vdi, VBDs=[vbd])
         return vbd

@@ -5,9 +5,9 @@ from ninja import Query, Router, Status
 
 from xenweb.inventory.selectors import host_for, hosts_for, storage_repositories_for, vm_for, vms_for
 from xenweb.inventory.services import HostAddress, certificates_look, host_add, host_remove, repository_vouch
-from xenweb.livemigration.selectors import takes_part, verdicts_for
+from xenweb.livemigration.selectors import takes_part, verdict_for, verdicts_for
 from xenweb.livemigration.storage_costs import storage_costs_for
-from xenweb.realtime.wire import HostWire, StorageRepositoryWire, VerdictsWire, VmWire
+from xenweb.realtime.wire import HostWire, StorageRepositoryWire, VerdictsWire, VerdictWire, VmWire
 from xenweb.web.api.authentication import ActorRequest
 from xenweb.web.api.keys import key_of
 from xenweb.web.api.shapes import (
@@ -18,7 +18,9 @@ from xenweb.web.api.shapes import (
     Paging,
     StorageCostPage,
     StorageRepositoryPage,
+    VerdictBody,
     VmPage,
+    maps_in,
     page_of,
     problems,
 )
@@ -95,6 +97,16 @@ def vm_read(request: ActorRequest, vm: str) -> VmWire:
 def verdicts_read(request: ActorRequest, vm: str) -> VerdictsWire:
     """Judge every host as a target for one VM."""
     return verdicts_for(request.auth, key_of(vm))
+
+
+@router.post(
+    "/vms/{vm}/verdicts",
+    response={200: VerdictWire, **problems(400, 404, 413, 415)},
+    operation_id="verdict_for_maps",
+)
+def verdict_post(request: ActorRequest, vm: str, body: VerdictBody) -> VerdictWire:
+    """Judge one host for one VM whose disks and network cards go where the maps say; nothing is changed."""
+    return verdict_for(request.auth, key_of(vm), key_of(body.target), maps_in(body.maps))
 
 
 @router.get(

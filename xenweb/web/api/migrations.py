@@ -29,6 +29,7 @@ from xenweb.web.api.shapes import (
     Paging,
     PassPage,
     RollBackBody,
+    maps_in,
     page_of,
     problems,
 )
@@ -85,6 +86,7 @@ def migration_post(
         options=_options(body.options),
         deadline_s=body.options.deadline_s,
         override=_override(body.override),
+        maps=None if body.maps is None else maps_in(body.maps),
         idempotency_key=idempotency_key,
         request_id=request_id_of(request),
     )

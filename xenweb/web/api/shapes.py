@@ -7,6 +7,7 @@ from typing import Annotated, TypeVar
 from ninja import Schema
 from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field, StrictBool, StrictInt, StringConstraints
 
+from xenweb.core.facts import Maps
 from xenweb.core.migration import State
 from xenweb.realtime.maintenance_wire import MaintenanceWire
 from xenweb.realtime.wire import (
@@ -127,13 +128,61 @@ class CloseBody(Strict):
     reason: Reason
 
 
+class DiskMapBody(Strict):
+    """The storage repository, by its id, that a disk goes to."""
+
+    device: Text
+    storage: StrictInt = Field(ge=1, le=LARGEST_ID)
+
+
+class CardMapBody(Strict):
+    """The network of the target's pool, by its name, that a network card goes to."""
+
+    device: Text
+    network: Annotated[str, StringConstraints(max_length=255, pattern=r"^[^\x00]*$")]
+
+
+Mapped = TypeVar("Mapped", DiskMapBody, CardMapBody)
+
+
+def _each_once(each: list[Mapped]) -> list[Mapped]:
+    if len({one.device for one in each}) < len(each):
+        msg = "A device is named twice."
+        raise ValueError(msg)
+    return each
+
+
+class MapsBody(Strict):
+    """Where disks and network cards go that cannot stay where they are: each that the verdict's ``needs`` name."""
+
+    disks: Annotated[list[DiskMapBody], AfterValidator(_each_once)] = Field(default_factory=list, max_length=256)
+    cards: Annotated[list[CardMapBody], AfterValidator(_each_once)] = Field(default_factory=list, max_length=256)
+
+
 class MigrationBody(Strict):
-    """A VM and where it is to go, each by id or by UUID."""
+    """A VM and where it is to go, each by id or by UUID.
+
+    Without ``maps`` its disks and network cards go where the verdict suggests; with them they must be complete.
+    """
 
     vm: StrictInt | Key
     target: StrictInt | Key
     options: OptionsBody = Field(default_factory=OptionsBody)
     override: OverrideBody | None = None
+    maps: MapsBody | None = None
+
+
+class VerdictBody(Strict):
+    """A host to judge, by id or by UUID, and where disks and network cards would go."""
+
+    target: StrictInt | Key
+    maps: MapsBody = Field(default_factory=MapsBody)
+
+
+def maps_in(body: MapsBody) -> Maps:
+    """Read where disks and network cards go."""
+    disks = tuple((each.device, each.storage) for each in body.disks)
+    return Maps(disks, tuple((each.device, each.network) for each in body.cards))
 
 
 class PlanChoiceBody(Strict):

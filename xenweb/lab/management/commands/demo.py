@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from xenweb.lab.ports import free_port
-from xenweb.lab.stage import XAPI_POOL, Kind, Stage, StageError
+from xenweb.lab.stage import XAPI_POOLS, Kind, Stage, StageError
 from xenweb.lab.xen.layout import default_folder
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -52,7 +52,8 @@ class Command(BaseCommand):
             if stage.simulated_because:
                 self.stdout.write(f"The hosts are simulated: {stage.simulated_because}")
             stage.start()
-            self.stdout.write(f"The pool {XAPI_POOL} is simulated: no XenServer or XCP-ng is touched.")
+            pools = " and ".join(XAPI_POOLS.values())
+            self.stdout.write(f"The pools {pools} are simulated: no XenServer or XCP-ng is touched.")
             self._say_how_to_get_in(stage, time.monotonic() - began)
             over.wait()
             self.stdout.write("Ending what was started …")
