@@ -168,6 +168,17 @@ def _is_held_up(row: Migration) -> bool:
     return row.state == State.CANCELLING and Repair.REMOVE_TARGET_COPY in row.repairs.split()
 
 
+def _options(row: Migration) -> dict[str, int | bool | None]:
+    return {
+        "bandwidth_limit": row.bandwidth_limit,
+        "downtime_limit_ms": row.downtime_limit,
+        "auto_converge": row.auto_converge,
+        "post_copy": row.post_copy,
+        "guard": row.guard_wanted,
+        "guard_memory": row.guard_memory,
+    }
+
+
 def migration_wire(row: Migration) -> MigrationWire:
     """Shape a migration; expects its passes to be loaded with it.
 
@@ -195,14 +206,7 @@ def migration_wire(row: Migration) -> MigrationWire:
         waits_because=row.waits_because or None if row.state == State.QUEUED else None,
         started_at=row.call_intended_at,
         ended_at=row.ended_at,
-        options={
-            "bandwidth_limit": row.bandwidth_limit,
-            "downtime_limit_ms": row.downtime_limit,
-            "auto_converge": row.auto_converge,
-            "post_copy": row.post_copy,
-            "guard": row.guard_wanted,
-            "guard_memory": row.guard_memory,
-        },
+        options=_options(row),
         progress=_progress(row),
         passes=[pass_wire(each) for each in row.passes.all()],
         passes_told=tells_passes(row),
