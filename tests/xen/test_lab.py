@@ -89,11 +89,15 @@ def test_what_one_host_writes_the_other_reads(lab: Lab) -> None:
         assert lab.run(host.name, "vgs --noheadings -o vg_name").split() == ["san"]
 
 
-def test_a_volume_is_active_only_where_its_guest_runs(lab: Lab) -> None:
+def volumes_are_active_where_they_should_be(lab: Lab) -> None:
     for guest in (guest for guest in GUESTS if guest.storage == "san"):
         host = only_host(lab, guest.name)
         assert is_active(lab.run, guest, host)
         assert not is_active(lab.run, guest, other(host))
+
+
+def test_a_volume_is_active_only_where_its_guest_runs(lab: Lab) -> None:
+    volumes_are_active_where_they_should_be(lab)
 
 
 def test_libvirt_shows_the_folders_of_disks_as_one_storage_on_both_hosts(lab: Lab) -> None:
@@ -175,3 +179,4 @@ def test_a_host_that_loses_its_power_leaves_the_others_guests_alone_and_comes_ba
     lab.up()
     for guest in [*lost, *left]:
         wait_until(f"{guest} beats", lambda guest=guest: lab.beating_on(guest) is not None)
+    volumes_are_active_where_they_should_be(lab)

@@ -95,6 +95,7 @@ def test_a_volume_that_a_guest_uses_is_not_let_go(xen: Probed) -> None:
 def test_a_plain_file_in_a_volumes_place_ends_the_move_before_it_begins(xen: Probed) -> None:
     plan = checked(xen, "san-1")
     [path] = plan.volumes
+    assert not is_active(xen.lab.run, xen.lab.guest("san-1"), plan.target.name)  # else this would write to the volume
     xen.lab.run(plan.target.name, f"mkdir -p /dev/{VOLUME_GROUP} && echo x > {path}")
     try:
         codes = {each.code for each in xen.driver.preflight(plan).findings if each.severity is Severity.BLOCKER}

@@ -21,7 +21,9 @@ Run = Callable[[str, str], str]
 def fill(run: Run, host: MachineSpec, guests: Iterable[GuestSpec]) -> None:
     """Make the volume group and every guest's disk, from one host, where they are not there yet."""
     group = VOLUME_GROUP
-    lines = [f"vgs {group} >/dev/null 2>&1 || {{ pvcreate -q {UNIT} && vgcreate -q {group} {UNIT}; }} || exit 1"]
+    # Without this a host that starts would activate all of the group by itself: its guests run on the other one.
+    make = f"pvcreate -q {UNIT} && vgcreate -q --setautoactivation n {group} {UNIT}"
+    lines = [f"vgs {group} >/dev/null 2>&1 || {{ {make}; }} || exit 1"]
     for guest in guests:
         path = disk_path(guest)
         if guest.storage == "san":
