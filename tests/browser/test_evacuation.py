@@ -110,7 +110,7 @@ def test_evacuation(stage: Stage, browser: Browser, signed_in: SignedIn) -> None
     send_the_rest(page)
     expect_gone(page, stage, but=set())
     expect(here).to_have_attribute("data-state", "ready", timeout=WITHIN)
-    expect(page.get_by_role("status")).to_contain_text("xcp-b is empty")
+    expect(here.get_by_role("status")).to_contain_text("xcp-b is empty")
     picture(page, "evacuation-empty-1440-light")
 
     page.get_by_test_id("maintenance-end").click()
