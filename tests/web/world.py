@@ -93,4 +93,5 @@ def operations() -> list[tuple[str, str]]:
 def filled(path: str, *, host: object, vm: object, migration: object, disk: object = 1, repository: object = 0) -> str:
     """Put keys into a path of the document."""
     keys = {"host": host, "vm": vm, "migration": migration, "disk": disk, "repository": repository}
+    keys |= {"device": "xvda", "move": "00000000"}
     return re.sub(r"{(\w+)}", lambda match: str(keys[match[1]]), path)

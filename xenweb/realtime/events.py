@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter
 
 from xenweb.realtime.wire import HostWire, MigrationWire, StorageRepositoryWire, VmWire, Wire
+from xenweb.realtime.wire_places import DiskMoveWire
 
 
 class HostChanged(Wire):
@@ -53,8 +54,15 @@ class MigrationChanged(Wire):
     migration: MigrationWire
 
 
+class DiskMoveChanged(Wire):
+    """The move of a disk changed state or made progress; an upsert by id."""
+
+    type: Literal["disk_move_changed"] = "disk_move_changed"
+    disk_move: DiskMoveWire
+
+
 Event = Annotated[
-    HostChanged | HostRemoved | VmChanged | VmRemoved | StorageRepositoryChanged | MigrationChanged,
+    HostChanged | HostRemoved | VmChanged | VmRemoved | StorageRepositoryChanged | MigrationChanged | DiskMoveChanged,
     Field(discriminator="type"),
 ]
 EVENT = TypeAdapter[Event](Event)

@@ -7,6 +7,7 @@ from functools import cached_property
 from xenweb.accounts.policy import Action, Actor, decide
 from xenweb.realtime.events import (
     FRAME,
+    DiskMoveChanged,
     Event,
     EventFrame,
     Frame,
@@ -87,6 +88,8 @@ def personal(actor: Actor, stored: StoredEvent) -> Event:
     may = decide(actor, Action.MOVE_VM, stored.team).allowed
     if isinstance(event, VmChanged):
         return event.model_copy(update={"vm": event.vm.model_copy(update={"may_move": may})})
+    if isinstance(event, DiskMoveChanged) and not may:
+        return event.model_copy(update={"disk_move": event.disk_move.model_copy(update={"cancellable": False})})
     if not isinstance(event, MigrationChanged):
         return event
     shown = event.migration
@@ -113,6 +116,8 @@ def _subject(event: Event) -> tuple[str, str]:
             return "storage", str(event.storage_repository.id)
         case MigrationChanged():
             return "migration", f"{event.migration.id} {event.migration.state}"
+        case DiskMoveChanged():
+            return "disk_move", f"{event.disk_move.id} {event.disk_move.state}"
 
 
 def coalesced(events: list[StoredEvent]) -> list[StoredEvent]:

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Board, Event, Frame } from '../api/types'
 import { apply, fromSnapshot, type BoardState } from './board'
+import { aDiskMove } from './disks.fixture'
 import { aBoard, aHost, aMigration, aRepository, aVm } from './world.fixture'
 
 const id = fc.integer({ min: 1, max: 6 })
@@ -18,6 +19,12 @@ const anEvent: fc.Arbitrary<Event> = fc.oneof(
     ({ id, done }): Event => ({
       type: 'migration_changed',
       migration: aMigration(`MOVE000${id}`, { state: done ? 'done' : 'pre_copy', active: !done }),
+    }),
+  ),
+  fc.tuple(id, fc.boolean()).map(
+    ([number, done]): Event => ({
+      type: 'disk_move_changed',
+      disk_move: aDiskMove(`DISK000${number}`, { state: done ? 'done' : 'moving', active: !done }),
     }),
   ),
 )
@@ -38,6 +45,8 @@ function serve(board: Board, sequence: number, event: Event): Board {
       return { ...board, sequence, storage_repositories: upsert(board.storage_repositories, event.storage_repository) }
     case 'migration_changed':
       return { ...board, sequence, migrations: upsert(board.migrations, event.migration) }
+    case 'disk_move_changed':
+      return { ...board, sequence, disk_moves: upsert(board.disk_moves, event.disk_move) }
   }
 }
 
@@ -57,7 +66,7 @@ function history(events: readonly Event[], jumps: readonly number[]) {
 const sorted = (state: BoardState) => ({
   ...state,
   ...Object.fromEntries(
-    (['hosts', 'vms', 'storage', 'migrations'] as const).map((rows) => [
+    (['hosts', 'vms', 'storage', 'migrations', 'diskMoves'] as const).map((rows) => [
       rows,
       [...(state[rows] as ReadonlyMap<number | string, unknown>)].sort(([one], [two]) => (one < two ? -1 : 1)),
     ]),

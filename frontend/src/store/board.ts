@@ -1,5 +1,5 @@
 /** The board as facts: a snapshot, and how one frame changes it. Pure. */
-import type { Actor, Board, Event, Frame, Host, Migration, StorageRepository, VirtualMachine } from '../api/types'
+import type { Actor, Board, DiskMove, Event, Frame, Host, Migration, StorageRepository, VirtualMachine } from '../api/types'
 
 export interface BoardState {
   readonly sequence: number
@@ -9,6 +9,7 @@ export interface BoardState {
   readonly vms: ReadonlyMap<number, VirtualMachine>
   readonly storage: ReadonlyMap<number, StorageRepository>
   readonly migrations: ReadonlyMap<string, Migration>
+  readonly diskMoves: ReadonlyMap<string, DiskMove>
 }
 
 /** `gap` says that something was missed: only a fresh snapshot tells the truth again. */
@@ -39,6 +40,7 @@ export function fromSnapshot(board: Board): BoardState {
     vms: byId(board.vms),
     storage: byId(board.storage_repositories),
     migrations: byId(board.migrations),
+    diskMoves: byId(board.disk_moves),
   }
 }
 
@@ -61,6 +63,8 @@ function lay(state: BoardState, event: Event): BoardState {
       return { ...state, storage: withOne(state.storage, event.storage_repository) }
     case 'migration_changed':
       return withMigration(state, event.migration)
+    case 'disk_move_changed':
+      return { ...state, diskMoves: withOne(state.diskMoves, event.disk_move) }
     default:
       // A newer server may speak of things this page does not show yet.
       return state

@@ -48,7 +48,7 @@ export const aVm = (id: number, name: string, more: Partial<VirtualMachine> = {}
   dirty_rate: { value: null, provenance: 'not_available' },
   dirty_rate_at: null,
   team: 'Shop',
-  disks: [],
+  ...{ disks: [], disks_movable: false },
   migration: null,
   may_move: true,
   as_of: NOON,
@@ -141,8 +141,7 @@ export const aMigration = (id: string, more: Partial<Migration> = {}): Migration
   target_name: 'host-b',
   kind: 'live',
   copied_bytes: 0,
-  moved_disks: [],
-  moved_cards: [],
+  ...{ moved_disks: [], moved_cards: [] },
   state: 'pre_copy',
   active: true,
   requested_by: 'ada',
@@ -199,6 +198,7 @@ export const aBoard = (more: Partial<Board> = {}): Board => ({
   vms: [aVm(1, 'shop-db'), aVm(2, 'web-1', { resident_on: 2 }), aVm(3, 'old-wiki', { state: 'halted', team: null })],
   storage_repositories: [aRepository(1, 'shared-1')],
   migrations: [],
+  disk_moves: [],
   ...more,
 })
 
@@ -218,8 +218,7 @@ export const someVerdicts = (vm: number, source: number): Verdicts => ({
       memory_free_after: null,
       memory_total: 64 * GIB,
       facts_age_ms: 900,
-      forecast: null,
-      needs: null,
+      ...{ forecast: null, needs: null },
     },
   ],
   options: [
