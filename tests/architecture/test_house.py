@@ -38,6 +38,7 @@ def test_the_state_of_a_move_is_written_in_one_function() -> None:
     assert rules.state_writers(moves) == {
         "xenweb/livemigration/transitions.py:state_change",
         "xenweb/livemigration/guards.py:guard_change",  # a guard has a life, and a table, of its own
+        "xenweb/livemigration/disk_moves.py:disk_move_change",  # and so has the move of a single disk
     }
 
 

@@ -22,7 +22,8 @@ from xenweb.livemigration.models import LeftoverDisk, Migration
 from xenweb.livemigration.plan import plan_of
 from xenweb.livemigration.selectors import migration_for, verdict_for, verdicts_for
 from xenweb.livemigration.services import migration_cancel, migration_request
-from xenweb.realtime.wire import NeedsWire, VerdictWire
+from xenweb.realtime.wire import VerdictWire
+from xenweb.realtime.wire_places import NeedsWire
 
 pytestmark = pytest.mark.django_db(transaction=True)
 BOTH = GREEN | {"blue": ("host-d", "host-e")}

@@ -22,6 +22,12 @@ EXPECTED = {
     ("GET", "/api/v1/vms/{vm}"): WHO_SEES_THE_VM,
     ("GET", "/api/v1/vms/{vm}/verdicts"): WHO_SEES_THE_VM,
     ("POST", "/api/v1/vms/{vm}/verdicts"): WHO_SEES_THE_VM,
+    ("GET", "/api/v1/vms/{vm}/disks"): WHO_SEES_THE_VM,
+    # Its hypervisor moves no single disks; that it is told so is an answer to those who might.
+    ("POST", "/api/v1/vms/{vm}/disks/{device}/moves"): (401, 403, 404, 404, 404, 403),
+    # There is none; who may ask something of one stands in test_disk_moves.
+    ("GET", "/api/v1/disk-moves/{move}"): (401, 403, 404, 404, 404, 404),
+    ("POST", "/api/v1/disk-moves/{move}/cancel"): (401, 403, 404, 404, 404, 404),
     ("GET", "/api/v1/storage-repositories"): ANYBODY,
     ("GET", "/api/v1/storage-costs"): ANYBODY,
     ("POST", "/api/v1/storage-repositories/{repository}/vouch"): (401, 403, 404, 403, 403, 403),
@@ -60,6 +66,7 @@ BODIES = {
     "/api/v1/migrations/{migration}/choices": {"kind": "pause"},
     "/api/v1/migrations/{migration}/close": {"reason": "The host burnt."},
     "/api/v1/vms/{vm}/verdicts": {"target": 1},
+    "/api/v1/vms/{vm}/disks/{device}/moves": {"storage": 1},
     "/api/v1/migrations/{migration}/guard/roll-back": {"reason": "The upgrade broke it."},
 }
 

@@ -104,5 +104,5 @@ def operations() -> list[tuple[str, str]]:
 
 def filled(path: str, **keys: object) -> str:
     """Put keys into a path of the document."""
-    keys = {"disk": 1, "repository": 0, "maintenance": "0000-0000", **keys}
+    keys = {"disk": 1, "repository": 0, "maintenance": "0000-0000", "device": "xvda", "move": "00000000", **keys}
     return re.sub(r"{(\w+)}", lambda match: str(keys[match[1]]), path)

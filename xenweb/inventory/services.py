@@ -247,12 +247,23 @@ def host_mark_maintenance(host_id: int, maintenance: str, *, takes_vms: bool | N
     publish(HostChanged(host=wiring.host_wire(host)), public=True)
 
 
-def vm_mark_moving(vm_id: int, migration: str) -> None:
-    """Note on a VM that a migration has begun; call it in that migration's transaction."""
+def vm_mark_moving(vm_id: int, migration: str) -> bool:
+    """Note on a VM that it, or a disk of it, has begun to move; call it in that move's transaction.
+
+    Answers False, and notes nothing, if something else of it moves.
+    """
+    if not VirtualMachine.objects.filter(pk=vm_id, moving_as="").update(moving_as=migration):
+        return False
     vm = _vm(vm_id)
-    vm.moving_as = migration
-    vm.save()
     publish(VmChanged(vm=wiring.vm_wire(vm)), team=vm.team_id)
+    return True
+
+
+def vm_let_go(vm_id: int, move: str) -> None:
+    """Take the mark of a disk's move off its VM; the next look at its host says where its disks are."""
+    if VirtualMachine.objects.filter(pk=vm_id, moving_as=move).update(moving_as=""):
+        vm = _vm(vm_id)
+        publish(VmChanged(vm=wiring.vm_wire(vm)), team=vm.team_id)
 
 
 def vm_settle(vm_id: int, resident_on: int | None, not_on: int | None, state: PowerState = PowerState.RUNNING) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Literal, cast
 
-from xenweb.core.facts import HostState, StorageKind
+from xenweb.core.facts import HostState, Hypervisor, PowerState, StorageKind
 from xenweb.core.storage import needs_word
 from xenweb.drivers.registry import is_simulated
 from xenweb.inventory.models import Host, StorageRepository, VirtualDisk, VirtualMachine
@@ -10,6 +10,10 @@ from xenweb.realtime.wire import DiskWire, Figure, HostWire, StorageRepositoryWi
 
 _HostState = Literal["connected", "unreachable", "disabled"]
 _VmState = Literal["running", "paused", "halted", "suspended", "crashed", "unknown"]
+
+
+MOVES_DISKS = frozenset({Hypervisor.XAPI.value})
+"""Hypervisors that move single disks of a VM that runs."""
 
 
 def host_wire(host: Host) -> HostWire:
@@ -51,6 +55,10 @@ def _disk_wire(disk: VirtualDisk) -> DiskWire:
     )
 
 
+def _has_movable_disks(vm: VirtualMachine) -> bool:
+    return vm.hypervisor in MOVES_DISKS and vm.state == PowerState.RUNNING and bool(vm.disks.all())
+
+
 def vm_wire(vm: VirtualMachine) -> VmWire:
     """Shape a VM; ``may_move`` is personal and stays false until somebody asks."""
     return VmWire(
@@ -67,6 +75,7 @@ def vm_wire(vm: VirtualMachine) -> VmWire:
         dirty_rate_at=vm.dirty_rate_at,
         team=vm.team.name if vm.team else None,
         disks=[_disk_wire(disk) for disk in vm.disks.all()],
+        disks_movable=_has_movable_disks(vm),
         migration=vm.moving_as or None,
         may_move=False,
         as_of=vm.resident_on.as_of if vm.resident_on else None,

@@ -116,6 +116,33 @@ class ChoiceRefusedError(LiveMigrationError):
     remedy = "Choose one of the offers that the migration lists."
 
 
+class DiskMoveNotFoundError(LiveMigrationError):
+    """There is no such disk, or no such move of one, or none that this person may see."""
+
+    code = "disk_move_not_found"
+    kind = RefusalKind.NOT_FOUND
+    remedy = "Look at the VM's disks."
+
+    def __init__(self) -> None:
+        super().__init__("There is no such disk, or no such move of one.")
+
+
+class DiskNotPlaceableError(LiveMigrationError):
+    """The disk cannot go there; ``findings`` say why."""
+
+    code = "disk_not_placeable"
+    kind = RefusalKind.UNPLACEABLE
+    remedy = "Mend what the findings name, or choose other storage."
+
+
+class DiskMoveNotCancellableError(LiveMigrationError):
+    """The disk's move has ended."""
+
+    code = "disk_move_not_cancellable"
+    kind = RefusalKind.CONFLICT
+    remedy = "Nothing to do: the move says how it ended."
+
+
 class OptionRefusedError(LiveMigrationError):
     """An option is out of its bounds, or the driver does not offer it."""
 

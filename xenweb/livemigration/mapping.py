@@ -5,7 +5,7 @@ from xenweb.core.findings import Fact
 from xenweb.core.maps import Needs
 from xenweb.core.storage import Placed
 from xenweb.livemigration.models import Migration
-from xenweb.realtime.wire import CardNeedWire, DiskNeedWire, MovedCardWire, MovedDiskWire, NeedsWire, PlaceWire
+from xenweb.realtime.wire_places import CardNeedWire, DiskNeedWire, MovedCardWire, MovedDiskWire, NeedsWire, PlaceWire
 
 Stored = dict[str, str | int]
 

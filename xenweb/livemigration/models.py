@@ -6,6 +6,8 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import models
 
+from xenweb.core.disk_move import AT_WORK as DISK_AT_WORK
+from xenweb.core.disk_move import DiskMoveState
 from xenweb.core.facts import Kind
 from xenweb.core.guard import AT_WORK, GuardState
 from xenweb.core.migration import ACTIVE, State
@@ -137,6 +139,49 @@ class Migration(models.Model):
 
     def __str__(self) -> str:
         return f"{self.vm_name}: {self.source_name} to {self.target_name}"
+
+
+class DiskMove(models.Model):
+    """One disk of a running VM on its way to other storage of its pool. Its life is a table in ``core.disk_move``.
+
+    ``path`` is where it was. ``call_intended_at`` is stored before the hypervisor is called. ``share`` is how much
+    is copied, 0..1. The VM carries the id of the move as its ``moving_as``: so it does not move meanwhile.
+    """
+
+    id = models.CharField(primary_key=True, max_length=16, default=new_id)
+    vm = models.ForeignKey("inventory.VirtualMachine", on_delete=models.PROTECT, related_name="disk_moves")
+    vm_name = models.CharField(max_length=255)
+    vm_uuid = models.CharField(max_length=36)
+    host = models.ForeignKey("inventory.Host", on_delete=models.PROTECT, related_name="+")
+    device = models.CharField(max_length=40)
+    path = models.CharField(max_length=1000)
+    capacity = models.BigIntegerField()
+    source_name = models.CharField(max_length=255)
+    target = models.ForeignKey("inventory.StorageRepository", on_delete=models.PROTECT, related_name="+")
+    target_name = models.CharField(max_length=255)
+    state = models.CharField(max_length=20, default=DiskMoveState.ASKED)
+    share = models.FloatField(null=True)
+    requested_by_name = models.CharField(max_length=150)
+    requested_at = models.DateTimeField()
+    cancel_requested_at = models.DateTimeField(null=True)
+    cancel_requested_by = models.CharField(max_length=150, blank=True)
+    call_intended_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    sentence = models.TextField(blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["-requested_at", "-id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["vm"],
+                condition=models.Q(state__in=sorted(DISK_AT_WORK)),
+                name="one_active_disk_move_per_vm",
+            ),
+        ]
+        indexes: ClassVar = [models.Index(fields=["state"])]
+
+    def __str__(self) -> str:
+        return f"{self.device} of {self.vm_name}: {self.source_name} to {self.target_name}"
 
 
 class MigrationChoice(models.Model):

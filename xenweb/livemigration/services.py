@@ -212,7 +212,9 @@ def _store_request(request: Request, judged: Judged) -> MigrationWire:
                 asked_maps=maps_stored(request.maps),
             )
             _record_request(request, "allowed", row.pk, None, maps_facts(row))
-            vm_mark_moving(vm.pk, row.pk)
+            if not vm_mark_moving(vm.pk, row.pk):
+                msg = f"A disk of {vm.name} is being moved."
+                raise VmAlreadyMovingError(msg)
             row = state_change(row.pk, State.REQUESTED, State.QUEUED)
             transaction.on_commit(lambda: enqueue(row.pk))
             transaction.on_commit(tell_places, robust=True)

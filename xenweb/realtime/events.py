@@ -10,6 +10,7 @@ from pydantic import Field, TypeAdapter
 
 from xenweb.realtime.maintenance_wire import MaintenanceWire
 from xenweb.realtime.wire import HostWire, MigrationWire, StorageRepositoryWire, VmWire, Wire
+from xenweb.realtime.wire_places import DiskMoveWire
 
 
 class HostChanged(Wire):
@@ -61,6 +62,13 @@ class MigrationChanged(Wire):
     migration: MigrationWire
 
 
+class DiskMoveChanged(Wire):
+    """The move of a disk changed state or made progress; an upsert by id."""
+
+    type: Literal["disk_move_changed"] = "disk_move_changed"
+    disk_move: DiskMoveWire
+
+
 class MaintenanceChanged(Wire):
     """A host's maintenance went on; an upsert by id."""
 
@@ -76,7 +84,8 @@ Event = Annotated[
     | StorageRepositoryChanged
     | StorageRepositoryRemoved
     | MigrationChanged
-    | MaintenanceChanged,
+    | MaintenanceChanged
+    | DiskMoveChanged,
     Field(discriminator="type"),
 ]
 EVENT = TypeAdapter[Event](Event)

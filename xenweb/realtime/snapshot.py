@@ -2,6 +2,7 @@
 
 from xenweb.realtime.maintenance_wire import MaintenanceWire
 from xenweb.realtime.wire import ActorWire, HostWire, MigrationWire, StorageRepositoryWire, VmWire, Wire
+from xenweb.realtime.wire_places import DiskMoveWire
 
 
 class BoardWire(Wire):
@@ -14,4 +15,5 @@ class BoardWire(Wire):
     vms: list[VmWire]
     storage_repositories: list[StorageRepositoryWire]
     migrations: list[MigrationWire]
+    disk_moves: list[DiskMoveWire]
     maintenances: list[MaintenanceWire]

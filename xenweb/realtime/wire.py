@@ -8,25 +8,14 @@ milliseconds, moments ISO 8601 in UTC. ``None`` always means "not available".
 from datetime import date, datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from xenweb.core.findings import Fact
+from xenweb.realtime.wire_base import Figure, FindingWire, Provenance, Wire, finding_wire
+from xenweb.realtime.wire_places import MovedCardWire, MovedDiskWire, NeedsWire
 
-from xenweb.core.placement import Fact, Finding
+# What the shapes below are made of is had from here, too.
+__all__ = ["Figure", "FindingWire", "Provenance", "Wire", "finding_wire"]
 
-Provenance = Literal["measured", "estimated", "not_available"]
 Answer = Literal["can_go", "can_go_but", "cannot_go"]
-
-
-class Wire(BaseModel):
-    """Base of every wire shape: immutable, and silent about unknown fields."""
-
-    model_config = ConfigDict(frozen=True)
-
-
-class Figure(Wire):
-    """One number together with where it comes from."""
-
-    value: float | None
-    provenance: Provenance
 
 
 class CertificateWire(Wire):
@@ -116,7 +105,8 @@ class DiskWire(Wire):
 class VmWire(Wire):
     """A VM on its card. ``resident_on`` is the host id, a fact and never a wish.
 
-    ``migration`` names the active migration, if there is one. ``dirty_rate`` is bytes
+    ``migration`` names the active migration, if there is one. ``disks_movable`` says that its host can move single
+    disks of it to other storage while it runs. ``dirty_rate`` is bytes
     a second, sampled at ``dirty_rate_at`` while the VM did not move: at least so much.
     """
 
@@ -133,35 +123,10 @@ class VmWire(Wire):
     dirty_rate_at: datetime | None
     team: str | None
     disks: list[DiskWire]
+    disks_movable: bool
     migration: str | None
     may_move: bool
     as_of: datetime | None
-
-
-class FindingWire(Wire):
-    """One reason of a verdict: what was found, how bad, and what helps.
-
-    ``overridable`` says that a person with the right may go on in spite of it.
-    """
-
-    code: str
-    severity: Literal["blocker", "warning", "note"]
-    sentence: str
-    remedy: str
-    facts: dict[str, Fact]
-    overridable: bool
-
-
-def finding_wire(finding: Finding) -> FindingWire:
-    """Shape one finding."""
-    return FindingWire(
-        code=finding.code,
-        severity=finding.severity.value,
-        sentence=finding.sentence,
-        remedy=finding.remedy,
-        facts=dict(finding.facts),
-        overridable=finding.is_overridable,
-    )
 
 
 class PreflightWire(Wire):
@@ -224,41 +189,6 @@ class ForecastErrorWire(Wire):
     median: float | None
     p90: float | None
     hit_share: float | None
-
-
-class PlaceWire(Wire):
-    """A storage repository that a disk can be put on; ``free`` is what is left beside moves under way."""
-
-    storage: int
-    name: str
-    free: int | None
-
-
-class DiskNeedWire(Wire):
-    """A disk that the host does not reach where it is, and where it can go; ``storage`` is where it is."""
-
-    device: str
-    capacity: int | None
-    storage: str | None
-    places: list[PlaceWire]
-    suggested: int | None
-
-
-class CardNeedWire(Wire):
-    """A network card that leaves its network, and where it can go; ``network`` is where it is."""
-
-    device: str
-    address: str
-    network: str
-    networks: list[str]
-    suggested: str | None
-
-
-class NeedsWire(Wire):
-    """What must be chosen before a VM can move to a host, each with a suggestion where there is one."""
-
-    disks: list[DiskNeedWire]
-    cards: list[CardNeedWire]
 
 
 class VerdictWire(Wire):
@@ -440,23 +370,6 @@ class GuardWire(Wire):
     sentence: str | None
     can_roll_back: bool
     removable: bool
-
-
-class MovedDiskWire(Wire):
-    """A disk that a move copies, and the storage that it goes to; None where the move does not say."""
-
-    device: str
-    capacity: int
-    storage: str | None
-
-
-class MovedCardWire(Wire):
-    """A network card that a move takes from ``network`` to ``new_network``."""
-
-    device: str
-    address: str
-    network: str
-    new_network: str
 
 
 class MigrationWire(Wire):

@@ -7,6 +7,7 @@ from functools import cached_property
 from xenweb.accounts.policy import Action, Actor, decide
 from xenweb.realtime.events import (
     FRAME,
+    DiskMoveChanged,
     Event,
     EventFrame,
     Frame,
@@ -91,6 +92,8 @@ def personal(actor: Actor, stored: StoredEvent) -> Event:
         return event.model_copy(update={"vm": event.vm.model_copy(update={"may_move": may})})
     if isinstance(event, MaintenanceChanged) and not decide(actor, Action.MANAGE_HOSTS).allowed:
         return event.model_copy(update={"maintenance": event.maintenance.model_copy(update={"endable": False})})
+    if isinstance(event, DiskMoveChanged) and not may:
+        return event.model_copy(update={"disk_move": event.disk_move.model_copy(update={"cancellable": False})})
     if not isinstance(event, MigrationChanged):
         return event
     shown = event.migration
@@ -109,21 +112,24 @@ def _subject(event: Event) -> tuple[str, str]:
     """Name what an event replaces. Each state of a migration is kept, its progress is not."""
     match event:
         case HostChanged():
-            return "host", str(event.host.id)
+            subject = "host", str(event.host.id)
         case HostRemoved():
-            return "host", str(event.host_id)
+            subject = "host", str(event.host_id)
         case VmChanged():
-            return "vm", str(event.vm.id)
+            subject = "vm", str(event.vm.id)
         case VmRemoved():
-            return "vm", str(event.vm_id)
+            subject = "vm", str(event.vm_id)
         case StorageRepositoryChanged():
-            return "storage", str(event.storage_repository.id)
+            subject = "storage", str(event.storage_repository.id)
         case StorageRepositoryRemoved():
-            return "storage", str(event.storage_repository_id)
+            subject = "storage", str(event.storage_repository_id)
         case MaintenanceChanged():
-            return "maintenance", event.maintenance.id
+            subject = "maintenance", event.maintenance.id
         case MigrationChanged():
-            return "migration", f"{event.migration.id} {event.migration.state}"
+            subject = "migration", f"{event.migration.id} {event.migration.state}"
+        case DiskMoveChanged():
+            subject = "disk_move", f"{event.disk_move.id} {event.disk_move.state}"
+    return subject
 
 
 def coalesced(events: list[StoredEvent]) -> list[StoredEvent]:

@@ -13,6 +13,7 @@ from typing import NoReturn
 from django.db import close_old_connections, connections
 from django.utils import timezone
 
+from xenweb.livemigration.disk_moves import disk_move_settle, disk_moves_due
 from xenweb.livemigration.doorbell import enqueue
 from xenweb.livemigration.drive import adopt
 from xenweb.livemigration.guard_care import guard_settle, guards_due
@@ -53,6 +54,8 @@ class Reconciler:
         holds_of_the_dead_release(is_proven_dead)
         for maintenance in maintenances_due(timezone.now()):
             self._care(f"maintenance {maintenance}", maintenance_settle, maintenance, self.owner)
+        for disk_move in disk_moves_due():
+            self._care(f"disk move {disk_move}", disk_move_settle, disk_move)
         for orphan in orphans(timezone.now()):
             if orphan.care is Care.RING:
                 enqueue(orphan.migration)

@@ -63,6 +63,15 @@ export const rollBackGuard = (migration: string, reason: string) =>
 export const removeGuard = (migration: string) =>
   bodyOf(client.POST('/api/v1/migrations/{migration}/guard/remove', { params: { path: { migration } } }))
 
+/** A VM's disks, and where each can go while it runs. */
+export const fetchVmDisks = (vm: number) => bodyOf(client.GET('/api/v1/vms/{vm}/disks', { params: { path: { vm: String(vm) } } }))
+
+export const moveDisk = (vm: number, device: string, storage: number) =>
+  bodyOf(client.POST('/api/v1/vms/{vm}/disks/{device}/moves', { params: { path: { vm: String(vm), device } }, body: { storage } }))
+
+export const cancelDiskMove = (move: string) =>
+  bodyOf(client.POST('/api/v1/disk-moves/{move}/cancel', { params: { path: { move } } }))
+
 export const cancelMove = (migration: string) =>
   bodyOf(client.POST('/api/v1/migrations/{migration}/cancel', { params: { path: { migration } } }))
 

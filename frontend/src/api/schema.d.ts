@@ -43,6 +43,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/disk-moves/{move}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Disk Move Read
+         * @description Answer the move of one disk.
+         */
+        get: operations["disk_move_read"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/disk-moves/{move}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Disk Cancel Post
+         * @description Ask for the move of one disk to be given up.
+         */
+        post: operations["disk_move_cancel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/hosts": {
         parameters: {
             query?: never;
@@ -599,6 +639,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/vms/{vm}/disks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Vm Disks List
+         * @description List a VM's disks, where each can go while the VM runs, and what stands against it.
+         */
+        get: operations["vm_disks_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/vms/{vm}/disks/{device}/moves": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Disk Move Post
+         * @description Judge the move of one disk to other storage of its pool and begin it; its VM runs on.
+         */
+        post: operations["disk_move_request"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/vms/{vm}/verdicts": {
         parameters: {
             query?: never;
@@ -742,6 +822,8 @@ export interface components {
          */
         BoardWire: {
             actor: components["schemas"]["ActorWire"];
+            /** Disk Moves */
+            disk_moves: components["schemas"]["DiskMoveWire"][];
             /** Hosts */
             hosts: components["schemas"]["HostWire"][];
             /** Maintenances */
@@ -890,6 +972,71 @@ export interface components {
             storage: number;
         };
         /**
+         * DiskMoveBody
+         * @description The storage repository, by its id, that a disk is to go to while its VM runs.
+         */
+        DiskMoveBody: {
+            /** Storage */
+            storage: number;
+        };
+        /**
+         * DiskMoveChanged
+         * @description The move of a disk changed state or made progress; an upsert by id.
+         */
+        DiskMoveChanged: {
+            disk_move: components["schemas"]["DiskMoveWire"];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "disk_move_changed";
+        };
+        /**
+         * DiskMoveWire
+         * @description One disk of a running VM on its way to other storage. ``cancellable`` is personal.
+         *
+         *     ``share`` is how much is copied; ``sentence`` says why it ended otherwise, or why nobody knows.
+         */
+        DiskMoveWire: {
+            /** Active */
+            active: boolean;
+            /** Cancel Requested */
+            cancel_requested: boolean;
+            /** Cancellable */
+            cancellable: boolean;
+            /** Capacity */
+            capacity: number;
+            /** Device */
+            device: string;
+            /** Ended At */
+            ended_at: string | null;
+            /** Id */
+            id: string;
+            /**
+             * Requested At
+             * Format: date-time
+             */
+            requested_at: string;
+            /** Requested By */
+            requested_by: string;
+            /** Sentence */
+            sentence: string | null;
+            share: components["schemas"]["Figure"];
+            /** Source Storage */
+            source_storage: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "asked" | "moving" | "uncertain" | "done" | "failed" | "cancelled";
+            /** Target Storage */
+            target_storage: string;
+            /** Vm */
+            vm: number;
+            /** Vm Name */
+            vm_name: string;
+        };
+        /**
          * DiskNeedWire
          * @description A disk that the host does not reach where it is, and where it can go; ``storage`` is where it is.
          */
@@ -931,7 +1078,7 @@ export interface components {
          */
         EventFrame: {
             /** Event */
-            event: components["schemas"]["HostChanged"] | components["schemas"]["HostRemoved"] | components["schemas"]["VmChanged"] | components["schemas"]["VmRemoved"] | components["schemas"]["StorageRepositoryChanged"] | components["schemas"]["StorageRepositoryRemoved"] | components["schemas"]["MigrationChanged"] | components["schemas"]["MaintenanceChanged"];
+            event: components["schemas"]["HostChanged"] | components["schemas"]["HostRemoved"] | components["schemas"]["VmChanged"] | components["schemas"]["VmRemoved"] | components["schemas"]["StorageRepositoryChanged"] | components["schemas"]["StorageRepositoryRemoved"] | components["schemas"]["MigrationChanged"] | components["schemas"]["MaintenanceChanged"] | components["schemas"]["DiskMoveChanged"];
             /**
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
@@ -2275,6 +2422,32 @@ export interface components {
             vm: components["schemas"]["VmWire"];
         };
         /**
+         * VmDiskPage
+         * @description The disks of one VM; they come all at once.
+         */
+        VmDiskPage: {
+            /** Items */
+            items: components["schemas"]["VmDiskWire"][];
+            /** Next */
+            next: string | null;
+        };
+        /**
+         * VmDiskWire
+         * @description A disk of a VM, where it can go, and why it cannot be moved now; ``storage`` is where it is.
+         */
+        VmDiskWire: {
+            /** Capacity */
+            capacity: number | null;
+            /** Device */
+            device: string;
+            /** Findings */
+            findings: components["schemas"]["FindingWire"][];
+            /** Places */
+            places: components["schemas"]["PlaceWire"][];
+            /** Storage */
+            storage: string | null;
+        };
+        /**
          * VmPage
          * @description Some VMs.
          */
@@ -2301,7 +2474,8 @@ export interface components {
          * VmWire
          * @description A VM on its card. ``resident_on`` is the host id, a fact and never a wish.
          *
-         *     ``migration`` names the active migration, if there is one. ``dirty_rate`` is bytes
+         *     ``migration`` names the active migration, if there is one. ``disks_movable`` says that its host can move single
+         *     disks of it to other storage while it runs. ``dirty_rate`` is bytes
          *     a second, sampled at ``dirty_rate_at`` while the VM did not move: at least so much.
          */
         VmWire: {
@@ -2316,6 +2490,8 @@ export interface components {
             dirty_rate_at: string | null;
             /** Disks */
             disks: components["schemas"]["DiskWire"][];
+            /** Disks Movable */
+            disks_movable: boolean;
             /** Id */
             id: number;
             /** May Move */
@@ -2435,6 +2611,140 @@ export interface operations {
             };
             /** @description Forbidden */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    disk_move_read: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                move: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DiskMoveWire"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    disk_move_cancel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                move: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DiskMoveWire"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4641,6 +4951,163 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    vm_disks_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                vm: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VmDiskPage"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    disk_move_request: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                device: string;
+                vm: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DiskMoveBody"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DiskMoveWire"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };

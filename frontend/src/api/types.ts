@@ -7,6 +7,7 @@ export type Actor = Schemas['ActorWire']
 export type Answer = Schemas['VerdictWire']['answer']
 export type AuditRecord = Schemas['AuditRecordWire']
 export type Board = Schemas['BoardWire']
+export type DiskMove = Schemas['DiskMoveWire']
 export type DiskNeed = Schemas['DiskNeedWire']
 export type Event = Schemas['EventFrame']['event']
 export type CardNeed = Schemas['CardNeedWire']
@@ -45,6 +46,7 @@ export type StorageRepository = Schemas['StorageRepositoryWire']
 export type Verdict = Schemas['VerdictWire']
 export type Verdicts = Schemas['VerdictsWire']
 export type VirtualMachine = Schemas['VmWire']
+export type VmDisk = Schemas['VmDiskWire']
 
 export type AuditQuery = NonNullable<operations['audit_list']['parameters']['query']>
 export type MigrationQuery = NonNullable<operations['migrations_list']['parameters']['query']>

@@ -1,6 +1,7 @@
 /** What the board shows, worked out from the facts: pools of columns of cards and ghosts. Pure. */
-import type { Host, Migration, VirtualMachine } from '../api/types'
+import type { DiskMove, Host, Migration, VirtualMachine } from '../api/types'
 import type { BoardState } from '../store/board'
+import { diskMovesOf } from './diskMoves'
 
 export interface Filter {
   readonly find: string
@@ -18,6 +19,8 @@ export const NO_TEAM = '\0'
 export interface Placed {
   readonly vm: VirtualMachine
   readonly migration: Migration | null
+  /** The moves of its disks, the newest first. */
+  readonly diskMoves: readonly DiskMove[]
 }
 
 export interface Column {
@@ -88,7 +91,7 @@ export function boardView(board: BoardState, filter: Filter): BoardView {
   const placed = (host: Host | undefined): Placed[] =>
     (vms.get(host?.id ?? null) ?? [])
       .filter((vm) => isWanted(vm, host, filter))
-      .map((vm) => ({ vm, migration: moving.get(vm.id) ?? null }))
+      .map((vm) => ({ vm, migration: moving.get(vm.id) ?? null, diskMoves: diskMovesOf(vm.id, board.diskMoves.values()) }))
       .sort(inOrder)
   const column = (host: Host): Column => ({
     host,

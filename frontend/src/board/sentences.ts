@@ -4,6 +4,7 @@ import { stageWords } from '../store/sentences'
 import { percent } from '../ui/format'
 import { t, told } from '../ui/words.svelte'
 import type { Placed } from './columns'
+import { diskSubline } from './diskMoves'
 
 export const stateWords = (vm: VirtualMachine): string => told('vm_state', vm.state)
 
@@ -13,7 +14,9 @@ export function kindWords({ hypervisor, version }: Host): string {
   return named ? version : `${hypervisor} ${version}`.trim()
 }
 
-export function subline({ vm, migration }: Placed): string {
+export function subline({ vm, migration, diskMoves }: Placed): string {
+  const disk = diskMoves.find((move) => move.active)
+  if (disk && !migration) return diskSubline(disk)
   if (migration) return t('vm.moving', { target: migration.target_name, stage: stageWords(migration) })
   const load = vm.cpu_load === null || vm.state !== 'running' ? null : t('vm.load', { load: percent(vm.cpu_load) })
   return [stateWords(vm), load, vm.team].filter((part) => part !== null && part !== '').join(' · ')

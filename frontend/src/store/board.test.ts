@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Board, Event, Frame } from '../api/types'
 import { apply, fromSnapshot, type BoardState } from './board'
+import { aDiskMove } from './disks.fixture'
 import { aMaintenance } from './maintenance.fixture'
 import { aBoard, aHost, aMigration, aRepository, aVm } from './world.fixture'
 
@@ -28,6 +29,12 @@ const anEvent: fc.Arbitrary<Event> = fc.oneof(
       migration: aMigration(`MOVE000${id}`, { state: done ? 'done' : 'pre_copy', active: !done }),
     }),
   ),
+  fc.tuple(id, fc.boolean()).map(
+    ([number, done]): Event => ({
+      type: 'disk_move_changed',
+      disk_move: aDiskMove(`DISK000${number}`, { state: done ? 'done' : 'moving', active: !done }),
+    }),
+  ),
 )
 
 /** The server's own bookkeeping, written apart from the store: rows by id, as a database holds them. */
@@ -50,6 +57,8 @@ function serve(board: Board, sequence: number, event: Event): Board {
       return { ...board, sequence, migrations: upsert(board.migrations, event.migration) }
     case 'maintenance_changed':
       return { ...board, sequence, maintenances: upsert(board.maintenances, event.maintenance) }
+    case 'disk_move_changed':
+      return { ...board, sequence, disk_moves: upsert(board.disk_moves, event.disk_move) }
   }
 }
 
@@ -69,7 +78,7 @@ function history(events: readonly Event[], jumps: readonly number[]) {
 const sorted = (state: BoardState) => ({
   ...state,
   ...Object.fromEntries(
-    (['hosts', 'vms', 'storage', 'migrations', 'maintenances'] as const).map((rows) => [
+    (['hosts', 'vms', 'storage', 'migrations', 'diskMoves', 'maintenances'] as const).map((rows) => [
       rows,
       [...(state[rows] as ReadonlyMap<number | string, unknown>)].sort(([one], [two]) => (one < two ? -1 : 1)),
     ]),

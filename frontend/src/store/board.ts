@@ -1,5 +1,5 @@
 /** The board as facts: a snapshot, and how one frame changes it. Pure. */
-import type { Actor, Board, Event, Frame, Host, Maintenance, Migration, StorageRepository, VirtualMachine } from '../api/types'
+import type { Actor, Board, DiskMove, Event, Frame, Host, Maintenance, Migration, StorageRepository, VirtualMachine } from '../api/types'
 
 export interface BoardState {
   readonly sequence: number
@@ -10,6 +10,7 @@ export interface BoardState {
   readonly storage: ReadonlyMap<number, StorageRepository>
   readonly migrations: ReadonlyMap<string, Migration>
   readonly maintenances: ReadonlyMap<string, Maintenance>
+  readonly diskMoves: ReadonlyMap<string, DiskMove>
 }
 
 /** `gap` says that something was missed: only a fresh snapshot tells the truth again. */
@@ -41,6 +42,7 @@ export function fromSnapshot(board: Board): BoardState {
     storage: byId(board.storage_repositories),
     migrations: byId(board.migrations),
     maintenances: byId(board.maintenances),
+    diskMoves: byId(board.disk_moves),
   }
 }
 
@@ -67,6 +69,8 @@ function lay(state: BoardState, event: Event): BoardState {
       return withMigration(state, event.migration)
     case 'maintenance_changed':
       return { ...state, maintenances: withOne(state.maintenances, event.maintenance) }
+    case 'disk_move_changed':
+      return { ...state, diskMoves: withOne(state.diskMoves, event.disk_move) }
     default:
       // A newer server may speak of things this page does not show yet.
       return state

@@ -50,7 +50,7 @@ export const aVm = (id: number, name: string, more: Partial<VirtualMachine> = {}
   dirty_rate: { value: null, provenance: 'not_available' },
   dirty_rate_at: null,
   team: 'Shop',
-  disks: [],
+  ...{ disks: [], disks_movable: false },
   migration: null,
   may_move: true,
   as_of: NOON,
@@ -144,8 +144,7 @@ export const aMigration = (id: string, more: Partial<Migration> = {}): Migration
   target_name: 'host-b',
   kind: 'live',
   copied_bytes: 0,
-  moved_disks: [],
-  moved_cards: [],
+  ...{ moved_disks: [], moved_cards: [] },
   state: 'pre_copy',
   active: true,
   requested_by: 'ada',
@@ -205,6 +204,7 @@ export const aBoard = (more: Partial<Board> = {}): Board => ({
   storage_repositories: [aRepository(1, 'shared-1')],
   migrations: [],
   maintenances: [],
+  disk_moves: [],
   ...more,
 })
 
@@ -224,8 +224,7 @@ export const someVerdicts = (vm: number, source: number): Verdicts => ({
       memory_free_after: null,
       memory_total: 64 * GIB,
       facts_age_ms: 900,
-      forecast: null,
-      needs: null,
+      ...{ forecast: null, needs: null },
     },
   ],
   options: [

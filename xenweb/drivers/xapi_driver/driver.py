@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import suppress
 
+from xenweb.core.disk_move import DiskSeen
 from xenweb.core.migration import Copy
 from xenweb.core.queueing import Sending
 from xenweb.drivers.contract import (
@@ -25,6 +26,7 @@ from xenweb.drivers.contract import (
     freely,
 )
 from xenweb.drivers.xapi_driver import preflight
+from xenweb.drivers.xapi_driver.disk_moves import DiskMoves
 from xenweb.drivers.xapi_driver.errors import RefusedError
 from xenweb.drivers.xapi_driver.homes import ACTIVE, Tables, is_home, is_moving, reaches
 from xenweb.drivers.xapi_driver.inventory import host_of, refuse_dead, snapshot_of
@@ -57,6 +59,7 @@ class XapiDriver:
     def __init__(self) -> None:
         self._pools = Pools()
         self.moves = Moves(self._pools)
+        self.disks = DiskMoves(self._pools)
 
     def inventory(self, endpoint: Endpoint) -> HostSnapshot:
         """Describe a host and all that is on it."""
@@ -118,6 +121,22 @@ class XapiDriver:
             tables = pool.view.look()
             with in_our_words(endpoint, Names(tables)):
                 pool.call("host.enable" if is_enabled else "host.disable", host_of(tables, endpoint).ref)
+
+    def disk_foresee(self, plan: MigrationPlan) -> Preflight:
+        """Ask the pool what only it can say of a disk's move."""
+        return self.disks.foresee(plan)
+
+    def disk_begin(self, plan: MigrationPlan) -> None:
+        """Begin to move a disk to another repository of the pool."""
+        self.disks.begin(plan)
+
+    def disk_look(self, plan: MigrationPlan) -> DiskSeen:
+        """Look how far a disk's move is, and where the disk is."""
+        return self.disks.look(plan)
+
+    def disk_give_up(self, plan: MigrationPlan) -> None:
+        """Ask for the end of a disk's move."""
+        self.disks.give_up(plan)
 
     def locate(self, endpoint: Endpoint, vm_uuid: str) -> VmSighting:
         """Ask one host, and then its pool, what they know of a VM; NO_ANSWER if either is silent, or cannot tell."""

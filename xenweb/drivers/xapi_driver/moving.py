@@ -319,7 +319,7 @@ class Moves:
         record = errands.read(running.pool, running.ref) if running is not None else None
         if running is None or record is None or record.text("status") in errands.ENDED:
             return
-        if "cancel" not in record.many("allowed_operations"):
+        if not is_cancellable(record):
             msg = f"It is too late: {plan.vm_name} is being switched over to {plan.target.name}."
             raise MoveRefusedError(msg)
         running.asked_to_cancel.set()
@@ -346,7 +346,12 @@ def is_only_a_home(plan: MigrationPlan, vm: Record, source: End, target: End) ->
 
 def look(running: Running, record: Record) -> None:
     """Lay what a task says of itself over its track."""
-    running.track.look(record.share("progress"), may_cancel="cancel" in record.many("allowed_operations"))
+    running.track.look(record.share("progress"), may_cancel=is_cancellable(record))
+
+
+def is_cancellable(record: Record) -> bool:
+    """Say whether the work that a record tells of can still be ended."""
+    return "cancel" in record.many("allowed_operations")
 
 
 def _is_cancelling(record: Record, running: Running) -> bool:

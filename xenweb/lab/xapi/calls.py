@@ -310,6 +310,11 @@ for _name, _at in (("start", None), ("resume", None), ("start_on", 1), ("resume_
     _start(_name, _at)
 
 
+@handles("VDI.pool_migrate")
+def _disk_pool_migrate(context: Context, params: list[Value]) -> Value:
+    return moves.disk_pool_migrate(context.pool, context.errand, _text(params[0]), _text(params[1]))
+
+
 @handles("VDI.destroy")
 def _vdi_destroy(context: Context, params: list[Value]) -> Value:
     pool, vdi = context.pool, _text(params[0])

@@ -219,6 +219,20 @@ def migrate_send(pool: Pool, errand: Errand, send: Send) -> Value:
     return send.vm if send.target_pool is pool else _hand_over(pool, send, is_running=source != NULL)
 
 
+def disk_pool_migrate(pool: Pool, errand: Errand, vdi: str, sr: str) -> Value:
+    """Move one disk of a running VM to another repository: as a send of the VM to its own host, as XAPI makes it."""
+    store = pool.store
+    vbds = store.listed("VDI", vdi, "VBDs")
+    vm = store.text("VBD", vbds[0], "VM") if vbds else NULL
+    if vm == NULL or store.text("VM", vm, "power_state") != "Running":
+        raise XapiError("VDI_NEEDS_VM_FOR_MIGRATE", vdi)
+    host = store.text("VM", vm, "resident_on")
+    stay = {each: store.text("VDI", each, "SR") for each in pool.disks_of(vm)}
+    send = Send(vm, pool, host, stay | {vdi: sr}, {}, {})
+    migrate_send(pool, errand, send)
+    return store.text("VBD", vbds[0], "VDI")
+
+
 def _storage(pool: Pool, errand: Errand, vdis: list[str], ends: _Ends) -> None:
     """Copy disks one after the other; progress is weighed by their sizes."""
     sizes = [pool.store.number("VDI", vdi, "virtual_size") for vdi in vdis]

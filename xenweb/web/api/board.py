@@ -4,6 +4,7 @@ from django.conf import settings
 from ninja import Router
 
 from xenweb.inventory.selectors import hosts_for, is_simulated, storage_repositories_for, vms_for
+from xenweb.livemigration.disk_moves import board_disk_moves_for
 from xenweb.livemigration.selectors import board_migrations_for
 from xenweb.maintenance.selectors import board_maintenances_for
 from xenweb.realtime.selectors import head
@@ -33,6 +34,7 @@ def board_read(request: ActorRequest) -> BoardWire:
         storage_repositories=storage_repositories_for(actor),
         migrations=board_migrations_for(actor),
         maintenances=board_maintenances_for(actor),
+        disk_moves=board_disk_moves_for(actor),
     )
 
 

@@ -9,7 +9,7 @@ from ninja.openapi.schema import OpenAPISchema
 
 from xenweb.realtime.events import FRAME
 from xenweb.web import errors
-from xenweb.web.api import board, history, inventory, maintenances, migrations
+from xenweb.web.api import board, disk_moves, history, inventory, maintenances, migrations
 from xenweb.web.api.authentication import BearerToken, SessionCookie
 from xenweb.web.api.strictness import StrictParser, WireRenderer, only_known_parameters
 
@@ -51,7 +51,7 @@ def _build() -> DocumentedApi:
         renderer=WireRenderer(),
     )
     api.add_decorator(only_known_parameters)
-    for subject in (board, inventory, migrations, maintenances, history):
+    for subject in (board, inventory, migrations, disk_moves, maintenances, history):
         api.add_router("", subject.router)
     errors.handlers_install(api)
     return api

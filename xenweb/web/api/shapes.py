@@ -22,6 +22,7 @@ from xenweb.realtime.wire import (
     VmWire,
     Wire,
 )
+from xenweb.realtime.wire_places import VmDiskWire
 from xenweb.web.errors import Problem
 
 LARGEST_ID = 2**63 - 1
@@ -172,6 +173,12 @@ class MigrationBody(Strict):
     maps: MapsBody | None = None
 
 
+class DiskMoveBody(Strict):
+    """The storage repository, by its id, that a disk is to go to while its VM runs."""
+
+    storage: StrictInt = Field(ge=1, le=LARGEST_ID)
+
+
 class VerdictBody(Strict):
     """A host to judge, by id or by UUID, and where disks and network cards would go."""
 
@@ -297,6 +304,13 @@ class LeftoverDiskPage(Wire):
     """Some disks that moves have left behind."""
 
     items: list[LeftoverDiskWire]
+    next: str | None
+
+
+class VmDiskPage(Wire):
+    """The disks of one VM; they come all at once."""
+
+    items: list[VmDiskWire]
     next: str | None
 
 
