@@ -16,7 +16,7 @@ from xenweb.inventory import sync
 from xenweb.inventory.models import Host, VirtualMachine, VmSighting
 from xenweb.inventory.sync import HostReading, reading_apply
 from xenweb.realtime.selectors import events_since, head
-from xenweb.worker.watcher import LOOK_EVERY, Seen
+from xenweb.worker.watcher import LOOK_EVERY, MOST_ALL, Seen
 
 
 def uuid(number: int) -> str:
@@ -169,11 +169,17 @@ def test_between_two_looks_at_all_only_what_has_changed_is_laid_over_the_rows() 
 
     first = seen.narrowed(reading(*vms(3)), 100.0)
     assert first.only is None, "the first look is at all"
-    seen.keep(first, 100.0)
+    seen.keep(first, 100.0, 0.01)
     busy = replace(vms(3)[0], cpu_time=5)
     assert seen.narrowed(reading(busy, *vms(3)[1:]), 100.1).only == frozenset(), "a running counter is no change"
     changed = seen.narrowed(reading(replace(vms(3)[0], name="x"), vms(3)[1]), 100.2)
     assert changed.only == {uuid(0), uuid(2)}, "who was renamed, and who has left"
-    seen.keep(changed, 100.2)
+    seen.keep(changed, 100.2, 5.0)
     assert seen.narrowed(reading(replace(vms(3)[0], name="x"), vms(3)[1]), 100.3).only == frozenset()
-    assert seen.narrowed(reading(), 100.0 + LOOK_EVERY).only is None
+    again = seen.narrowed(reading(), 100.0 + LOOK_EVERY)
+    assert again.only is None
+    seen.keep(again, 110.0, 0.1)
+    assert seen.narrowed(reading(), 110.0 + 3.9).only == frozenset(), "what takes long is done less often"
+    assert seen.narrowed(reading(), 110.0 + 4.1).only is None
+    seen.keep(again, 120.0, 60.0)
+    assert seen.narrowed(reading(), 120.0 + MOST_ALL).only is None, "but never more seldom than that"

@@ -35,6 +35,9 @@ REST, MOST_REST = 3.0, 0.5
 A small host is looked at as fast as it changes; a large and busy one gathers what happens meanwhile.
 """
 
+ALL_SHARE, MOST_ALL = 40.0, 10.0
+"""All rows of a host are compared again after so many times as long as that took, and so many seconds at most."""
+
 TRY_AGAIN_AFTER = 1.0
 HOSTS_EVERY = 1.0
 
@@ -70,20 +73,21 @@ class Seen:
     """The VMs of the look before: between two looks at all rows only what has changed since is laid over them."""
 
     vms: dict[str, VmSnapshot] = field(default_factory=dict)
-    all_at: float = -LOOK_EVERY
+    all_due: float = 0.0
 
     def narrowed(self, reading: HostReading, at: float) -> HostReading:
         """Name in a reading what has changed, unless it is time for all; ``at`` is on the monotonic clock."""
-        if at - self.all_at >= LOOK_EVERY:
+        if at >= self.all_due:
             return reading
         vms = _at_rest(reading.snapshot)
         changed = {uuid for uuid, vm in vms.items() if self.vms.get(uuid) != vm}
         return replace(reading, only=frozenset(changed | (self.vms.keys() - vms.keys())))
 
-    def keep(self, reading: HostReading, at: float) -> None:
-        """Remember a reading that was laid over the rows."""
+    def keep(self, reading: HostReading, at: float, took: float) -> None:
+        """Remember a reading that was laid over the rows, which took so many seconds."""
         self.vms = _at_rest(reading.snapshot)
-        self.all_at = at if reading.only is None else self.all_at
+        if reading.only is None:
+            self.all_due = at + min(MOST_ALL, max(LOOK_EVERY, ALL_SHARE * took))
 
 
 def _at_rest(snapshot: HostSnapshot) -> dict[str, VmSnapshot]:
@@ -146,7 +150,7 @@ class HostWatcher(threading.Thread):
         reading = self._seen.narrowed(self._loads.reading(snapshot, taken_at, at), at)
         seen, self._seen = self._seen, Seen()  # if laying it over the rows fails, the next look is at all
         reading_apply(self.endpoint.host, reading)
-        seen.keep(reading, at)
+        seen.keep(reading, at, time.monotonic() - at)
         self._seen = seen
 
     def _on_event(self, event: HostEvent) -> None:

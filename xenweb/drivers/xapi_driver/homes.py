@@ -59,7 +59,7 @@ Key = TypeVar("Key", bound=Hashable)
 Found = TypeVar("Found")
 
 
-def _memo(tables: Tables, name: str, key: Key, work_out: Callable[[], Found]) -> Found:
+def worked_out(tables: Tables, name: str, key: Key, work_out: Callable[[], Found]) -> Found:
     """Work something out once for the records of one moment."""
     if not isinstance(tables, OneMoment):
         return work_out()
@@ -71,14 +71,14 @@ def _memo(tables: Tables, name: str, key: Key, work_out: Callable[[], Found]) ->
 
 def reaching(tables: Tables, sr: str) -> frozenset[str]:
     """List the hosts that have a storage repository attached now."""
-    return _memo(
+    return worked_out(
         tables, "reaching", sr, lambda: frozenset(host for host in tables["host"] if reaches(tables, host, sr))
     )
 
 
 def placed(tables: Tables, host: str) -> list[tuple[Record, bool]]:
     """List the VMs that a host has, and with each whether it only comes in."""
-    return _memo(tables, "placed", "", lambda: _placed(tables)).get(host, [])
+    return worked_out(tables, "placed", "", lambda: _placed(tables)).get(host, [])
 
 
 def _placed(tables: Tables) -> dict[str, list[tuple[Record, bool]]]:
@@ -143,7 +143,7 @@ def repository_path(tables: Tables, host: str, sr: Record) -> str:
     XAPI knows no paths. Ours says which repository of a target takes the copies of disks; where a host has two
     repositories of one name, the UUID tells them apart.
     """
-    return _memo(tables, "paths", (host, sr.ref), lambda: _repository_path(tables, host, sr))
+    return worked_out(tables, "paths", (host, sr.ref), lambda: _repository_path(tables, host, sr))
 
 
 def _repository_path(tables: Tables, host: str, sr: Record) -> str:

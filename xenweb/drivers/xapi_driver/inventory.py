@@ -29,6 +29,7 @@ from xenweb.drivers.xapi_driver.homes import (
     placed,
     reaches,
     repository_path,
+    worked_out,
 )
 from xenweb.drivers.xapi_driver.records import NULL, Record
 
@@ -81,11 +82,11 @@ def snapshot_of(tables: Tables, host: Record, memory_free: int | None) -> HostSn
         cpu_total=None,
         memory_total=Bytes(total),
         memory_free=None if memory_free is None else Bytes(memory_free),
-        repositories=tuple(_repositories(tables, host.ref)),
+        repositories=worked_out(tables, "repositories", host.ref, lambda: tuple(_repositories(tables, host.ref))),
         networks=tuple(
             network_name(each) for each in tables["network"].values() if has_network(tables, host.ref, each)
         ),
-        vms=tuple(_vms(tables, host)),
+        vms=worked_out(tables, "vms", host.ref, lambda: tuple(_vms(tables, host))),
         enabled=host.flag("enabled"),
         bridges=tuple(
             (network_name(each), each.text_or("bridge"))
