@@ -55,3 +55,10 @@ def set_running(path: Path, vm: str, *, is_running: bool, clock: Clock = time.ti
             if each.name == vm:
                 each.state, each.started = "running" if is_running else "halted", clock()
         world.version += 1
+
+
+def guards_stand(path: Path, seconds: float | None) -> None:
+    """Let the guards stand where so many seconds of their work bring them; None lets them go on."""
+    with opened(path) as world:
+        world.guards_stand = seconds
+        world.version += 1

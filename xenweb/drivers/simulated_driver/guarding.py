@@ -48,7 +48,7 @@ class KeepsGuards:
         """Look how far a guard is."""
         with host_at(plan.host, self._clock) as (world, _):
             guard = world.guards.get(plan.guard)
-            return GuardSeen(GuardPhase.NONE) if guard is None else _seen(guard, self._clock())
+            return GuardSeen(GuardPhase.NONE) if guard is None else _seen(world, guard, self._clock())
 
     def guard_remove(self, plan: GuardPlan) -> None:
         """Remove all of a guard."""
@@ -81,17 +81,18 @@ class KeepsGuards:
 
 def _whole(world: World, plan: GuardPlan, now: float) -> SimulatedGuard:
     guard = world.guards.get(plan.guard)
-    if guard is None or _seen(guard, now).phase not in {GuardPhase.WHOLE, GuardPhase.ROLLED_BACK}:
+    if guard is None or _seen(world, guard, now).phase not in {GuardPhase.WHOLE, GuardPhase.ROLLED_BACK}:
         raise MoveRefusedError("This guard is not whole: nothing is laid over the disks.")
     return guard
 
 
-def _seen(guard: SimulatedGuard, now: float) -> GuardSeen:
-    total = Bytes(guard.size)
-    if now < guard.began + guard.pause:
+def _seen(world: World, guard: SimulatedGuard, now: float) -> GuardSeen:
+    total, works = Bytes(guard.size), world.guard_works(guard, now)
+    is_made = guard.back_at is None
+    if is_made and works < guard.pause:
         return GuardSeen(GuardPhase.TAKING, Bytes(0), total)
-    began = guard.began + guard.pause if guard.back_at is None else guard.back_at
-    done = Bytes(min(guard.size, round((now - began) * COPIED_AT)))
-    busy = GuardPhase.COPYING if guard.back_at is None else GuardPhase.ROLLING_BACK
-    over = GuardPhase.WHOLE if guard.back_at is None else GuardPhase.ROLLED_BACK
+    done = Bytes(min(guard.size, round((works - (guard.pause if is_made else 0.0)) * COPIED_AT)))
+    busy, over = (
+        (GuardPhase.COPYING, GuardPhase.WHOLE) if is_made else (GuardPhase.ROLLING_BACK, GuardPhase.ROLLED_BACK)
+    )
     return GuardSeen(busy if done < guard.size else over, done, total, Milliseconds(round(guard.pause * 1000)))

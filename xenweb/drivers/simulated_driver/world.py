@@ -124,7 +124,8 @@ class World:
     """Everything there is. ``version`` rises with each change that a host would tell.
 
     Hosts that have forgotten their moves carry them on, and know nothing of them when asked.
-    ``volumes`` are the disks on storage of one host, by ``host:path``, and their sizes in bytes; ``guards`` are by id.
+    ``volumes`` are the disks on storage of one host, by ``host:path``, and their sizes in bytes; ``guards`` are by id,
+    and stand where ``guards_stand`` seconds of their work bring them, if a test says so.
     """
 
     hosts: dict[str, SimulatedHost] = field(default_factory=dict)
@@ -132,6 +133,7 @@ class World:
     moves: dict[str, SimulatedMove] = field(default_factory=dict)
     volumes: dict[str, int] = field(default_factory=dict)
     guards: dict[str, SimulatedGuard] = field(default_factory=dict)
+    guards_stand: float | None = None
     break_in_pass: int | None = None
     loses_replies: bool = False
     forgets_moves: bool = False
@@ -165,7 +167,13 @@ class World:
 
     def is_held(self, vm_uuid: str, now: float) -> bool:
         """Say whether a VM stands still at this moment because a guard of it is taken."""
-        return any(each.vm == vm_uuid and now < each.began + each.pause for each in self.guards.values())
+        taking = (each for each in self.guards.values() if self.guard_works(each, now) < each.pause)
+        return any(each.vm == vm_uuid and each.back_at is None for each in taking)
+
+    def guard_works(self, guard: SimulatedGuard, now: float) -> float:
+        """Say for how many seconds a guard has been made, or rolled back to."""
+        began = guard.began if guard.back_at is None else guard.back_at
+        return now - began if self.guards_stand is None else self.guards_stand
 
     def resident(self, host: str) -> list[SimulatedVm]:
         """List the VMs that a host has, running or not."""
@@ -192,7 +200,7 @@ class World:
             if ended <= now:
                 self._end(move, ending, ended)
         for guard in self.guards.values():
-            if not guard.is_taken and now >= guard.began + guard.pause:
+            if not guard.is_taken and self.guard_works(guard, now) >= guard.pause:
                 guard.is_taken = True
                 self.version += 1
 
@@ -254,6 +262,7 @@ def _read(path: Path) -> World:
             moves={key: SimulatedMove(**each) for key, each in said["moves"].items()},
             volumes=said["volumes"],
             guards={key: SimulatedGuard(**each) for key, each in said["guards"].items()},
+            guards_stand=said["guards_stand"],
             break_in_pass=said["break_in_pass"],
             loses_replies=said["loses_replies"],
             forgets_moves=said["forgets_moves"],
