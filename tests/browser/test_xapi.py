@@ -35,6 +35,15 @@ def ask(stage: Stage, **command: Any) -> Any:
         return json.loads(door.makefile().readline())["ok"]
 
 
+def disk_storage(stage: Stage, vm: str) -> str:
+    """Name the storage of a VM's first disk by the pool's own records."""
+    told = ask(stage, do="tell", **{"class": "VM", "name": vm})
+    vbds = [ask(stage, do="tell", **{"class": "VBD", "name": ref}) for ref in told["VBDs"]]
+    vdi = next(vbd["VDI"] for vbd in vbds if vbd["type"] == "Disk")
+    sr = ask(stage, do="tell", **{"class": "VDI", "name": vdi})["SR"]
+    return str(ask(stage, do="tell", **{"class": "SR", "name": sr})["name_label"])
+
+
 def row(page: Page, name: str) -> Locator:
     """The field that says where a disk or a network card goes."""
     return page.get_by_test_id("confirm-move").locator(f'[data-testid=map-row][data-map="{name}"]')
@@ -210,3 +219,23 @@ def test_a_halted_vm_is_dragged_to_another_pool_with_its_disk_and_is_not_started
     expect(card(page, "xcp-blue-old")).to_contain_text("halted")
     told = ask(stage, do="tell", **{"class": "VM", "name": "xcp-blue-old"})
     assert (told["pool"], told["power_state"]) == ("green", "Halted")
+
+
+def test_one_disk_moves_to_other_storage_while_its_vm_runs_on(
+    stage: Stage, browser: Browser, signed_in: Callable[..., Page]
+) -> None:
+    page = signed_in("admin", viewport=TALL)
+    name = "xcp-blue-web"
+    assert disk_storage(stage, name) == "local"
+    card(page, name).get_by_test_id("disk-button").click()
+    dialog = page.get_by_test_id("move-disk")
+    expect(dialog.get_by_label("To storage").locator("option:checked")).to_have_text("shared-blue, 60 GiB free")
+    dialog.get_by_test_id("disk-submit").click()
+    expect(dialog.get_by_test_id("disk-move")).to_contain_text("Done: xvda is on shared-blue", timeout=60_000)
+    page.keyboard.press("Escape")
+    assert disk_storage(stage, name) == "shared-blue"
+    assert ask(stage, do="residence", vm=name) == "xcp-d"
+    expect(card(page, name)).to_contain_text("running")
+    page.goto(f"{stage.address}/history")
+    for action in ("disk_move_request", "disk_move_start", "disk_move_outcome"):
+        expect(page.locator(f'[data-testid=history-row][data-action="{action}"]')).to_contain_text(name)
