@@ -7,6 +7,7 @@ import StoragePage from './StoragePage.svelte'
 
 vi.mock('../api/calls', () => ({
   fetchLeftoverDisks: () => Promise.resolve({ items: [], next: null }),
+  fetchStorageCosts: () => Promise.resolve({ items: [], next: null }),
   vouchForStorage: vi.fn(),
   withdrawVouch: vi.fn(),
 }))
