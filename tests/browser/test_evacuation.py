@@ -122,6 +122,7 @@ def test_evacuation(stage: Stage, browser: Browser, signed_in: SignedIn) -> None
     expect(back.get_by_role("checkbox")).to_have_count(6)
     picture(page, "evacuation-back-1440-light")
     page.get_by_test_id("bring-back-submit").click()
+    expect(page.locator("[data-testid=course-move]").locator(OPEN)).not_to_have_count(0)
     for _ in range(TRIES):
         expect(page.locator("[data-testid=course-move]").locator(OPEN)).to_have_count(0, timeout=WITHIN)
         if set(where(stage).values()) == {"xcp-b"}:
