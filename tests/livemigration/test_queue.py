@@ -128,7 +128,8 @@ def test_a_host_that_may_copy_no_more_disks_lets_the_others_wait_and_says_why(bo
     settings.XENWEB_MOVES = (9, 9, 9)
     board.driver.sending = Sending(copying=1)
     rows = [waiting(board, number) for number in range(3)]
-    Migration.objects.filter(pk__in=[row.pk for row in rows[:2]]).update(copied_disks=[["vda", "/disk", 1]])
+    disks = [{"device": "vda", "path": "/disk", "capacity": 1}]
+    Migration.objects.filter(pk__in=[row.pk for row in rows[:2]]).update(copied_disks=disks)
     taken = [lease.migration if (lease := take_turn(row.pk, "test")) else None for row in rows]
     assert taken == [rows[0].pk, rows[2].pk, None]
     told = migration_wire(Migration.objects.get(pk=rows[1].pk))
