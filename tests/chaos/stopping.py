@@ -29,7 +29,7 @@ from xenweb.core.migration import State
 from xenweb.core.quantities import GIB, MIB
 from xenweb.drivers.contract import MoveOptions
 from xenweb.drivers.simulated_driver import SimulatedDriver
-from xenweb.drivers.simulated_driver import driver as simulated
+from xenweb.drivers.simulated_driver import reaching as simulated
 from xenweb.drivers.simulated_driver.world import SimulatedHost, SimulatedVm, World, write
 from xenweb.inventory.models import Host, Pool, VirtualMachine
 from xenweb.inventory.selectors import endpoint_of
