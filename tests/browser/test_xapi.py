@@ -202,9 +202,10 @@ def test_what_cannot_be_placed_is_refused_with_its_reasons_on_the_board_and_by_t
     status, verdict = api(page, f"/vms/{vm}/verdicts", {"target": target, "maps": {"cards": []}})
     assert (status, verdict["answer"]) == (200, "cannot_go")
     assert [each["device"] for each in verdict["needs"]["disks"]] == ["xvda"]
-    drag(page, "xcp-big-etl", "xcp-a")
-    confirm(page)
+    card(page, "xcp-big-etl").focus()
+    page.keyboard.press("Space")
     expect(page.get_by_text("the licence is bound to this host").first).to_be_visible()
+    page.keyboard.press("Escape")
     assert ask(stage, do="residence", vm="xcp-big-etl") == "xcp-b"
 
 

@@ -43,7 +43,7 @@ def test_an_address_is_taken_in_its_plain_form(given: str, taken: str) -> None:
         "https://root@xen1/",
         "xapi://root@xen1/ x",
         "xapi://root@1234/",
-        "xapi://root@xen1/?sha256=" + ",".join([PIN] * 9),
+        "xapi://root@xen1/?sha256=" + ",".join(f"{number:064x}" for number in range(80)),
     ],
 )
 def test_what_is_not_of_the_form_is_refused(uri: str) -> None:
@@ -51,11 +51,16 @@ def test_what_is_not_of_the_form_is_refused(uri: str) -> None:
         check_address("xapi", uri)
 
 
-def test_the_fields_of_a_form_make_an_address_that_trusts_nobody_yet() -> None:
-    assert address_from_fields("xapi", "xapi", "tls", "xen1", "root") == "xapi://root@xen1/"
-    assert address_from_fields("xapi", "xapi", "tls", "10.0.0.5", "root", 8443) == "xapi://root@10.0.0.5:8443/"
+def test_the_fields_of_a_form_make_an_address_that_trusts_what_was_confirmed_and_nobody_else() -> None:
+    pin, colons = (PIN,), (":".join(["AB"] * 32),)
+    assert address_from_fields("xapi", "xapi", "tls", "xen1", "root", None, pin) == f"xapi://root@xen1/?sha256={PIN}"
+    taken = address_from_fields("xapi", "xapi", "tls", "10.0.0.5", "root", 8443, colons)
+    assert taken == f"xapi://root@10.0.0.5:8443/?sha256={PIN}"
     for fields in (("qemu", "tls", "xen1", "root"), ("xapi", "ssh", "xen1", "root"), ("xapi", "tls", "xen1", "")):
         with pytest.raises(AddressRefusedError):
-            address_from_fields("xapi", *fields)
+            address_from_fields("xapi", *fields, None, pin)
     with pytest.raises(AddressRefusedError):
-        address_from_fields("xapi", "xapi", "tls", "xen1", "root", 0)
+        address_from_fields("xapi", "xapi", "tls", "xen1", "root", 0, pin)
+    for pins in ((), ("abc",)):
+        with pytest.raises(AddressRefusedError):
+            address_from_fields("xapi", "xapi", "tls", "xen1", "root", None, pins)

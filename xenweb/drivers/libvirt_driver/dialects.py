@@ -25,7 +25,8 @@ def dialect_of(uri: str) -> Dialect:
 
 
 CAPABILITIES: Final[dict[Dialect, frozenset[Capability]]] = {
-    Dialect.QEMU: frozenset(Capability) - {Capability.GUARD},
+    # What is copied arrives at the path where it was: nothing else can be chosen.
+    Dialect.QEMU: frozenset(Capability) - {Capability.GUARD, Capability.CHOSEN_PLACES},
     # libxl takes LIVE, PEER2PEER, PERSIST_DEST and UNDEFINE_SOURCE, tells the elapsed time alone, and aborts
     # nothing. A paused guest cannot be moved: it would have to acknowledge its own suspension.
     Dialect.XEN: frozenset(),

@@ -57,7 +57,7 @@ class LibvirtDriver:
 
     name = "libvirt"
     simulated = False
-    capabilities = frozenset(Capability) - {Capability.TIDIES_DISKS}
+    capabilities = frozenset(Capability) - {Capability.TIDIES_DISKS, Capability.CHOSEN_PLACES}
     sending = UNLIMITED
 
     def __init__(self) -> None:

@@ -57,8 +57,12 @@ def set_running(path: Path, vm: str, *, is_running: bool, clock: Clock = time.ti
         world.version += 1
 
 
-def guards_stand(path: Path, seconds: float | None) -> None:
-    """Let the guards stand where so many seconds of their work bring them; None lets them go on."""
-    with opened(path) as world:
+def guards_stand(path: Path, seconds: float | None, clock: Clock = time.time) -> None:
+    """Let the guards stand where so many seconds of their work bring them; None lets them go on from there."""
+    with opened(path, clock) as world:
+        stood = world.guards_stand
+        if stood is not None and seconds is None:
+            for guard in world.guards.values():
+                guard.began, guard.back_at = clock() - stood, None if guard.back_at is None else clock() - stood
         world.guards_stand = seconds
         world.version += 1
