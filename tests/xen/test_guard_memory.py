@@ -74,7 +74,7 @@ def test_a_guest_goes_on_from_the_moment_of_its_guard_and_libvirt_knows_it(xen: 
         print(told)
         assert "running" in told
         assert "Persistent:     yes" in told
-        assert listed(xen, target) == ""
+        assert listed(xen, target).strip() == ""
         xen.runs_once_on(GUEST, source)
         went_on = _first_after_the_guard(numbers(xen, source))
         print(f"it went on with beat {went_on}")
