@@ -9,12 +9,25 @@ import pytest
 
 from tests.browser.windows import browser, signed_in  # noqa: F401 - fixtures
 from tests.xen import wholeness
-from tests.xen.equipment import wait_until
+from tests.xen.equipment import Probed, wait_until
 from xenweb.lab.ports import free_port
 from xenweb.lab.smoke import rest
 from xenweb.lab.stage import Stage
 from xenweb.lab.xen.lab import Lab
 from xenweb.lab.xen.layout import HOSTS
+
+IN_TURN = ("test_lab", "test_dirtying", "test_moves", "test_storage", "test_guard_memory", "test_product")
+"""The lab before all that takes guests back in time, and last the product, which puts probes of its own there."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put each module at its place, so that nothing has to be put on the hosts twice."""
+    items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> int:
+    is_ours = item.path.parent == Path(__file__).parent and item.path.stem in IN_TURN
+    return IN_TURN.index(item.path.stem) if is_ours else -1
 
 
 @pytest.fixture(scope="session")
@@ -40,6 +53,13 @@ def whole(request: pytest.FixtureRequest) -> Iterator[None]:
         if wrong:
             wholeness.mend(lab)
         assert wrong == []
+
+
+@pytest.fixture
+def xen(lab: Lab) -> Probed:
+    """Give the lab with our probes on both hosts; who finds them there and answering puts them there no second time."""
+    probed = Probed(lab)
+    return probed if probed.is_equipped() else probed.equip()
 
 
 def _is_reached_by_both(stage: Stage, storage: str) -> bool:

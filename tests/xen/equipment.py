@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from xenweb.core.migration import Copy, Proof, conclude
 from xenweb.drivers.contract import Endpoint, MigrationPlan, MoveOptions, VmSighting
 from xenweb.drivers.libvirt_driver.driver import LibvirtDriver
-from xenweb.lab.xen import heartbeat
+from xenweb.lab.xen import heartbeat, probes
 from xenweb.lab.xen.heartbeat import Beat
 from xenweb.lab.xen.lab import Lab
 from xenweb.lab.xen.layout import HOSTS
@@ -73,11 +73,16 @@ class Probed:
         wait_until("both probes answer", lambda: all(self.answers(host.name) for host in HOSTS))
         return self
 
+    def is_equipped(self) -> bool:
+        """Say whether the probes that equip puts there are there, and answer."""
+        return all(self.answers(host.name) for host in HOSTS)
+
     def fit_holder(self, name: str) -> None:
         """Have a probe that is there already run its helper through the holder."""
         self.lab.put(name, HOLDER, HOLDING.encode(), 0o755)
         said = json.loads(self.lab.run(name, f"cat {CONFIG}"))
         self.lab.put(name, CONFIG, json.dumps(said | {"helper": HOLDER}).encode(), 0o600)
+        probes.begin_anew(self.lab.run, name)  # the relay that waits already knows the other helper
 
     def hold_last_pass(self, name: str) -> None:
         """Have the next move from a host wait between the guest's suspension and its last pass."""
@@ -157,8 +162,18 @@ class Probed:
 
     def newest_beat(self, guest: str, host: str) -> int:
         """Answer the number of the newest beat on a host's console of a guest; 0 where it never beat."""
+        return max((beat.number for beat in self._newest(guest, host)), default=0)
+
+    def newest_record(self, guest: str, host: str) -> int:
+        """Answer the newest record that a guest says on a host's console is safe; 0 where it never said so.
+
+        To read the disk itself takes an emulated CPU two seconds, in which its guests stand still.
+        """
+        return max((beat.disk for beat in self._newest(guest, host)), default=0)
+
+    def _newest(self, guest: str, host: str) -> list[Beat]:
         show = f"tail -n 5 /var/log/xen/guest-{guest}.log 2>/dev/null || true"
-        return max((beat.number for beat in heartbeat.beats(self.lab.run(host, show))), default=0)
+        return heartbeat.beats(self.lab.run(host, show))
 
     def beats(self, guest: str) -> list[Beat]:
         """Answer the beats of a guest's last start; a host that it never was on has no console of it."""

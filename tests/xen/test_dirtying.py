@@ -5,8 +5,6 @@
 The oracle is what a guest was told to change, what Xen says of its own log, and the guest's heart.
 """
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.xen.equipment import Probed, wait_until
@@ -14,7 +12,6 @@ from tests.xen.test_moves import Move
 from xenweb.core.quantities import MIB
 from xenweb.drivers.contract import MoveRefusedError
 from xenweb.lab.xen.heartbeat import is_gap_free, widest_gap
-from xenweb.lab.xen.lab import Lab
 
 pytestmark = [pytest.mark.xen, pytest.mark.timeout(600)]
 
@@ -22,11 +19,6 @@ BUSY, IDLE = "busy-1", "idle-1"
 TURNS = 3
 # Xen itself lists each guest's paging, and there whether its dirty pages are logged.
 PAGING = "xl dmesg -c >/dev/null; xl debug-keys q; sleep 1; xl dmesg | grep -e 'domain ' -e 'paging assistance' || true"
-
-
-@pytest.fixture(scope="module")
-def xen(lab: Lab) -> Iterator[Probed]:
-    yield Probed(lab).equip()
 
 
 def measured(xen: Probed, guest: str) -> float:

@@ -7,7 +7,6 @@ exactly what its memory says that it wrote.
 """
 
 import time
-from collections.abc import Iterator
 from itertools import pairwise
 
 import pytest
@@ -18,18 +17,12 @@ from xenweb.core.guard import GuardPhase
 from xenweb.core.migration import Copy
 from xenweb.drivers.guards import GuardPlan
 from xenweb.lab.xen import heartbeat
-from xenweb.lab.xen.lab import Lab
 
 pytestmark = [pytest.mark.xen, pytest.mark.timeout(900)]
 
 GUEST = "san-1"
 GUARD = "8G4K2QXZ"
 CONSOLE = f"cat /var/log/xen/guest-{GUEST}.log 2>/dev/null || true"
-
-
-@pytest.fixture(scope="module")
-def xen(lab: Lab) -> Iterator[Probed]:
-    yield Probed(lab).equip()
 
 
 def numbers(xen: Probed, host: str) -> list[int]:
@@ -80,7 +73,7 @@ def test_a_guest_goes_on_from_the_moment_of_its_guard_and_libvirt_knows_it(xen: 
         print(f"it went on with beat {went_on}")
         assert began < went_on <= held + 2
         records = xen.lab.records(GUEST, source)
-        wait_until("it writes on", lambda: xen.lab.records(GUEST, source).newest > records.newest + 10, 120)
+        wait_until("it writes on", lambda: xen.newest_record(GUEST, source) > records.newest + 10, 120)
         after = xen.lab.records(GUEST, source)
         assert (after.run, after.is_complete) == (run, True)
         xen.driver.guard_remove(guard)

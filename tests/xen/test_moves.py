@@ -7,7 +7,7 @@ The oracle is never our own code: one running copy by ``xl list`` on both hosts,
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import libvirt
 import pytest
@@ -27,16 +27,10 @@ from xenweb.drivers.contract import (
     Progress,
 )
 from xenweb.lab.connections import connected
-from xenweb.lab.xen.lab import Lab
 
 pytestmark = [pytest.mark.xen, pytest.mark.timeout(600)]
 
 GUEST = "busy-1"
-
-
-@pytest.fixture(scope="module")
-def xen(lab: Lab) -> Iterator[Probed]:
-    yield Probed(lab).equip()
 
 
 class Move:

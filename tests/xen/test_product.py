@@ -21,7 +21,7 @@ from tests.xen.equipment import Probed
 from xenweb.lab.smoke import named, rest
 from xenweb.lab.stage import Stage, StageError
 from xenweb.lab.xen.descriptions import disk_path
-from xenweb.lab.xen.heartbeat import is_gap_free, widest_gap
+from xenweb.lab.xen.heartbeat import Beat, is_gap_free, widest_gap
 from xenweb.lab.xen.lab import Lab
 from xenweb.lab.xen.storage import is_active
 
@@ -191,41 +191,36 @@ def test_kill_9_of_the_targets_daemon_ends_with_the_guest_where_it_was(stage: St
     lives_on(lab, source)
 
 
+def _follows(earlier: Beat, later: Beat) -> bool:
+    return later.number > earlier.number and later.monotonic > earlier.monotonic
+
+
 @pytest.mark.parametrize("guest", ["san-1", "nfs-1", "ocfs-1"])
 def test_a_guest_moves_on_each_kind_of_storage_and_its_disk_holds_every_record(
     stage: Stage, lab: Lab, guest: str
 ) -> None:
     source, target = place(lab, guest)
-    until(lambda: lab.records(guest, source).newest > 20, 60)
-    before = lab.records(guest, source)
-    ended = ends(stage, ask(stage, target, guest), "done")
+    until(lambda: Probed(lab).newest_record(guest, source) > 20, 60)
+    before, last = lab.records(guest, source), lab.beats(guest)[-1]
+    spec = lab.guest(guest)
+    ended = ends(stage, ask(stage, target, guest, guard=spec.storage == "san"), "done")
     lives_on(lab, target, guest)
     said = lab.beats(guest)[-1].disk
-    until(lambda: lab.records(guest, target).newest > said + 20, 60)
+    until(lambda: Probed(lab).newest_record(guest, target) > said + 20, 60)
     after = lab.records(guest, target)
     assert after.run == before.run  # the same start of the same witness: it moved, and was not started again
     assert after.is_complete, (after.missing, after.torn)
     # By the wall clock of both hosts the beats are in one row: no older memory ever ran, and no two copies at once.
-    assert all(
-        later.number > earlier.number and later.monotonic > earlier.monotonic
-        for earlier, later in pairwise(lab.beats(guest))
-    )
-    spec = lab.guest(guest)
+    row = [beat for beat in lab.beats(guest) if beat.realtime >= last.realtime]
+    assert [each for each in pairwise(row) if not _follows(*each)] == []
     if spec.storage == "san":
         assert is_active(lab.run, spec, target)
         until(lambda: not is_active(lab.run, spec, source), 60)
+        guard = ended["guard"]
+        print(guard)
+        assert guard["state"] == "kept"  # it was made before the move, and is there after it
+        assert guard["pause_ms"]["value"] > 0
     print(f"{guest}: pause {ended['downtime_ms']}, widest gap on its disk {after.widest_gap} s")
-
-
-def test_a_guard_is_made_before_the_move_and_kept_after_it(stage: Stage, lab: Lab) -> None:
-    _, target = place(lab, "san-1")
-    ended = ends(stage, ask(stage, target, "san-1", guard=True), "done")
-    lives_on(lab, target, "san-1")
-    assert lab.records("san-1", target).is_complete
-    guard = ended["guard"]
-    print(guard)
-    assert guard["state"] == "kept"
-    assert guard["pause_ms"]["value"] > 0
 
 
 def guard_of(stage: Stage, migration: str) -> dict[str, Any]:
@@ -251,7 +246,7 @@ def test_a_move_that_failed_is_rolled_back_to_exactly_the_records_of_its_guard(s
     disk = str(disk_path(lab.guest("san-1"))).removeprefix("/dev/")
     held = records_at(lab, source, f"{disk}.xwg-{guard_of(stage, migration)['id']}")
     assert (held["missing"], held["torn"]) == ([], [])
-    until(lambda: lab.records("san-1", source).newest > held["newest"] + 20, 120)
+    until(lambda: Probed(lab).newest_record("san-1", source) > held["newest"] + 20, 120)
     lab.run(source, "xl destroy san-1")
     until(lambda: not lab.where("san-1"), 60)
     try:

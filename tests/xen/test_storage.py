@@ -7,7 +7,6 @@ The oracle is the disk itself: numbered records, each written through to it, rea
 
 import json
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -20,18 +19,12 @@ from xenweb.core.placement import Severity
 from xenweb.drivers.contract import CopyAction, MigrationPlan, MoveRefusedError
 from xenweb.drivers.guards import GuardPlan, GuardSeen
 from xenweb.lab.xen.descriptions import VOLUME_GROUP, disk_path
-from xenweb.lab.xen.lab import Lab
 from xenweb.lab.xen.storage import is_active
 
 pytestmark = [pytest.mark.xen, pytest.mark.timeout(600)]
 
 KINDS = {"san-1": StorageKind.SAN_BLOCK, "nfs-1": StorageKind.NFS, "ocfs-1": StorageKind.OCFS2}
 GUARD = "7F3K2QXZ"
-
-
-@pytest.fixture(scope="module")
-def xen(lab: Lab) -> Iterator[Probed]:
-    yield Probed(lab).equip()
 
 
 def checked(xen: Probed, guest: str) -> MigrationPlan:
@@ -129,7 +122,7 @@ def test_a_guard_restores_exactly_the_records_of_its_moment_after_the_move(xen: 
     assert held["newest"]
     moved(xen, checked(xen, guest))
     release(xen, plan)
-    wait_until("it writes on", lambda: xen.lab.records(guest, target).newest > int(str(held["newest"])) + 20, 120)
+    wait_until("it writes on", lambda: xen.newest_record(guest, target) > int(str(held["newest"])) + 20, 120)
     xen.lab.run(target, f"xl destroy {guest}")
     wait_until("it is halted", lambda: not xen.lab.where(guest))
     try:

@@ -113,4 +113,5 @@ def _begin_anew(lab: Lab) -> None:
     lab.up(print)
     _forget_second_definitions(lab)
     for host in HOSTS:
-        lab.run(host.name, f"test ! -e {probes.PROGRAM} || {{ {probes.END}; {probes.START}; }}")
+        if lab.run(host.name, f"ls {probes.PROGRAM} 2>/dev/null || true"):
+            probes.begin_anew(lab.run, host.name)

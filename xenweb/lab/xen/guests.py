@@ -26,7 +26,7 @@ class GuestSpec:
 
     name: str
     host: str
-    memory: int = 128
+    memory: int = 96
     span: int = 4
     rate: int = 0
     storage: Storage = "none"
@@ -45,7 +45,7 @@ class GuestSpec:
 
 GUESTS: Final = (
     GuestSpec("idle-1", "xen-1"),
-    GuestSpec("busy-1", "xen-2", memory=160, span=24, rate=8),
+    GuestSpec("busy-1", "xen-2", memory=128, span=24, rate=8),
     GuestSpec("san-1", "xen-1", rate=1, storage="san"),
     GuestSpec("nfs-1", "xen-2", rate=1, storage="nfs"),
     GuestSpec("ocfs-1", "xen-1", rate=1, storage="ocfs2"),

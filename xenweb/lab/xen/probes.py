@@ -38,5 +38,11 @@ def install(put: Put, run: Run, host: str, key: str, **more: Any) -> None:
     put(host, "/etc/xenweb-probe/key", key.encode(), 0o600)
     put(host, "/etc/default/libvirtd", f"LIBXL_SAVE_HELPER={PROGRAM}\n".encode(), 0o644)
     run(host, f"{PROGRAM} check")
+    begin_anew(run, host)
+
+
+def begin_anew(run: Run, host: str) -> None:
+    """End the probe of a host, if there is one, and start it; moves under way go on with the relays that they have."""
+    # In two commands: what starts it has its name in its own words, and would be ended with it.
     run(host, END)
     run(host, START)
