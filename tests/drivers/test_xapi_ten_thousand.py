@@ -7,9 +7,10 @@ from collections.abc import Collection, Iterator
 from xenweb.core.quantities import MIB
 from xenweb.drivers.xapi_driver import bulk
 from xenweb.drivers.xapi_driver.errors import AnswerUnreadableError
-from xenweb.drivers.xapi_driver.homes import placed
+from xenweb.drivers.xapi_driver.homes import kept, placed
+from xenweb.drivers.xapi_driver.records import Record
 from xenweb.drivers.xapi_driver.transport import Value
-from xenweb.drivers.xapi_driver.view import View
+from xenweb.drivers.xapi_driver.view import Tables, View
 
 VMS, HOSTS = 10_000, 32
 FILLER = {f"field_{number}": "of no interest to us" for number in range(60)}
@@ -86,6 +87,48 @@ def test_a_few_changes_among_ten_thousand_are_read_one_by_one() -> None:
     assert after["VM"]["vm-7"].text("name_label") == "changed-7"
     assert before["VM"]["vm-7"].text("name_label") == "vm-7", "what was told of one moment never changes"
     assert view.look() is after, "where nothing has changed nothing is worked out anew"
+
+
+def worked_on(tables: Tables) -> int:
+    """Count the VMs of which something must be worked out; the others are known from moments before."""
+    counted: list[str] = []
+    for each in tables["VM"].values():
+        kept(tables, "test", each, lambda each=each: counted.append(each.ref))  # type: ignore[misc]
+    return len(counted)
+
+
+def test_of_ten_thousand_vms_only_those_that_changed_are_worked_out_again() -> None:
+    pool = TenThousand()
+    view = View(pool)
+    assert worked_on(view.look()) == VMS
+    pool.change(*range(100))
+    assert worked_on(view.look()) == 100
+    pool.change(*range(100))
+    assert worked_on(view.look()) == 0, "an event that brings nothing new changes nothing"
+
+
+def test_what_was_worked_out_of_vms_goes_when_what_lies_around_them_changes() -> None:
+    tables = View(TenThousand()).look()
+    worked_on(tables)
+    plain = dict(tables)
+    repository = Record("SR", "sr-1", {"uuid": "1", "name_label": "fast", "physical_utilisation": "1"})
+    fuller = Record("SR", "sr-1", {**repository.said, "physical_utilisation": "2"})
+    renamed = Record("SR", "sr-1", {**repository.said, "name_label": "slow"})
+    before = Tables(plain | {"SR": {"sr-1": repository}}, tables)
+    assert worked_on(before) == VMS
+    assert worked_on(Tables(plain | {"SR": {"sr-1": fuller}}, before)) == 0, "how full it is concerns no VM"
+    assert worked_on(Tables(plain | {"SR": {"sr-1": renamed}}, before)) == VMS
+
+
+def test_a_whole_class_that_is_read_again_and_is_the_same_changes_nothing() -> None:
+    pool = TenThousand()
+    view = View(pool)
+    before = view.look()
+    pool.events.append({"class": "vm", "operation": "del", "ref": "vm-unknown"})
+    assert view.look() is before
+    view.forget()
+    assert view.look() is before
+    assert pool.whole == 2
 
 
 def test_more_changes_than_are_worth_it_are_read_as_a_whole() -> None:

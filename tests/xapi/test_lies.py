@@ -16,7 +16,7 @@ from xenweb.core.facts import PowerState
 from xenweb.core.migration import Conclusion, Copy, conclude
 from xenweb.core.placement import Severity
 from xenweb.core.quantities import MIB
-from xenweb.drivers.contract import HostEvent, HostUnreachableError, MoveBrokenError, MoveRefusedError
+from xenweb.drivers.contract import HostEvent, HostUnreachableError, MoveBrokenError, MoveRefusedError, Phase
 from xenweb.drivers.xapi_driver import transport
 from xenweb.drivers.xapi_driver.driver import XapiDriver
 from xenweb.drivers.xapi_driver.errors import AnswerUnreadableError, CertificateRefusedError, LoginRefusedError
@@ -86,6 +86,21 @@ def test_a_state_that_we_do_not_know_is_unknown_and_proves_nothing(xapi: Pools, 
     assert [vm.state for vm in vms if vm.name == "web-1"] == [PowerState.UNKNOWN]
     with pytest.raises(MoveRefusedError):
         driver.migrate(planned)
+
+
+def test_a_task_in_a_state_that_we_do_not_know_is_no_end_and_the_move_is_followed_on(
+    xapi: Pools, driver: XapiDriver
+) -> None:
+    xapi.do("set", link=SLOW)
+    planned = plan(xapi, "hot-db", "host-a", "host-b")
+    with calling(driver, planned) as call:
+        until_moving(driver, planned)
+        [task] = xapi.do("tell", **{"class": "VM", "name": "hot-db"})["current_operations"]
+        xapi.do("field", **{"class": "task", "name": task, "field": "status", "value": "dozing"})
+        assert driver.progress(planned).phase is Phase.COPYING
+        assert (call.is_done, call.error) == (False, None)
+    assert call.is_done
+    assert conclude(proof(driver, planned)) is Conclusion.ON_TARGET
 
 
 def test_a_pool_without_events_is_looked_at_all_the_same(xapi: Pools, driver: XapiDriver) -> None:

@@ -69,6 +69,17 @@ def worked_out(tables: Tables, name: str, key: Key, work_out: Callable[[], Found
     return known[key]
 
 
+def kept(tables: Tables, name: str, vm: Record, work_out: Callable[[], Found]) -> Found:
+    """Work something of a VM out once for as long as its record stays, and all that lies around VMs."""
+    if not isinstance(tables, OneMoment):
+        return work_out()
+    key = (name, vm.ref)
+    known = tables.kept.get(key)
+    if known is None or known[0] is not vm:
+        known = tables.kept[key] = (vm, work_out())
+    return cast("Found", known[1])
+
+
 def reaching(tables: Tables, sr: str) -> frozenset[str]:
     """List the hosts that have a storage repository attached now."""
     return worked_out(
@@ -85,16 +96,19 @@ def _placed(tables: Tables) -> dict[str, list[tuple[Record, bool]]]:
     found: dict[str, list[tuple[Record, bool]]] = {}
     leader = leader_of(tables)
     for vm in tables["VM"].values():
-        if not is_a_vm(vm) or not vm.text_or("uuid"):
-            continue
-        if vm.text_or("power_state") not in ACTIVE:
-            found.setdefault(home_of(tables, vm) or leader, []).append((vm, False))
-            continue
-        here, there = vm.ref_or_null("resident_on"), vm.ref_or_null("scheduled_to_be_resident_on")
-        found.setdefault(here, []).append((vm, False))
-        if there not in {here, NULL}:
-            found.setdefault(there, []).append((vm, True))
+        for host, is_coming in kept(tables, "places", vm, lambda vm=vm: _places(tables, vm, leader)):  # type: ignore[misc]
+            found.setdefault(host, []).append((vm, is_coming))
     return found
+
+
+def _places(tables: Tables, vm: Record, leader: str) -> list[tuple[str, bool]]:
+    """List the hosts that have a VM, and with each whether it only comes in."""
+    if not is_a_vm(vm) or not vm.text_or("uuid"):
+        return []
+    if vm.text_or("power_state") not in ACTIVE:
+        return [(home_of(tables, vm) or leader, False)]
+    here, there = vm.ref_or_null("resident_on"), vm.ref_or_null("scheduled_to_be_resident_on")
+    return [(here, False)] if there in {here, NULL} else [(here, False), (there, True)]
 
 
 def image_of(tables: Tables, vm: Record) -> Record | None:

@@ -25,6 +25,7 @@ from xenweb.drivers.xapi_driver.homes import (
     disk_path,
     disks_of,
     has_network,
+    kept,
     networks_of,
     placed,
     reaches,
@@ -119,7 +120,12 @@ def _repositories(tables: Tables, host: str) -> Iterator[RepositorySnapshot]:
 
 def _vms(tables: Tables, host: Record) -> Iterator[VmSnapshot]:
     for vm, is_coming in placed(tables, host.ref):
-        yield _vm(tables, host.ref, vm, incoming=is_coming)
+        yield kept(
+            tables,
+            "coming" if is_coming else "here",
+            vm,
+            lambda vm=vm, is_coming=is_coming: _vm(tables, host.ref, vm, incoming=is_coming),  # type: ignore[misc]
+        )
 
 
 def state_of(vm: Record) -> PowerState:

@@ -20,15 +20,41 @@ SINGLY = 20
 AS_WHOLE = 10
 """The share of a class, as its divisor, from which on reading all of it costs less than reading one by one."""
 
+KEPT = 8
+"""So much may be kept for each VM; where more is, VMs have gone, and it is worked out anew."""
+
 Table = dict[str, Record]
 
 
 class Tables(dict[str, Table]):
-    """The records of one moment, which never change; ``memo`` keeps what is worked out from them."""
+    """The records of one moment, which never change; ``memo`` keeps what is worked out from them.
 
-    def __init__(self, tables: dict[str, Table]) -> None:
+    ``kept`` keeps what is worked out of single VMs, each with the record that it holds for. It is handed on from moment
+    to moment while all that lies around VMs is as it was: in a large pool few VMs change between two moments.
+    """
+
+    def __init__(self, tables: dict[str, Table], before: "Tables | None" = None) -> None:
         super().__init__(tables)
         self.memo: dict[str, object] = {}
+        self.kept: dict[object, tuple[Record, object]] = {}
+        if before is not None and _is_around_same(self, before) and len(before.kept) <= KEPT * len(self["VM"]):
+            self.kept = before.kept
+
+
+def _is_around_same(now: Tables, before: Tables) -> bool:
+    """Say whether all that tells where VMs may be, and what their disks and networks are called, is as it was."""
+    return (
+        all(now[kind] is before[kind] for kind in ("VBD", "VDI", "VIF"))
+        and all(now[kind] == before[kind] for kind in ("pool", "PBD", "network", "PIF"))
+        and now["host"].keys() == before["host"].keys()
+        and _named(now["SR"]) == _named(before["SR"])
+    )
+
+
+def _named(repositories: Table) -> dict[str, tuple[str, str, tuple[str, ...]]]:
+    return {
+        ref: (each.text_or("name_label"), each.text_or("uuid"), each.many("PBDs")) for ref, each in repositories.items()
+    }
 
 
 class Asking(Protocol):
@@ -102,7 +128,7 @@ class View:
         if self._is_stale or not self._has_events or not self._token:
             self._read_all()
         if any(self._tables[kind] is not self._told[kind] for kind in CLASSES):
-            self._told = Tables(self._tables)
+            self._told = Tables(self._tables, self._told)
 
     def _read_all(self) -> None:
         self._is_stale = False  # whoever loses our session while we read says so again
@@ -157,9 +183,15 @@ class View:
             else:
                 for ref in changed:
                     self._read_one(table, kind, ref)
-                self._tables[kind] = table
+                self._put(kind, table)
         if count is not None and count != len(self._tables[kind]):
             self._read_class(kind)
+
+    def _put(self, kind: str, table: Table) -> None:
+        """Put a table in the place of the one before, unless nothing in it is otherwise."""
+        before = self._tables[kind]
+        if len(table) != len(before) or any(before.get(ref) is not each for ref, each in table.items()):
+            self._tables[kind] = table
 
     def _read_one(self, table: Table, kind: str, ref: str) -> None:
         try:
@@ -170,8 +202,15 @@ class View:
             table.pop(ref, None)
             return
         fields = READ.get(kind)
-        table[ref] = Record(kind, ref, {name: said[name] for name in fields if name in said} if fields else said)
+        read = Record(kind, ref, {name: said[name] for name in fields if name in said} if fields else said)
+        table[ref] = _same_or(table.get(ref), read)
 
     def _read_class(self, kind: str) -> None:
-        said = self._pool.records(kind, READ.get(kind, frozenset()))
-        self._tables[kind] = {ref: record_of(kind, ref, each) for ref, each in said.items() if ref != NULL}
+        said, before = self._pool.records(kind, READ.get(kind, frozenset())), self._tables[kind]
+        read = {ref: record_of(kind, ref, each) for ref, each in said.items() if ref != NULL}
+        self._put(kind, {ref: _same_or(before.get(ref), each) for ref, each in read.items()})
+
+
+def _same_or(before: Record | None, read: Record) -> Record:
+    """Answer the record of the moment before where nothing in it has changed: what is worked out from it stays."""
+    return before if before is not None and before.said == read.said else read
