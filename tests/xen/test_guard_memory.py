@@ -52,7 +52,7 @@ def test_a_guest_goes_on_from_the_moment_of_its_guard_and_libvirt_knows_it(xen: 
     xen.runs_once_on(GUEST, source)
     moved(xen, checked(xen, GUEST))
     release(xen, plan)
-    wait_until("it goes on", lambda: xen.newest_beat(GUEST, target) > held + 50, 120)
+    wait_until("it goes on", lambda: xen.newest_beat(GUEST, target) > held + 10, 120)
     xen.lab.run(target, f"xl destroy {GUEST}")
     wait_until("it is halted", lambda: not xen.lab.where(GUEST))
     try:

@@ -43,6 +43,9 @@ def measure(figures: Figures) -> None:
     figures.add(
         "xapi_driver_start_s", told["driver_start"], [told["driver_start"]], what="the driver's part alone, cold"
     )
+    ratio = told["driver_start"] / told["plain_start"]
+    what = "the same, to a plain client of the XenAPI package that reads the same classes"
+    figures.add("xapi_driver_start_ratio", ratio, [ratio], what=what)
     figures.add("xapi_change_age_p50_ms", percentile(ages, 0.5), ages, what="pool to row, half of the changes")
     figures.add(
         "xapi_change_age_p95_ms",
