@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from tests.probe.test_guards import VM, until
-from xenweb.probe import dirtying, relay
-from xenweb.probe.dirtying import GATE, Dirtying
+from xenweb.probe import dirtying, relay, waiting
+from xenweb.probe.dirtying import GATE, WANTED, Dirtying
 from xenweb.probe.guests import Guest, Xen, XenError
 from xenweb.probe.remedies import RemedyRefusedError
 
@@ -194,3 +195,28 @@ def test_a_move_waits_for_a_measurement_and_never_for_long(rig: Rig, monkeypatch
     assert 0.2 <= time.monotonic() - began < 2
     os.close(held)
     relay.shut_gate(rig.run / "there is no gate")
+
+
+def test_a_move_that_waits_at_the_gate_ends_the_measurement_at_once(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dirtying, "PERIOD", 30.0)
+    refused: list[RemedyRefusedError] = []
+
+    def measure() -> None:
+        with pytest.raises(RemedyRefusedError, match="has begun meanwhile") as caught:
+            rig.dirtying.measure(VM)
+        refused.append(caught.value)
+
+    measuring = threading.Thread(target=measure)
+    measuring.start()
+    until(lambda: {} if "on" in rig.log.told else None)
+    gate = relay.shut_gate(rig.run / GATE)
+    assert gate is not None, "the move did not get the gate in its time"
+    measuring.join(5)
+    assert refused
+    assert rig.log.told[-1] == "off"
+    assert not (rig.run / WANTED).exists()
+    os.close(gate)
+
+
+def test_a_move_waits_for_less_long_than_the_place_that_it_took_is_kept() -> None:
+    assert relay.GATE_SHUT_AT_MOST < waiting.CALLED_WITHIN

@@ -14,7 +14,10 @@ from pathlib import Path
 import pytest
 
 from tests.probe.stand import COMPLETE, ENDING, PASSES, SUSPEND, Stand, frame, log, progress
+from xenweb.probe.configuration import Configuration
 from xenweb.probe.packing import packed
+from xenweb.probe.record import Record
+from xenweb.probe.relay import Ends, Reports, Shuttle
 
 
 @pytest.fixture(params=["started", "waiting"])
@@ -355,3 +358,31 @@ def test_the_packed_file_is_the_same_each_time_and_runs_with_the_standard_librar
     stand.script([])
     done = subprocess.run(bare, env=stand.environment(), capture_output=True, text=True)
     assert (done.returncode, json.loads(done.stdout)["relays"]) == (0, True)
+
+
+class Broken(Reports):
+    """Reports whose every part fails otherwise than was thought of."""
+
+    def tell(self, _record: Record) -> None:
+        msg = "nobody has thought of this"
+        raise RuntimeError(msg)
+
+    def asked(self) -> str:
+        msg = "nor of this"
+        raise RuntimeError(msg)
+
+
+def test_whatever_goes_wrong_with_the_reports_every_byte_passes(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    reports = Broken(Configuration(run=tmp_path / "run"), os.getpid())
+    (libxl_says, to_us), (helper_says, says), (hears, to_libxl), (_, to_helper) = (os.pipe() for _ in range(4))
+    os.close(to_us)
+    said = written([*PASSES, *ENDING])
+    os.write(says, said)
+    os.close(says)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as daemon:
+        daemon.sendto(b"cancel", str(tmp_path / "run" / f"relay-{os.getpid()}.sock"))
+    ends = Ends(libxl_says, to_libxl, helper_says, to_helper, None)
+    Shuttle(Record(os.getpid(), "save", 3, time.monotonic()), reports, ends).run()
+    os.close(to_libxl)
+    assert os.read(hears, 2 * len(said)) == said

@@ -32,6 +32,9 @@ PERIOD: Final = 1.0
 LOOK_EVERY: Final = 0.2
 PAGE: Final = 4096
 GATE: Final = "dirtying.gate"
+WANTED: Final = "dirtying.gate.wanted"
+"""Is there while a move waits for the end of a measurement."""
+
 HELPER: Final = b"libxl-save-helper"
 SAVES: Final = b"--save-domain"
 COUNTS_TO: Final = 2**32
@@ -163,10 +166,15 @@ class Dirtying:
         except OSError as error:
             os.close(gate)
             raise RemedyRefusedError("A move is under way on this host.") from error
+        (self._run / WANTED).unlink(missing_ok=True)  # whoever waits says so again
         try:
             yield
         finally:
             os.close(gate)
+
+    def _is_wanted(self) -> bool:
+        """Say whether a move waits at the gate: no measurement is worth that."""
+        return (self._run / WANTED).exists()
 
     def _measured(self, guest: Guest, log: Log) -> dict[str, float]:
         note = self._notes / str(guest.number)
@@ -182,8 +190,8 @@ class Dirtying:
         try:
             # Xen counts on from where it was when the log was last on: only a clean, never done here, resets that.
             before, began = log.dirty(guest.number), time.monotonic()
-            if waited(lambda: bool(self._helpers(guest.number)), PERIOD, every=LOOK_EVERY):
-                raise RemedyRefusedError("A move of this VM has begun meanwhile.")
+            if waited(lambda: self._is_wanted() or bool(self._helpers(guest.number)), PERIOD, every=LOOK_EVERY):
+                raise RemedyRefusedError("A move has begun meanwhile.")
             pages = (log.dirty(guest.number) - before) % COUNTS_TO
             return {"pages": pages, "seconds": time.monotonic() - began, "page": PAGE}
         finally:

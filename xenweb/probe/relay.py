@@ -21,24 +21,30 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NoReturn
 
 from . import frames
 from .configuration import Configuration
-from .dirtying import GATE
+from .dirtying import GATE, WANTED
 from .record import Record
 
-TELL_EVERY: Final = 0.2
-"""Seconds between two reports of the same pass: more often than anybody looks, and each costs the host's CPU."""
+TELL_EVERY: Final = 0.5
+"""Seconds between two reports of the same pass: each costs the host's CPU, here and in the daemon that reads it."""
 
 HELD_AT_MOST: Final = 0.5
 """Seconds after which a frame that does not become whole is passed on, and nothing is read any more."""
 
-GATE_SHUT_AT_MOST: Final = 10.0
-"""Seconds that a move waits for a measurement; that takes one, and what switching Xen's log off takes."""
+GATE_SHUT_AT_MOST: Final = 4.0
+"""Seconds that a move waits for a measurement, which ends as soon as it hears of the move and the log is off.
+
+Less than those after which a place is taken for lost (waiting.py).
+"""
+
+LOOK_EVERY_MS: Final = 500
+"""Milliseconds after which a relay wakes when nothing moves: to tell that it lives, to let go of what it holds."""
 
 CHUNK: Final = 65536
 ERROR: Final = 8
@@ -77,6 +83,7 @@ def shut_gate(gate: Path) -> int | None:
 
     A move is never kept waiting for long: what goes on without the gate is seen to by whoever measures.
     """
+    wanted = gate.with_name(WANTED)
     with contextlib.suppress(OSError):
         handle = os.open(gate, os.O_RDWR)
         os.set_inheritable(handle, True)
@@ -84,7 +91,9 @@ def shut_gate(gate: Path) -> int | None:
         while time.monotonic() < until:
             with contextlib.suppress(BlockingIOError):
                 fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                wanted.unlink(missing_ok=True)
                 return handle
+            wanted.touch()
             time.sleep(0.01)
     return None
 
@@ -209,23 +218,26 @@ class Shuttle:
             poll.register(self.reports.socket, select.POLLIN)
         try:
             while True:
-                ready = {fd for fd, _ in poll.poll(200)}
+                ready = {fd for fd, _ in poll.poll(LOOK_EVERY_MS)}
                 if self.reports.socket is not None and self.reports.socket.fileno() in ready:
-                    self._be_asked()
+                    _lightly(self._be_asked)
                 if self.ends.from_libxl in ready and not self._carry_answer():
                     poll.unregister(self.ends.from_libxl)
                 if self.ends.from_helper in ready and not self._carry_words():
                     break
                 self._give_up_holding()
-                self._tell()
+                _lightly(self._tell)
         except BrokenPipeError:
             pass  # libxl listens no more: the helper notices as it would without us
         finally:
             os.close(self.ends.from_helper)
-            self.record.ended = time.monotonic()
-            self.record.pass_end(self.record.ended)
-            self.reports.tell(self.record)
-            self.reports.close()
+            _lightly(self._tell_last)
+
+    def _tell_last(self) -> None:
+        self.record.ended = time.monotonic()
+        self.record.pass_end(self.record.ended)
+        self.reports.tell(self.record)
+        self.reports.close()
 
     def _carry_answer(self) -> bool:
         data = os.read(self.ends.from_libxl, CHUNK)
@@ -344,6 +356,12 @@ class Shuttle:
         if self._is_news or now - self._told >= TELL_EVERY:
             self._is_news, self._told = False, now
             self.reports.tell(self.record)
+
+
+def _lightly(what: Callable[[], None]) -> None:
+    """Do what no move depends on: whatever goes wrong with it, the bytes go on."""
+    with contextlib.suppress(Exception):
+        what()
 
 
 def _write(fd: int, data: bytes) -> None:
