@@ -4,7 +4,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from xenweb.core.disk_move import DiskSeen
-from xenweb.core.migration import Copy
+from xenweb.core.migration import Copy, Unclear
 from xenweb.core.queueing import Sending
 from xenweb.drivers.contract import (
     Capability,
@@ -90,6 +90,10 @@ class XapiDriver:
     def progress(self, plan: MigrationPlan) -> Progress:
         """Look at the move from the source."""
         return self.moves.progress(plan)
+
+    def ending(self, plan: MigrationPlan) -> Unclear | None:
+        """Say why a move that shows nowhere may go on all the same: what the pool knew of it may be lost."""
+        return self.moves.ending(plan)
 
     def change(self, plan: MigrationPlan, lever: Lever, value: int | None) -> None:
         """Give a move up; XAPI can change nothing else about one that runs."""
