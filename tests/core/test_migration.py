@@ -173,6 +173,11 @@ def test_a_vm_that_somebody_had_paused_is_never_resumed_by_us(kind: Kind) -> Non
     assert repairs_for(Proof(Copy.INCOMING, Copy.ABSENT, kind=kind), cancelling=False) == ()
 
 
+def test_one_record_that_is_met_at_both_hosts_was_changed_meanwhile_and_is_no_second_definition() -> None:
+    proof = Proof(Copy.INACTIVE, Copy.INACTIVE, kind=Kind.COLD, one_record=True)
+    assert reconcile(conclude(proof), cancel_asked=False) is State.UNCERTAIN
+
+
 @pytest.mark.parametrize("asked", [False, True])
 @pytest.mark.parametrize("unclear", Unclear)
 @pytest.mark.parametrize(("kind", "stands"), [(Kind.LIVE, Copy.RUNNING), (Kind.COLD, Copy.INACTIVE)])

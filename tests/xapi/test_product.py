@@ -24,6 +24,7 @@ from xenweb.audit.chain import verify
 from xenweb.audit.models import AuditRecord
 from xenweb.core.migration import ENDED, State
 from xenweb.drivers.registry import driver_for
+from xenweb.drivers.xapi_driver.driver import XapiDriver
 from xenweb.inventory.models import Host
 from xenweb.livemigration import watching
 from xenweb.livemigration.drive import adopt
@@ -146,7 +147,9 @@ def test_whoever_made_the_call_ends_it_as_uncertain_once_the_pool_has_forgotten_
     board: Board, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(watching, "PROVE_FOR", 1.0)
-    monkeypatch.setattr(driver_for("xapi").moves, "settle_for", 1.0)
+    driver = driver_for("xapi")
+    assert isinstance(driver, XapiDriver)
+    monkeypatch.setattr(driver.moves, "settle_for", 1.0)
     board.pools.do("set", link=SLOW / 8, keep_reserved=False)
     move = board.ask("web-1", "host-b")
     thread = driven(move)

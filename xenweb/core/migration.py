@@ -113,7 +113,8 @@ class Proof:
     ``busy`` says that the source still works on the migration. ``kind`` is how the
     VM moves: it says in which copy it may rest where it has arrived. ``misread`` says
     that the source's daemon takes a VM that runs for a paused one. ``unclear`` says why
-    a VM that is still at its source may be under way all the same.
+    a VM that is still at its source may be under way all the same. ``one_record`` says that
+    both answers are of one and the same record, which has the VM in one place at a time.
     """
 
     source: Copy
@@ -122,6 +123,7 @@ class Proof:
     kind: Kind = Kind.LIVE
     misread: bool = False
     unclear: Unclear | None = None
+    one_record: bool = False
 
 
 class Conclusion(StrEnum):
@@ -195,7 +197,9 @@ def _resting_place(proof: Proof) -> Conclusion:
         if proof.source is Copy.PAUSED and proof.target in _GONE:
             return Conclusion.ON_SOURCE
     if proof.kind is Kind.COLD and (proof.source, proof.target) in _RESTING:
-        return _RESTING[(proof.source, proof.target)]
+        found = _RESTING[(proof.source, proof.target)]
+        # One record is not two definitions: it was changed between the two answers.
+        return Conclusion.UNDECIDED if found is Conclusion.DEFINED_TWICE and proof.one_record else found
     return _STANDING.get((proof.source, proof.target), Conclusion.UNDECIDED)
 
 

@@ -117,7 +117,14 @@ class Hosts:
             source, target = asking.map(self._sighting, (self._plan.source, self._plan.target))
         now, (at_source, at_target) = time.monotonic(), self._pulses
         self._pulses = (felt(at_source, now, source.cpu_time), felt(at_target, now, target.cpu_time))
-        return Proof(source.copy, target.copy, source.busy, self._plan.kind, source.misread)
+        return Proof(
+            source.copy,
+            target.copy,
+            source.busy,
+            self._plan.kind,
+            source.misread,
+            one_record=bool(source.record) and source.record == target.record,
+        )
 
     def _sighting(self, endpoint: Endpoint) -> VmSighting:
         try:

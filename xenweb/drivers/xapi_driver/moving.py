@@ -26,7 +26,7 @@ from xenweb.drivers.failures import MoveLostError
 from xenweb.drivers.xapi_driver import errands
 from xenweb.drivers.xapi_driver.errands import Track
 from xenweb.drivers.xapi_driver.errors import RefusedError
-from xenweb.drivers.xapi_driver.homes import home_of, is_moving, leader_of
+from xenweb.drivers.xapi_driver.homes import home_of, is_moving, waits_on
 from xenweb.drivers.xapi_driver.inventory import host_of, state_of
 from xenweb.drivers.xapi_driver.maps import End, disk_map, migration_network, network_map, stays
 from xenweb.drivers.xapi_driver.pools import Pool, Pools
@@ -419,7 +419,7 @@ def refuse_state(vm: Record, source: End, plan: MigrationPlan) -> None:
         raise MoveRefusedError(msg)
     here = vm.ref_or_null("resident_on")
     if here == NULL:
-        here = home_of(source.tables, vm) or leader_of(source.tables)
+        here = waits_on(source.tables, vm)
     if here != source.host.ref:
         msg = f"{plan.source.name} does not know the VM."
         raise VmMissingError(msg, host=plan.source.name)
