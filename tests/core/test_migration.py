@@ -20,6 +20,7 @@ from xenweb.core.migration import (
     Proof,
     Repair,
     State,
+    Unclear,
     advance,
     conclude,
     reconcile,
@@ -170,6 +171,29 @@ def test_two_definitions_of_a_halted_vm_are_a_failure_that_says_so() -> None:
 @pytest.mark.parametrize("kind", [Kind.PAUSED, Kind.COLD])
 def test_a_vm_that_somebody_had_paused_is_never_resumed_by_us(kind: Kind) -> None:
     assert repairs_for(Proof(Copy.INCOMING, Copy.ABSENT, kind=kind), cancelling=False) == ()
+
+
+def test_one_record_that_is_met_at_both_hosts_was_changed_meanwhile_and_is_no_second_definition() -> None:
+    proof = Proof(Copy.INACTIVE, Copy.INACTIVE, kind=Kind.COLD, one_record=True)
+    assert reconcile(conclude(proof), cancel_asked=False) is State.UNCERTAIN
+
+
+@pytest.mark.parametrize("asked", [False, True])
+@pytest.mark.parametrize("unclear", Unclear)
+@pytest.mark.parametrize(("kind", "stands"), [(Kind.LIVE, Copy.RUNNING), (Kind.COLD, Copy.INACTIVE)])
+def test_a_vm_at_its_source_whose_move_nobody_told_the_end_of_is_uncertain_and_never_failed(
+    asked: bool, unclear: Unclear, kind: Kind, stands: Copy
+) -> None:
+    for busy in (False, True):
+        proof = Proof(stands, Copy.ABSENT, busy, kind, unclear=unclear)
+        assert conclude(proof) is Conclusion.UNTOLD
+        assert reconcile(conclude(proof), cancel_asked=asked) is State.UNCERTAIN
+
+
+@pytest.mark.parametrize("unclear", Unclear)
+def test_a_vm_that_has_arrived_is_done_whether_or_not_an_end_was_told(unclear: Unclear) -> None:
+    arrived = Proof(Copy.ABSENT, Copy.RUNNING, unclear=unclear)
+    assert reconcile(conclude(arrived), cancel_asked=False) is State.DONE
 
 
 def test_disks_are_copied_after_the_call_and_before_memory() -> None:

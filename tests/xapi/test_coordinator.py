@@ -4,9 +4,12 @@ import pytest
 
 from tests.xapi.moving import SLOW, calling, plan, proof, until, until_moving
 from tests.xapi.process import Pools
-from xenweb.core.migration import Conclusion, Copy, conclude
+from xenweb.core.facts import Kind
+from xenweb.core.migration import Conclusion, Copy, Unclear, conclude
 from xenweb.drivers.contract import HostUnreachableError, MigrationPlan, MoveBrokenError, Phase
+from xenweb.drivers.failures import MoveLostError
 from xenweb.drivers.xapi_driver.driver import XapiDriver
+from xenweb.lab.xapi.model import NULL
 
 BY_THE_POOL = "the VM's residence as the pool's own records have it, read past the XenAPI"
 
@@ -17,6 +20,12 @@ def tells_nothing(driver: XapiDriver, planned: MigrationPlan) -> bool:
         return driver.progress(planned).phase is Phase.NONE
     except HostUnreachableError:
         return False
+
+
+def called_cancelled(pools: Pools, vm: str) -> None:
+    """Let a pool call a move cancelled by itself, as it does when a member's toolstack starts anew."""
+    [task] = pools.do("tell", **{"class": "VM", "name": vm})["current_operations"]
+    pools.do("field", **{"class": "task", "name": task, "field": "status", "value": "cancelled"})
 
 
 @pytest.mark.fault("F52", oracle=BY_THE_POOL)
@@ -49,7 +58,8 @@ def test_a_move_whose_task_is_lost_and_that_stops_is_told_as_broken_and_never_as
         until_moving(driver, planned)
         xapi.do("failover", host="host-c")
         xapi.do("kill", host="host-b")
-    assert isinstance(call.error, MoveBrokenError)
+    assert isinstance(call.error, MoveLostError)
+    assert call.error.unclear is Unclear.LOST
     assert conclude(proof(driver, planned)) is Conclusion.UNDECIDED, "a silent target proves nothing"
     assert xapi.do("residence", vm="web-1") == "host-a"
 
@@ -63,7 +73,52 @@ def test_another_process_finds_the_move_again_by_what_the_pool_still_shows(xapi:
         other = XapiDriver()
         assert conclude(proof(other, planned)) is Conclusion.STILL_MOVING, "room is still reserved at the target"
         assert tells_nothing(other, planned)
+        assert other.ending(planned) is Unclear.LOST, "that it shows no more is no end"
     assert call.is_done
+
+
+@pytest.mark.fault("F52", oracle=BY_THE_POOL)
+def test_a_move_that_is_called_cancelled_although_nobody_asked_is_watched_until_it_arrives(
+    xapi: Pools, driver: XapiDriver
+) -> None:
+    xapi.do("set", link=SLOW)
+    planned = plan(xapi, "web-1", "host-a", "host-b")
+    with calling(driver, planned) as call:
+        until_moving(driver, planned)
+        called_cancelled(xapi, "web-1")
+        other = XapiDriver()
+        until(lambda: other.ending(planned) is Unclear.UNASKED)
+    assert call.is_done, call.error
+    assert xapi.do("residence", vm="web-1") == "host-b"
+
+
+@pytest.mark.fault("F52", oracle=BY_THE_POOL)
+def test_a_move_that_is_called_cancelled_by_itself_and_does_not_arrive_has_no_end_that_we_know(
+    xapi: Pools, driver: XapiDriver
+) -> None:
+    driver.moves.settle_for = 0.5
+    xapi.do("set", link=SLOW / 16, keep_reserved=False)
+    planned = plan(xapi, "web-1", "host-a", "host-b")
+    with calling(driver, planned) as call:
+        until_moving(driver, planned)
+        called_cancelled(xapi, "web-1")
+        xapi.do("field", **{"class": "VM", "name": "web-1", "field": "current_operations", "value": {}})
+        xapi.do("field", **{"class": "VM", "name": "web-1", "field": "scheduled_to_be_resident_on", "value": NULL})
+        until(lambda: call.error is not None)
+    assert isinstance(call.error, MoveLostError)
+    assert call.error.unclear is Unclear.UNASKED
+    assert "nobody had asked" in call.error.sentence
+
+
+def test_a_move_that_told_its_end_needs_no_further_word(xapi: Pools, driver: XapiDriver) -> None:
+    planned = plan(xapi, "dns-1", "host-a", "host-b")
+    assert driver.ending(planned) is Unclear.LOST, "of what was perhaps never begun nobody tells an end either"
+    driver.migrate(planned)
+    assert XapiDriver().ending(planned) is None
+
+
+def test_another_home_server_is_no_work_whose_end_could_be_lost(xapi: Pools, driver: XapiDriver) -> None:
+    assert driver.ending(plan(xapi, "old-wiki", "host-a", "host-b", kind=Kind.COLD)) is None
 
 
 def test_looks_from_another_process_go_on_when_another_host_leads(xapi: Pools, driver: XapiDriver) -> None:

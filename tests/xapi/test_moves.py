@@ -26,7 +26,10 @@ from xenweb.drivers.contract import (
     VmMissingError,
 )
 from xenweb.drivers.xapi_driver.driver import XapiDriver
+from xenweb.lab.xapi.model import NULL
 from xenweb.lab.xapi.world import identity
+
+GREEN = ("host-a", "host-b", "host-c")
 
 
 def blockers(driver: XapiDriver, planned) -> list[str]:
@@ -304,7 +307,7 @@ def test_kept_memory_that_has_no_room_at_the_target_is_refused(xapi: Pools, driv
     assert "storage_full" in blockers(driver, plan(xapi, "dns-1", "host-a", "host-e", kind=Kind.COLD))
 
 
-def test_the_place_of_a_halted_vm_is_where_its_disks_are_whatever_its_record_says(
+def test_a_halted_vm_whose_home_does_not_reach_its_disks_is_where_the_inventory_shows_it(
     xapi: Pools, driver: XapiDriver
 ) -> None:
     xapi.do("field", **{"class": "VM", "name": "old-wiki", "field": "affinity", "value": _host(xapi, "host-c")})
@@ -312,5 +315,38 @@ def test_the_place_of_a_halted_vm_is_where_its_disks_are_whatever_its_record_say
     for ref in shared["PBDs"]:
         if xapi.do("tell", **{"class": "PBD", "name": ref})["host"] == _host(xapi, "host-c"):
             xapi.do("field", **{"class": "PBD", "name": ref, "field": "currently_attached", "value": False})
-    looks = {name: driver.locate(xapi.endpoint(name, 1), identity("old-wiki")).copy for name in ("host-a", "host-c")}
-    assert looks == {"host-a": Copy.INACTIVE, "host-c": Copy.ABSENT}
+    assert located(xapi, driver, "old-wiki") == shown(xapi, driver, "old-wiki") == [leader(xapi)]
+
+
+def located(xapi: Pools, driver: XapiDriver, vm: str) -> list[str]:
+    """List the hosts that say they keep a halted VM when they are asked directly."""
+    looks = {name: driver.locate(xapi.endpoint(name, 1), identity(vm)).copy for name in GREEN}
+    assert set(looks.values()) <= {Copy.INACTIVE, Copy.ABSENT}
+    return [name for name, copy in looks.items() if copy is Copy.INACTIVE]
+
+
+def shown(xapi: Pools, driver: XapiDriver, vm: str) -> list[str]:
+    """List the hosts whose inventory has a VM."""
+    return [name for name in GREEN if vm in {each.name for each in driver.inventory(xapi.endpoint(name)).vms}]
+
+
+def leader(xapi: Pools) -> str:
+    master = xapi.do("tell", **{"class": "pool", "name": "green"})["master"]
+    return next(name for name in GREEN if _host(xapi, name) == master)
+
+
+def test_a_halted_vm_without_a_home_is_on_one_host_alone_and_a_refused_move_of_it_changes_nothing(
+    xapi: Pools, driver: XapiDriver
+) -> None:
+    xapi.do("field", **{"class": "VM", "name": "old-wiki", "field": "affinity", "value": NULL})
+    here = leader(xapi)
+    assert located(xapi, driver, "old-wiki") == shown(xapi, driver, "old-wiki") == [here]
+    xapi.do("set", unknown=["VM.set_affinity"])
+    for there in set(GREEN) - {here}:
+        planned = plan(xapi, "old-wiki", here, there, kind=Kind.COLD)
+        with pytest.raises(NotSupportedError):
+            driver.migrate(planned)
+        assert conclude(proof(driver, planned)) is Conclusion.ON_SOURCE
+    xapi.do("set", unknown=[])
+    driver.migrate(planned)
+    assert conclude(proof(driver, planned)) is Conclusion.ON_TARGET

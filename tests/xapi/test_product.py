@@ -23,6 +23,8 @@ from tests.xapi.process import Pools
 from xenweb.audit.chain import verify
 from xenweb.audit.models import AuditRecord
 from xenweb.core.migration import ENDED, State
+from xenweb.drivers.registry import driver_for
+from xenweb.drivers.xapi_driver.driver import XapiDriver
 from xenweb.inventory.models import Host
 from xenweb.livemigration import watching
 from xenweb.livemigration.drive import adopt
@@ -118,6 +120,49 @@ def test_a_worker_is_killed_and_the_coordinator_changes_before_anybody_looks(boa
     board.pools.do("failover", host="host-a")
     with process("manage.py", "reconcile"):
         until_ended(move, 90)
+    holds(board, move, "host-b", State.DONE, moves=1)
+
+
+@pytest.mark.fault("F3", "F52", oracle=ORACLE)
+def test_a_move_that_its_pool_has_forgotten_is_uncertain_until_the_vm_arrives(board: Board) -> None:
+    board.pools.do("set", link=SLOW / 8, keep_reserved=False)
+    move = board.ask("web-1", "host-b")
+    with process("-m", "tests.xapi.worker", move.pk) as worker:
+        until_copying(move)
+        worker.kill()
+        worker.wait()
+    board.pools.do("failover", host="host-a")
+    with process("manage.py", "reconcile"):
+        until(lambda: state(move) == State.UNCERTAIN, 60)
+        move.refresh_from_db()
+        assert (move.failure_code, move.ended_at) == ("move_lost", None)
+        assert "may yet arrive on host-b" in move.failure_sentence
+        board.pools.do("set", link=SLOW * 8)
+        until_ended(move, 90)
+    holds(board, move, "host-b", State.DONE, moves=1)
+
+
+@pytest.mark.fault("F52", oracle=ORACLE)
+def test_whoever_made_the_call_ends_it_as_uncertain_once_the_pool_has_forgotten_it(
+    board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "PROVE_FOR", 1.0)
+    driver = driver_for("xapi")
+    assert isinstance(driver, XapiDriver)
+    monkeypatch.setattr(driver.moves, "settle_for", 1.0)
+    board.pools.do("set", link=SLOW / 8, keep_reserved=False)
+    move = board.ask("web-1", "host-b")
+    thread = driven(move)
+    until_copying(move)
+    board.pools.do("failover", host="host-a")
+    thread.join(60)
+    move.refresh_from_db()
+    assert (move.state, move.failure_code) == (State.UNCERTAIN, "move_lost")
+    driven(move, adopt).join(60)
+    assert state(move) == State.UNCERTAIN, "it is looked at again, and is as uncertain as before"
+    board.pools.do("set", link=SLOW * 8)
+    until(lambda: board.pools.do("residence", vm="web-1") == "host-b", 60)
+    driven(move, adopt).join(60)
     holds(board, move, "host-b", State.DONE, moves=1)
 
 

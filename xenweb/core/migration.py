@@ -95,13 +95,26 @@ class Copy(StrEnum):
     NO_ANSWER = "no_answer"
 
 
+class Unclear(StrEnum):
+    """Why a move that shows nowhere may go on all the same.
+
+    LOST: the hypervisor has no word of it left, neither that it goes on nor how it ended. UNASKED: it
+    calls it cancelled, and nobody had asked for that.
+    """
+
+    LOST = "lost"
+    UNASKED = "unasked"
+
+
 @dataclass(frozen=True, slots=True)
 class Proof:
     """What both hosts answered when they were asked, after the call or a crash.
 
     ``busy`` says that the source still works on the migration. ``kind`` is how the
     VM moves: it says in which copy it may rest where it has arrived. ``misread`` says
-    that the source's daemon takes a VM that runs for a paused one.
+    that the source's daemon takes a VM that runs for a paused one. ``unclear`` says why
+    a VM that is still at its source may be under way all the same. ``one_record`` says that
+    both answers are of one and the same record, which has the VM in one place at a time.
     """
 
     source: Copy
@@ -109,6 +122,8 @@ class Proof:
     busy: bool = False
     kind: Kind = Kind.LIVE
     misread: bool = False
+    unclear: Unclear | None = None
+    one_record: bool = False
 
 
 class Conclusion(StrEnum):
@@ -126,6 +141,7 @@ class Conclusion(StrEnum):
     HALF_BUILT = "half_built"
     STOPPED = "stopped"
     DEFINED_TWICE = "defined_twice"
+    UNTOLD = "untold"
     GONE = "gone"
     UNDECIDED = "undecided"
 
@@ -161,9 +177,14 @@ def conclude(proof: Proof) -> Conclusion:
     Paused copies on both sides, or a guest paused at the source with nothing at
     the target, are for the reconciler's next look or for a person; only a VM that
     was paused before it moved may rest paused, and only one that was halted, halted.
+    A VM that is still at its source has stayed there only if the hypervisor has told that its move is over.
     """
-    if proof.busy:
-        return Conclusion.STILL_MOVING
+    found = Conclusion.STILL_MOVING if proof.busy else _resting_place(proof)
+    is_unclear = proof.unclear is not None and found in {Conclusion.STILL_MOVING, Conclusion.ON_SOURCE}
+    return Conclusion.UNTOLD if is_unclear else found
+
+
+def _resting_place(proof: Proof) -> Conclusion:
     if proof.source is Copy.RUNNING and proof.target is Copy.RUNNING:
         return Conclusion.BOTH_RUNNING
     if proof.target is Copy.RUNNING and proof.source in _GONE:
@@ -176,7 +197,9 @@ def conclude(proof: Proof) -> Conclusion:
         if proof.source is Copy.PAUSED and proof.target in _GONE:
             return Conclusion.ON_SOURCE
     if proof.kind is Kind.COLD and (proof.source, proof.target) in _RESTING:
-        return _RESTING[(proof.source, proof.target)]
+        found = _RESTING[(proof.source, proof.target)]
+        # One record is not two definitions: it was changed between the two answers.
+        return Conclusion.UNDECIDED if found is Conclusion.DEFINED_TWICE and proof.one_record else found
     return _STANDING.get((proof.source, proof.target), Conclusion.UNDECIDED)
 
 

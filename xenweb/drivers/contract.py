@@ -12,7 +12,6 @@ from enum import StrEnum
 from typing import Protocol
 
 from xenweb.core.facts import Ability, Kind, PowerState, StorageKind
-from xenweb.core.migration import Copy
 from xenweb.core.placement import Finding
 from xenweb.core.quantities import Bytes, BytesPerSecond, Milliseconds
 from xenweb.core.queueing import Sending
@@ -29,6 +28,7 @@ from xenweb.drivers.failures import (
     NotSupportedError,
     VmMissingError,
 )
+from xenweb.drivers.sightings import CompletedStats, PassMark, VmSighting
 
 __all__ = [
     "LEVERS",
@@ -335,18 +335,6 @@ class Phase(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class PassMark:
-    """The start of one pass, ``at`` seconds on the caller's monotonic clock.
-
-    ``left`` is what it began with, where the hypervisor counts that by itself.
-    """
-
-    pass_number: int
-    at: float
-    left: Bytes | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Progress:
     """One look at a running move. None means that the hypervisor does not say.
 
@@ -370,37 +358,6 @@ class Progress:
     disk_processed: Bytes | None = None
     disk_remaining: Bytes | None = None
     share: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class CompletedStats:
-    """What the hypervisor measured of a finished move. None means not available.
-
-    ``downtime`` is how long the VM stood still; ``memory_hand_over`` is the part of it until the memory was
-    whole on the target. ``marks`` are the starts of passes, where they are known only now.
-    """
-
-    total: Milliseconds | None = None
-    downtime: Milliseconds | None = None
-    transferred: Bytes | None = None
-    passes: int | None = None
-    memory_hand_over: Milliseconds | None = None
-    marks: tuple[PassMark, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class VmSighting:
-    """What one host says of one VM when asked directly, by UUID.
-
-    ``completed`` is what this host still knows of the move that brought the VM here. ``misread`` says that the
-    VM runs although the host's daemon believes that it is paused, and that this can be put right.
-    """
-
-    copy: Copy
-    busy: bool = False
-    cpu_time: int | None = None
-    completed: CompletedStats = CompletedStats()
-    misread: bool = False
 
 
 @dataclass(frozen=True, slots=True)

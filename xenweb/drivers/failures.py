@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from xenweb.core.migration import Unclear
 from xenweb.core.placement import Fact
 
 
@@ -78,6 +79,17 @@ class MoveBrokenError(DriverError):
 
     code = "move_broken"
     remedy = "See where the VM runs, and mend the cause before trying again."
+
+
+class MoveLostError(MoveBrokenError):
+    """Nobody tells any more how the move ended, or whether it did: it may go on, and the VM may yet arrive."""
+
+    code = "move_lost"
+    remedy = "Nothing to do at first: the VM is looked for until it arrives, or until the hypervisor tells an end."
+
+    def __init__(self, unclear: Unclear, sentence: str, **facts: Fact) -> None:
+        super().__init__(sentence, **facts)
+        self.unclear = unclear
 
 
 class NotSupportedError(DriverError):

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from xenweb.core.facts import Kind, PowerState
-from xenweb.core.migration import TRANSITIONS, Conclusion, Copy, Proof, State, conclude, reconcile
+from xenweb.core.migration import TRANSITIONS, Conclusion, Copy, Proof, State, Unclear, conclude, reconcile
 from xenweb.core.pulse import Pulse, felt, is_beating
 from xenweb.drivers.contract import (
     Capability,
@@ -70,6 +70,21 @@ DEFINED_TWICE = Failure(
     "Undefine the one that is not wanted; do not start both, they use the same disks.",
 )
 
+UNTOLD = {
+    Unclear.LOST: Failure(
+        "move_lost",
+        "The hypervisor has lost sight of this move: it tells neither that it goes on nor how it ended. "
+        "The VM is on {source}, and may yet arrive on {target}.",
+        "Nothing to do at first: it is looked at until it arrives. Close the move only once neither host works on it.",
+    ),
+    Unclear.UNASKED: Failure(
+        "move_cancelled_unasked",
+        "The hypervisor calls this move cancelled, although nobody had asked for that: it does so when a host's own "
+        "software starts anew. The VM is on {source}, and may yet arrive on {target}.",
+        "Nothing to do at first: it is looked at until it arrives. Close the move only once neither host works on it.",
+    ),
+}
+
 _ENDED_ELSEWHERE = {
     Conclusion.STOPPED: STOPPED,
     Conclusion.GONE: GONE,
@@ -102,7 +117,14 @@ class Hosts:
             source, target = asking.map(self._sighting, (self._plan.source, self._plan.target))
         now, (at_source, at_target) = time.monotonic(), self._pulses
         self._pulses = (felt(at_source, now, source.cpu_time), felt(at_target, now, target.cpu_time))
-        return Proof(source.copy, target.copy, source.busy, self._plan.kind, source.misread)
+        return Proof(
+            source.copy,
+            target.copy,
+            source.busy,
+            self._plan.kind,
+            source.misread,
+            one_record=bool(source.record) and source.record == target.record,
+        )
 
     def _sighting(self, endpoint: Endpoint) -> VmSighting:
         try:
@@ -136,7 +158,7 @@ def settle(
     if following is not seen and following not in TRANSITIONS[seen]:
         # The source still works on a move whose call is over: nobody can say how it ends.
         following = State.UNCERTAIN
-    failure = _failure(row, following, conclusion, cause, beats)
+    failure = _failure(row, following, proof, cause, beats)
     if following is seen:
         if failure is not None:
             doubt_change(row.pk, failure, lease=lease)
@@ -168,13 +190,14 @@ def settle(
     return following
 
 
-def _failure(
-    row: Migration, following: State, conclusion: Conclusion, cause: Failure | None, beats: Beats
-) -> Failure | None:
+def _failure(row: Migration, following: State, proof: Proof, cause: Failure | None, beats: Beats) -> Failure | None:
+    conclusion = conclude(proof)
     if conclusion in _ENDED_ELSEWHERE:
         return _ENDED_ELSEWHERE[conclusion]
     if following is State.FAILED:
         return cause or STAYED
+    if conclusion is Conclusion.UNTOLD and proof.unclear is not None:
+        return _untold(row, UNTOLD[proof.unclear])
     if conclusion is Conclusion.BOTH_RUNNING:
         return _runs_twice(row, beats)
     if conclusion is Conclusion.SOURCE_SET_ASIDE:
@@ -189,6 +212,10 @@ def _runs_twice(row: Migration, beats: Beats) -> Failure:
     copies = ((row.source_name, beats.source), (row.target_name, beats.target))
     still = [f"The copy on {host} has not used its CPUs for a second." for host, grows in copies if grows is False]
     return replace(RUNS_TWICE, sentence=" ".join((RUNS_TWICE.sentence, *still)))
+
+
+def _untold(row: Migration, why: Failure) -> Failure:
+    return replace(why, sentence=why.sentence.format(source=row.source_name, target=row.target_name))
 
 
 def _set_aside(runs: str, stands: str) -> Failure:

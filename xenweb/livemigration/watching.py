@@ -19,7 +19,7 @@ from django.db import DatabaseError, connection, connections
 from django.utils import timezone
 
 from xenweb.core.facts import Kind
-from xenweb.core.migration import TRANSITIONS, Conclusion, Proof, State, conclude
+from xenweb.core.migration import TRANSITIONS, Conclusion, Proof, State, Unclear, conclude
 from xenweb.core.precopy.passes import Look, PassStats, Track, finish, mark_pass, observe
 from xenweb.core.precopy.storage import DiskLook, DiskTrack, memory_share_in, observe_disks
 from xenweb.core.quantities import Bytes, BytesPerSecond, Milliseconds
@@ -34,6 +34,8 @@ from xenweb.drivers.contract import (
     Phase,
     Progress,
 )
+from xenweb.drivers.endings import teller_of
+from xenweb.drivers.failures import MoveLostError
 from xenweb.livemigration.desk import Desk
 from xenweb.livemigration.foretelling import foretell_on
 from xenweb.livemigration.models import Migration
@@ -93,6 +95,12 @@ STALLED_AFTER = 12.0
 
 libvirt's Xen driver sets its sockets no limit: TCP alone would try for a quarter of an hour. And its two daemons give
 up their talk after 25 to 30 s, each by its own clock: a link that came back in between could start both copies.
+"""
+
+UNSEEN_FOR = 600.0
+"""Seconds for which a source may be said to be at work although nothing of the move itself shows any more.
+
+A pool that has lost a move may keep room for it for ever: that alone does not show that it goes on.
 """
 
 BREAK_OFF_EVERY = 2.0
@@ -198,6 +206,7 @@ class Watching:
         self.cancel_asked = float("-inf")
         self.asked_to_cancel = False
         self.cancelled_at = 0.0
+        self.seen_at = time.monotonic()
         self.stalled = Stall()
         self.hosts = Hosts(driver, plan)
         self.desk = Desk(lease, driver, plan, self.hosts.ask)
@@ -222,7 +231,30 @@ class Watching:
         if call is not None:
             return call.over.wait(LOOK_EVERY)
         time.sleep(ASK_HOSTS_EVERY)
-        return not self.hosts.ask().busy
+        return not self.hosts.ask().busy or self._is_out_of_sight()
+
+    def _is_out_of_sight(self) -> bool:
+        """Say whether nothing of a move that others made has shown for long, whatever the source says."""
+        if self._unclear(None) is None:
+            self.seen_at = time.monotonic()
+        return time.monotonic() - self.seen_at > UNSEEN_FOR
+
+    def _unclear(self, call: Call | None) -> Unclear | None:
+        """Say why a move that shows nowhere may go on all the same: by the call's own end, or by the driver's word."""
+        if call is not None:
+            return call.error.unclear if isinstance(call.error, MoveLostError) else None
+        teller = teller_of(self.driver)
+        try:
+            found = teller.ending(self.plan) if teller is not None else None
+        except DriverError as error:
+            log.info("move %s: nobody tells its end just now: %s", self.plan.migration, error)
+            return Unclear.LOST
+        if found is Unclear.UNASKED and self._is_cancel_asked():
+            return None
+        return found
+
+    def _is_cancel_asked(self) -> bool:
+        return Migration.objects.filter(pk=self.plan.migration, cancel_requested_at__isnull=False).exists()
 
     def _keep_lease(self) -> None:
         if time.monotonic() - self.renewed >= RENEW_EVERY:
@@ -359,7 +391,7 @@ class Watching:
         """Ask both hosts until they prove a place, somebody chose a repair, or the time is over."""
         deadline = time.monotonic() + PROVE_FOR
         while True:
-            proof = self.desk.as_told(self.hosts.ask())
+            proof = self._told_of(call, self.desk.as_told(self.hosts.ask()))
             # Who did not make the call has only the hosts' words, and so looks whether the copy does anything.
             is_closer_look = call is None or conclude(proof) in TWICE_LOOKED_AT
             is_proven = conclude(proof) in PROVEN and not (is_closer_look and self.hosts.is_pulse_unclear)
@@ -370,9 +402,15 @@ class Watching:
             self._keep_lease()
             time.sleep(PROVE_EVERY)
 
+    def _told_of(self, call: Call | None, proof: Proof) -> Proof:
+        """Add to what the hosts say whether an end was told, where that is what is missing."""
+        if conclude(proof) in {Conclusion.ON_SOURCE, Conclusion.STILL_MOVING}:
+            return replace(proof, unclear=self._unclear(call))
+        return proof
+
     def _may_still_come(self, call: Call | None, proof: Proof) -> bool:
         """Say whether a definition may be on its way: no host shows work on it, and only the answer ends it."""
-        is_answered = call is not None and not isinstance(call.error, HostUnreachableError)
+        is_answered = call is not None and not isinstance(call.error, HostUnreachableError | MoveLostError)
         return self.plan.kind is Kind.COLD and not is_answered and conclude(proof) is not Conclusion.ON_TARGET
 
     def _verifying(self) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from xenweb.core.disk_move import DiskSeen
-from xenweb.core.migration import Copy
+from xenweb.core.migration import Copy, Unclear
 from xenweb.core.queueing import Sending
 from xenweb.drivers.contract import (
     Capability,
@@ -28,7 +28,7 @@ from xenweb.drivers.contract import (
 from xenweb.drivers.xapi_driver import preflight
 from xenweb.drivers.xapi_driver.disk_moves import DiskMoves
 from xenweb.drivers.xapi_driver.errors import RefusedError
-from xenweb.drivers.xapi_driver.homes import ACTIVE, Tables, is_home, is_moving, reaches
+from xenweb.drivers.xapi_driver.homes import ACTIVE, Tables, is_moving, reaches, waits_on
 from xenweb.drivers.xapi_driver.inventory import host_of, refuse_dead, snapshot_of
 from xenweb.drivers.xapi_driver.maps import disk_uuid
 from xenweb.drivers.xapi_driver.moving import Moves
@@ -90,6 +90,10 @@ class XapiDriver:
     def progress(self, plan: MigrationPlan) -> Progress:
         """Look at the move from the source."""
         return self.moves.progress(plan)
+
+    def ending(self, plan: MigrationPlan) -> Unclear | None:
+        """Say why a move that shows nowhere may go on all the same: what the pool knew of it may be lost."""
+        return self.moves.ending(plan)
 
     def change(self, plan: MigrationPlan, lever: Lever, value: int | None) -> None:
         """Give a move up; XAPI can change nothing else about one that runs."""
@@ -159,7 +163,8 @@ class XapiDriver:
             raise
         copy = _copy(tables, vm, host.ref)
         is_here = copy not in {Copy.ABSENT, Copy.INCOMING}
-        return VmSighting(copy, is_here and (is_moving(vm) or self.moves.is_followed(vm_uuid)))
+        is_busy = is_here and (is_moving(vm) or self.moves.is_followed(vm_uuid))
+        return VmSighting(copy, is_busy, record=vm.ref)
 
 
 def _memory_free(pool: Pool, host: Record) -> int | None:
@@ -180,7 +185,7 @@ def _copy(tables: Tables, vm: Record, host: str) -> Copy:
         return Copy.INCOMING if is_coming else Copy.ABSENT
     if power not in {"Halted", "Suspended"}:
         return Copy.NO_ANSWER  # a state that we do not know proves nothing
-    return Copy.INACTIVE if is_home(tables, vm, host) else Copy.ABSENT
+    return Copy.INACTIVE if waits_on(tables, vm) == host else Copy.ABSENT
 
 
 def _remove_disk(pool: Pool, tables: Tables, endpoint: Endpoint, path: str) -> None:

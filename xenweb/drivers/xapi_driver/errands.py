@@ -60,19 +60,40 @@ def progress_of(plan: MigrationPlan, track: Track, *, is_cancelling: bool) -> Pr
 
 
 def find(pool: Pool, vm: Record, plan: MigrationPlan) -> str:
-    """Find a move's task: by what the VM says is done to it, else by the tag that we left; empty for none."""
-    for ref, operation in vm.map("current_operations").items():
-        if operation in MOVES:
-            return ref
-    for ref, each in _tagged(pool).items():
-        if each.map("other_config").get(TAG) == plan.migration and each.text_or("status") not in ENDED:
-            return ref
-    return ""
+    """Find the task of a move that is under way; empty for none."""
+    found = seen(pool, vm, plan)
+    return "" if found is None or has_ended(found) else found.ref
 
 
-def _tagged(pool: Pool) -> dict[str, Record]:
+def seen(pool: Pool, vm: Record | None, plan: MigrationPlan) -> Record | None:
+    """Find a move's task, ended or not: by the tag that we left, else by what the VM says is done to it.
+
+    An account that may not tag leaves none: then what moves the VM is taken for it, unless that bears another's tag.
+    """
     said = pool.call("task.get_all_records")
-    return {ref: record_of("task", ref, each) for ref, each in said.items()} if isinstance(said, dict) else {}
+    tasks = {ref: record_of("task", ref, each) for ref, each in said.items()} if isinstance(said, dict) else {}
+    ours = [each for each in tasks.values() if _tag_of(each) == plan.migration]
+    if ours:
+        return min(ours, key=has_ended)
+    for ref, operation in vm.map("current_operations").items() if vm is not None else ():
+        each = tasks.get(ref, Record("task", ref, {}))
+        if operation in MOVES and not _tag_of(each):
+            return each
+    return None
+
+
+def _tag_of(record: Record) -> str:
+    return record.map("other_config").get(TAG, "")
+
+
+def has_ended(record: Record) -> bool:
+    """Say whether a task has told its end."""
+    return record.text_or("status") in ENDED
+
+
+def is_asked_to_end(record: Record) -> bool:
+    """Say whether a task shows that somebody has asked for its end."""
+    return "cancel" in record.map("current_operations").values()
 
 
 def tag(pool: Pool, ref: str, plan: MigrationPlan) -> None:

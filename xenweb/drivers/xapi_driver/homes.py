@@ -137,13 +137,9 @@ def home_of(tables: Tables, vm: Record) -> str:
     return affinity if affinity in (hosts or tables["host"]) else ""
 
 
-def is_home(tables: Tables, vm: Record, host: str) -> bool:
-    """Say whether a halted VM waits on a host; one without a home is no more on one host than on another.
-
-    Its record alone does not make a place its home: its disks must be reached there, if they are anywhere.
-    """
-    home, hosts = home_of(tables, vm), startable_on(tables, vm)
-    return home == host or (home == "" and (host in hosts or not hosts))
+def waits_on(tables: Tables, vm: Record) -> str:
+    """Answer the one host that a halted VM is said to be on: its home, or where it has none the coordinator."""
+    return home_of(tables, vm) or leader_of(tables)
 
 
 def leader_of(tables: Tables) -> str:

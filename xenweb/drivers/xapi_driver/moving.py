@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from xenweb.core.facts import Kind, kind_for
+from xenweb.core.migration import Unclear
 from xenweb.core.placement import CPU_FEATURES_LACKING
 from xenweb.drivers.contract import (
     DriverError,
@@ -21,10 +22,11 @@ from xenweb.drivers.contract import (
     Progress,
     VmMissingError,
 )
+from xenweb.drivers.failures import MoveLostError
 from xenweb.drivers.xapi_driver import errands
 from xenweb.drivers.xapi_driver.errands import Track
 from xenweb.drivers.xapi_driver.errors import RefusedError
-from xenweb.drivers.xapi_driver.homes import home_of, is_moving, leader_of
+from xenweb.drivers.xapi_driver.homes import home_of, is_moving, waits_on
 from xenweb.drivers.xapi_driver.inventory import host_of, state_of
 from xenweb.drivers.xapi_driver.maps import End, disk_map, migration_network, network_map, stays
 from xenweb.drivers.xapi_driver.pools import Pool, Pools
@@ -40,6 +42,14 @@ SHOWN_WITHIN = 10.0
 """Seconds within which a move whose call's answer was lost shows in the pool's records, if it was begun."""
 
 SETTLE_EVERY = 0.5
+LOST = {
+    Unclear.LOST: "The pool has lost sight of the move: it tells neither that it goes on nor how it ended, and "
+    "the VM has not arrived since.",
+    Unclear.UNASKED: "The pool calls the move cancelled, although nobody had asked for that: it does so when a host's "
+    "toolstack starts anew, and the move itself may go on.",
+}
+"""Why nobody knows how a move ended, or whether it did."""
+
 ACTIVE_MOVE = frozenset({"Running"})
 
 
@@ -158,8 +168,9 @@ class Moves:
 
     def _finish(self, plan: MigrationPlan, running: Running, names: Names) -> None:
         record = self._followed(plan, running)
-        if record is None:
-            self._settle(plan, running)
+        unclear = Unclear.LOST if record is None else _unclear(record, was_asked=running.asked_to_cancel.is_set())
+        if record is None or unclear is not None:
+            self._settle(plan, running, unclear or Unclear.LOST)
             return
         status = record.text_or("status")
         if status == "success":
@@ -188,12 +199,12 @@ class Moves:
                 if isinstance(error, RefusedError) and error.code != "HOST_IS_SLAVE":
                     raise
                 if time.monotonic() - heard_at > FOUND_WITHIN:
-                    raise
+                    raise MoveLostError(Unclear.LOST, LOST[Unclear.LOST], host=plan.source.name) from error
                 time.sleep(SETTLE_EVERY)
                 running.pool, token = self._found_again(plan), ""
 
     def _found_again(self, plan: MigrationPlan) -> Pool:
-        """Find who leads the source's pool now; raise HostUnreachableError if nobody says so for long."""
+        """Find who leads the source's pool now; raise MoveLostError if nobody says so for long."""
         deadline = time.monotonic() + FOUND_WITHIN
         while True:
             for endpoint in (plan.source, plan.target):
@@ -206,11 +217,14 @@ class Moves:
                     return pool
             if time.monotonic() > deadline:
                 msg = "The pool did not answer any more while the move was under way."
-                raise HostUnreachableError(msg) from failed
+                raise MoveLostError(Unclear.LOST, msg, host=plan.source.name) from failed
             time.sleep(SETTLE_EVERY)
 
-    def _settle(self, plan: MigrationPlan, running: Running) -> None:
-        """Watch the VM itself after the pool has lost the task: that is no failure, and what it does goes on."""
+    def _settle(self, plan: MigrationPlan, running: Running, unclear: Unclear) -> None:
+        """Watch the VM itself after the pool has lost the task: that is no failure, and what it does goes on.
+
+        Raises MoveLostError if the VM does not arrive: that it never will is more than anybody knows.
+        """
         deadline = time.monotonic() + self.settle_for
         while True:
             try:
@@ -221,8 +235,7 @@ class Moves:
             except (DriverError, RefusedError):
                 pass  # a pool that changes its coordinator answers late; the time for it is bounded all the same
             if time.monotonic() > deadline:
-                msg = "The pool lost the move's task, and the VM has not arrived since."
-                raise MoveBrokenError(msg, host=plan.source.name)
+                raise MoveLostError(unclear, LOST[unclear], host=plan.source.name)
             time.sleep(SETTLE_EVERY)
 
     def _shows_movement(self, plan: MigrationPlan, running: Running) -> bool:
@@ -279,7 +292,20 @@ class Moves:
                 self._forget(plan)
                 return Progress(Phase.NONE)
             look(running, record)
-            return errands.progress_of(plan, running.track, is_cancelling=_is_cancelling(record, running))
+            return errands.progress_of(plan, running.track, is_cancelling=_is_cancelling(running))
+
+    def ending(self, plan: MigrationPlan) -> Unclear | None:
+        """Say why a move that shows nowhere may go on all the same; None if it shows, or is told to have ended.
+
+        A task that bears our tag and has ended is the pool's word; if there is none at all, its word may be lost.
+        """
+        with in_our_words(plan.source):
+            pool, vm = self._found(plan)
+            record = errands.seen(pool, vm, plan)
+            if record is not None:
+                return _unclear(record, was_asked=False)
+            is_told_at_once = vm is not None and is_only_a_home(plan, vm, *self.ends(plan))
+            return None if is_told_at_once else Unclear.LOST
 
     def _forget(self, plan: MigrationPlan) -> None:
         with self._lock:
@@ -345,7 +371,9 @@ def is_only_a_home(plan: MigrationPlan, vm: Record, source: End, target: End) ->
 
 
 def look(running: Running, record: Record) -> None:
-    """Lay what a task says of itself over its track."""
+    """Lay what a task says of itself over its track; note whether somebody has asked for its end."""
+    if errands.is_asked_to_end(record):
+        running.asked_to_cancel.set()
     running.track.look(record.share("progress"), may_cancel=is_cancellable(record))
 
 
@@ -354,9 +382,14 @@ def is_cancellable(record: Record) -> bool:
     return "cancel" in record.many("allowed_operations")
 
 
-def _is_cancelling(record: Record, running: Running) -> bool:
-    asked = running.asked_to_cancel.is_set() or "cancel" in record.map("current_operations").values()
-    return asked and running.track.phase is not Phase.SWITCHING
+def _is_cancelling(running: Running) -> bool:
+    return running.asked_to_cancel.is_set() and running.track.phase is not Phase.SWITCHING
+
+
+def _unclear(record: Record, *, was_asked: bool) -> Unclear | None:
+    """Say whether a task that is called cancelled was so by itself: then what it did may go on."""
+    is_unasked = record.text_or("status") == "cancelled" and not (was_asked or errands.is_asked_to_end(record))
+    return Unclear.UNASKED if is_unasked else None
 
 
 def forced(plan: MigrationPlan) -> dict[str, str]:
@@ -386,7 +419,7 @@ def refuse_state(vm: Record, source: End, plan: MigrationPlan) -> None:
         raise MoveRefusedError(msg)
     here = vm.ref_or_null("resident_on")
     if here == NULL:
-        here = home_of(source.tables, vm) or leader_of(source.tables)
+        here = waits_on(source.tables, vm)
     if here != source.host.ref:
         msg = f"{plan.source.name} does not know the VM."
         raise VmMissingError(msg, host=plan.source.name)
