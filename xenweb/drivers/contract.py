@@ -393,7 +393,8 @@ class VmSighting:
     """What one host says of one VM when asked directly, by UUID.
 
     ``completed`` is what this host still knows of the move that brought the VM here. ``misread`` says that the
-    VM runs although the host's daemon believes that it is paused, and that this can be put right.
+    VM runs although the host's daemon believes that it is paused, and that this can be put right. ``proven`` says
+    that the hypervisor itself was asked, and not only a daemon that may be wrong about it.
     """
 
     copy: Copy
@@ -401,6 +402,7 @@ class VmSighting:
     cpu_time: int | None = None
     completed: CompletedStats = CompletedStats()
     misread: bool = False
+    proven: bool = True
 
 
 @dataclass(frozen=True, slots=True)
