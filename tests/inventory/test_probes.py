@@ -173,6 +173,21 @@ def test_nothing_is_let_go_on_while_another_host_may_have_a_copy(board: Board, c
     assert board.driver.repairs == [("host-a", CopyAction.RESUME)]
 
 
+def test_nothing_is_let_go_on_by_the_word_of_a_daemon_that_may_be_wrong(board: Board) -> None:
+    board.driver.unproven_hosts = {"host-b"}
+    with pytest.raises(CommandError, match="by libvirt's word alone"):
+        told("mend", "host-a", board.vm.uuid, "resume")
+    assert board.driver.repairs == []
+
+
+def test_a_host_out_of_service_is_asked_as_well_before_a_copy_is_let_go_on(board: Board) -> None:
+    Host.objects.filter(pk=board.target.pk).update(enabled=False)
+    board.driver.copies[("host-b", board.vm.uuid)] = Copy.RUNNING
+    with pytest.raises(CommandError, match="host-b does not prove"):
+        told("mend", "host-a", board.vm.uuid, "resume")
+    assert board.driver.repairs == []
+
+
 def test_the_script_is_one_that_a_shell_reads_and_holds_the_whole_probe() -> None:
     text = script("ab" * 32, address="10.0.0.1")
     assert subprocess.run(["sh", "-n"], input=text, text=True).returncode == 0

@@ -103,12 +103,13 @@ def probe_mend(by: Actor, host: str, vm_uuid: str, what: str) -> None:
 
 
 def _prove_alone(row: Host, vm_uuid: str) -> None:
-    """Raise ProbeRefusedError unless every other host of the pool says that it has no copy that could run."""
+    """Raise ProbeRefusedError unless every other host of the pool proves that it has no copy that could run."""
     driver = driver_for(row.pool.driver)
-    for other in Host.objects.filter(removed=False, enabled=True, pool=row.pool).exclude(pk=row.pk):
-        copy = driver.locate(endpoint_of(other), vm_uuid).copy
-        if copy not in {Copy.ABSENT, Copy.INACTIVE}:
-            msg = f"{other.name} does not prove that it has no copy of this VM ({copy}): nothing is let go on."
+    for other in _others(row):
+        said = driver.locate(other, vm_uuid)
+        if not said.proven or said.copy not in {Copy.ABSENT, Copy.INACTIVE}:
+            told = said.copy if said.proven else f"{said.copy}, by libvirt's word alone"
+            msg = f"{other.name} does not prove that it has no copy of this VM ({told}): nothing is let go on."
             raise ProbeRefusedError(msg)
 
 
