@@ -101,7 +101,8 @@ class Proof:
 
     ``busy`` says that the source still works on the migration. ``kind`` is how the
     VM moves: it says in which copy it may rest where it has arrived. ``misread`` says
-    that the source's daemon takes a VM that runs for a paused one.
+    that the source's daemon takes a VM that runs for a paused one. ``target_proven`` says that the target's
+    hypervisor itself was asked, and not only a daemon that may not know of a copy there.
     """
 
     source: Copy
@@ -109,6 +110,7 @@ class Proof:
     busy: bool = False
     kind: Kind = Kind.LIVE
     misread: bool = False
+    target_proven: bool = True
 
 
 class Conclusion(StrEnum):
@@ -244,6 +246,8 @@ def repairs_for(proof: Proof, *, cancelling: bool, stalled: bool = False) -> tup
     conclusion = conclude(proof)
     if conclusion is Conclusion.INTERRUPTED and proof.kind is not Kind.LIVE:
         return ()  # somebody had paused it: that it goes on is not ours to choose
+    if conclusion is Conclusion.INTERRUPTED and not proof.target_proven:
+        return ()  # the target's copy may have run, and may run still
     if conclusion is Conclusion.ON_SOURCE and proof.misread:
         return (Repair.CORRECT_SOURCE,)
     return REPAIRS.get(conclusion, ())
