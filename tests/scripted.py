@@ -69,6 +69,8 @@ class ScriptedDriver:
     on_preflight: Callable[[MigrationPlan], None] = lambda plan: None
     stats: CompletedStats = field(default_factory=CompletedStats)
     cpu_time: Callable[[str], int | None] = lambda host: None
+    unproven_hosts: set[str] = field(default_factory=set)
+    """Hosts whose word is that of a daemon alone."""
 
     def inventory(self, endpoint: Endpoint) -> HostSnapshot:
         """Describe the host with the VMs that it has a copy of; a silent one raises."""
@@ -152,7 +154,8 @@ class ScriptedDriver:
             msg = f"{endpoint.name} does not answer."
             raise HostUnreachableError(msg)
         busy, cpu_time = self.busy and endpoint.name == "host-a", self.cpu_time(endpoint.name)
-        return VmSighting(copy, busy=busy, cpu_time=cpu_time, completed=self.stats)
+        proven = endpoint.name not in self.unproven_hosts
+        return VmSighting(copy, busy=busy, cpu_time=cpu_time, completed=self.stats, proven=proven)
 
     def moves_to_target(self, plan: MigrationPlan) -> None:
         """Let the VM run on the target and be gone from the source."""

@@ -30,6 +30,7 @@ from xenweb.drivers.contract import (
     NotSupportedError,
     Phase,
     Progress,
+    VmSighting,
 )
 from xenweb.drivers.libvirt_driver.driver import LibvirtDriver
 from xenweb.drivers.libvirt_driver.xen import mending, moving
@@ -292,9 +293,9 @@ def test_a_daemon_that_hangs_is_waited_for_once_and_proves_nothing_that_xen_does
 
 
 def test_a_vm_that_both_do_not_know_is_absent(rig: Rig) -> None:
-    assert rig.driver.locate(XEN2, UUID).copy is Copy.ABSENT
+    assert rig.driver.locate(XEN2, UUID) == VmSighting(Copy.ABSENT)
     rig.probes.has = {}
-    assert rig.driver.locate(XEN2, UUID).copy is Copy.ABSENT
+    assert rig.driver.locate(XEN2, UUID) == VmSighting(Copy.ABSENT, proven=False)
 
 
 def test_a_suspended_guest_is_let_go_on_by_the_probe(rig: Rig) -> None:
@@ -385,3 +386,21 @@ def test_a_source_copy_that_stands_still_after_its_move_is_removed_with_its_defi
     rig.guest.work = WORK
     with pytest.raises(MoveRefusedError):
         rig.driver.repair(XEN1, UUID, CopyAction.REMOVE)
+
+
+def test_only_what_was_paused_by_choice_is_removed_and_never_what_just_arrives(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    for name in ("destroy", "undefine"):
+        monkeypatch.setattr(Guest, name, lambda self, name=name: done.append(name), raising=False)
+    rig.probes.has["xen1"], rig.guest.work = (NEVER_RAN,), WORK
+    with pytest.raises(MoveRefusedError, match="never ran"):
+        rig.driver.repair(XEN1, UUID, CopyAction.REMOVE_PAUSED)
+    rig.probes.has["xen1"] = (PAUSED,)
+    with pytest.raises(MoveRefusedError, match="worked on"):
+        rig.driver.repair(XEN1, UUID, CopyAction.REMOVE_PAUSED)
+    assert done == []
+    rig.guest.work = libvirt.VIR_DOMAIN_JOB_NONE
+    rig.driver.repair(XEN1, UUID, CopyAction.REMOVE_PAUSED)
+    assert done == ["destroy", "undefine"]

@@ -139,7 +139,9 @@ def test_a_cpu_that_lacks_features_is_refused_and_one_not_compared_is_noted() ->
 def test_what_a_lost_move_left_is_found_before_libvirt_refuses(answers: dict[str, Any]) -> None:
     kept = Guest(number=-1, now=(libvirt.VIR_DOMAIN_SHUTOFF, 0), work=libvirt.VIR_DOMAIN_JOB_UNBOUNDED)
     target = Compared("xen2") if answers else Compared("xen2", [kept])
-    assert heavy(found(target=target, probes=probed(**answers))) == ["move_left_over"]
+    said = found(target=target, probes=probed(**answers))
+    assert heavy(said) == ["move_left_over"]
+    assert f"manage.py probe mend xen2 {UUID} remove" in one(said, "move_left_over").remedy
 
 
 def test_a_guest_of_another_name_with_the_uuid_is_in_the_way() -> None:

@@ -57,7 +57,8 @@ MOVING = Told(True, True, libvirt.VIR_DOMAIN_RUNNING, 0, worked_on=True)
 def test_xens_word_counts_and_what_is_odd_is_no_answer(
     told: Told | None, copies: tuple[XenCopy, ...], copy: Copy
 ) -> None:
-    assert by_xen(told, copies, ()).copy is copy
+    said = by_xen(told, copies, ())
+    assert (said.copy, said.proven) == (copy, True)
 
 
 def test_a_guest_that_runs_and_is_taken_for_paused_is_misread() -> None:
@@ -118,7 +119,8 @@ def still(_seconds: float) -> None:
 def test_without_a_probe_a_vm_runs_only_where_its_cpu_time_grows(
     told: Told, times: tuple[int, ...], copy: Copy
 ) -> None:
-    assert by_libvirt(told, growing(*times), still).copy is copy
+    said = by_libvirt(told, growing(*times), still)
+    assert (said.copy, said.proven) == (copy, False)
 
 
 @pytest.mark.parametrize(
@@ -140,6 +142,13 @@ def test_what_two_xen_hosts_prove_and_what_it_allows(
     proof = Proof(source, target)
     assert conclude(proof) is conclusion
     assert repairs_for(proof, cancelling=False) == repairs
+
+
+@pytest.mark.parametrize("target", [Copy.ABSENT, Copy.INACTIVE])
+def test_a_source_goes_on_only_where_xen_proves_that_the_target_has_no_copy(target: Copy) -> None:
+    by_word = Proof(Copy.INCOMING, target, target_proven=False)
+    assert conclude(by_word) is Conclusion.INTERRUPTED
+    assert repairs_for(by_word, cancelling=False) == repairs_for(by_word, cancelling=True) == ()
 
 
 def test_a_misread_vm_that_stayed_is_put_right_and_one_that_moves_is_left_alone() -> None:

@@ -130,6 +130,38 @@ def test_what_is_mended_is_recorded_with_its_outcome(board: Board) -> None:
     assert recorded("probe_mend")[-1][0] == "failed"
 
 
+def test_nothing_is_mended_that_was_not_named(board: Board) -> None:
+    with pytest.raises(CommandError, match="Say what is to be done: correct, remove, resume"):
+        told("mend", "host-a", board.vm.uuid)
+    assert board.driver.repairs == []
+
+
+@pytest.mark.parametrize("own", [Copy.INCOMING, Copy.PAUSED, Copy.RUNNING])
+@pytest.mark.parametrize("other", [Copy.ABSENT, Copy.INCOMING, Copy.NEVER_RAN, Copy.NO_ANSWER])
+def test_a_copy_is_removed_only_while_another_host_proves_that_the_vm_runs_there(
+    board: Board, own: Copy, other: Copy
+) -> None:
+    here, there = ("host-a", board.vm.uuid), ("host-b", board.vm.uuid)
+    board.driver.copies.update({here: own, there: other})
+    with pytest.raises(CommandError, match="may be the only one"):
+        told("mend", "host-a", board.vm.uuid, "remove")
+    board.driver.copies[there] = Copy.RUNNING
+    board.driver.unproven_hosts = {"host-b"}
+    with pytest.raises(CommandError, match="may be the only one"):
+        told("mend", "host-a", board.vm.uuid, "remove")
+    assert board.driver.repairs == []
+    assert [outcome for outcome, _ in recorded("probe_mend")] == ["allowed", "failed"] * 2
+    board.driver.unproven_hosts = set()
+    told("mend", "host-a", board.vm.uuid, "remove")
+    assert board.driver.repairs == [("host-a", CopyAction.REMOVE)]
+
+
+def test_a_copy_that_xen_proves_never_ran_is_removed_whatever_the_others_have(board: Board) -> None:
+    board.driver.copies.update({("host-a", board.vm.uuid): Copy.INCOMING, ("host-b", board.vm.uuid): Copy.NEVER_RAN})
+    told("mend", "host-b", board.vm.uuid, "remove")
+    assert board.driver.repairs == [("host-b", CopyAction.REMOVE)]
+
+
 @pytest.mark.parametrize("copy", [Copy.RUNNING, Copy.PAUSED, Copy.INCOMING, Copy.NEVER_RAN])
 def test_nothing_is_let_go_on_while_another_host_may_have_a_copy(board: Board, copy: Copy) -> None:
     board.driver.copies[("host-b", board.vm.uuid)] = copy
@@ -139,6 +171,21 @@ def test_nothing_is_let_go_on_while_another_host_may_have_a_copy(board: Board, c
     board.driver.copies[("host-b", board.vm.uuid)] = Copy.ABSENT
     told("mend", "host-a", board.vm.uuid, "resume")
     assert board.driver.repairs == [("host-a", CopyAction.RESUME)]
+
+
+def test_nothing_is_let_go_on_by_the_word_of_a_daemon_that_may_be_wrong(board: Board) -> None:
+    board.driver.unproven_hosts = {"host-b"}
+    with pytest.raises(CommandError, match="by libvirt's word alone"):
+        told("mend", "host-a", board.vm.uuid, "resume")
+    assert board.driver.repairs == []
+
+
+def test_a_host_out_of_service_is_asked_as_well_before_a_copy_is_let_go_on(board: Board) -> None:
+    Host.objects.filter(pk=board.target.pk).update(enabled=False)
+    board.driver.copies[("host-b", board.vm.uuid)] = Copy.RUNNING
+    with pytest.raises(CommandError, match="host-b does not prove"):
+        told("mend", "host-a", board.vm.uuid, "resume")
+    assert board.driver.repairs == []
 
 
 def test_the_script_is_one_that_a_shell_reads_and_holds_the_whole_probe() -> None:

@@ -379,6 +379,15 @@ def test_nothing_is_rolled_back_unless_every_host_proves_that_the_vm_is_halted(
     assert AuditRecord.objects.get(action="guard_roll_back").outcome == "refused"
 
 
+def test_nothing_is_laid_back_by_the_word_of_a_daemon_that_may_not_know_of_a_copy(board: Board, keeper: Keeper) -> None:
+    row = moved(board)
+    halted(keeper)
+    keeper.unproven_hosts = {"host-a"}
+    with pytest.raises(GuardRefusedError, match="Only libvirt says"):
+        guard_roll_back(board.admin, row.pk, "why")
+    assert "roll back" not in keeper.told
+
+
 def test_a_vm_that_was_started_in_between_is_not_written_over(board: Board, keeper: Keeper) -> None:
     row = moved(board)
     halted(keeper)

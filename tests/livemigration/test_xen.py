@@ -277,6 +277,21 @@ def test_a_vm_that_is_taken_for_paused_is_put_right_by_itself_and_recorded(
     assert (record.actor, record.outcome, json.loads(record.facts)["repair"]) == ("xenweb", "allowed", "correct_source")
 
 
+def test_a_suspended_vm_waits_for_xens_own_word_that_the_target_has_no_copy_and_then_goes_on(probed: Board) -> None:
+    driver, vm = probed.driver, probed.vm.uuid
+    driver.error = FAILED
+    driver.unproven_hosts = {"host-b"}
+    driver.on_call = lambda plan: driver.copies.update({("host-a", vm): Copy.INCOMING, ("host-b", vm): Copy.ABSENT})
+    row = driven(probed)
+    assert (row.state, row.repairs, driver.repairs) == (State.UNCERTAIN, "", [])
+    assert row.failure_code == "target_unproven"
+    assert "word of its daemon alone" in row.failure_sentence
+    driver.unproven_hosts = set()
+    adopt(row.pk, "test")
+    row.refresh_from_db()
+    assert (row.state, driver.repairs) == (State.FAILED, [("host-a", CopyAction.RESUME)])
+
+
 @pytest.mark.parametrize(
     ("source", "target"),
     [

@@ -114,7 +114,8 @@ class Proof:
     VM moves: it says in which copy it may rest where it has arrived. ``misread`` says
     that the source's daemon takes a VM that runs for a paused one. ``unclear`` says why
     a VM that is still at its source may be under way all the same. ``one_record`` says that
-    both answers are of one and the same record, which has the VM in one place at a time.
+    both answers are of one and the same record, which has the VM in one place at a time. ``target_proven``
+    says that the target's hypervisor itself was asked, and not only a daemon that may not know of a copy there.
     """
 
     source: Copy
@@ -124,6 +125,7 @@ class Proof:
     misread: bool = False
     unclear: Unclear | None = None
     one_record: bool = False
+    target_proven: bool = True
 
 
 class Conclusion(StrEnum):
@@ -267,6 +269,8 @@ def repairs_for(proof: Proof, *, cancelling: bool, stalled: bool = False) -> tup
     conclusion = conclude(proof)
     if conclusion is Conclusion.INTERRUPTED and proof.kind is not Kind.LIVE:
         return ()  # somebody had paused it: that it goes on is not ours to choose
+    if conclusion is Conclusion.INTERRUPTED and not proof.target_proven:
+        return ()  # the target's copy may have run, and may run still
     if conclusion is Conclusion.ON_SOURCE and proof.misread:
         return (Repair.CORRECT_SOURCE,)
     return REPAIRS.get(conclusion, ())

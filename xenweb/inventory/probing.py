@@ -2,6 +2,7 @@
 
 import re
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,15 +10,16 @@ from xenweb.accounts.administering import administering
 from xenweb.accounts.policy import Action, Actor
 from xenweb.audit.services import record
 from xenweb.core.migration import Copy
-from xenweb.drivers.contract import Capability, CopyAction, DriverError
+from xenweb.drivers.contract import Capability, CopyAction, DriverError, Endpoint
 from xenweb.drivers.registry import driver_for
-from xenweb.inventory.credentials import seal
+from xenweb.inventory.credentials import CredentialLostError, seal
 from xenweb.inventory.errors import AmbiguousNameError, ProbeRefusedError
 from xenweb.inventory.models import Host
-from xenweb.inventory.selectors import endpoint_of
+from xenweb.inventory.selectors import endpoint_of, endpoints_of_pool
 from xenweb.realtime.publish import writing
 
 _PLACE = re.compile(r"(\[[0-9a-fA-F:.]{2,45}\]|[A-Za-z0-9.-]{1,253}):([0-9]{1,5})")
+_NOTHING_TO_LOSE: Final = frozenset({Copy.ABSENT, Copy.INACTIVE, Copy.NEVER_RAN})
 MENDS: Final = {"remove": CopyAction.REMOVE, "resume": CopyAction.RESUME, "correct": CopyAction.CORRECT}
 
 
@@ -91,6 +93,8 @@ def probe_mend(by: Actor, host: str, vm_uuid: str, what: str) -> None:
     try:
         if action is CopyAction.RESUME:
             _prove_alone(row, vm_uuid)
+        if action is CopyAction.REMOVE:
+            _prove_removable(row, vm_uuid)
         driver_for(row.pool.driver).repair(endpoint_of(row), vm_uuid, action)
     except (DriverError, ProbeRefusedError) as error:
         _record(by, row, vm_uuid, what, "failed", error.sentence)
@@ -99,13 +103,40 @@ def probe_mend(by: Actor, host: str, vm_uuid: str, what: str) -> None:
 
 
 def _prove_alone(row: Host, vm_uuid: str) -> None:
-    """Raise ProbeRefusedError unless every other host of the pool says that it has no copy that could run."""
+    """Raise ProbeRefusedError unless every other host of the pool proves that it has no copy that could run."""
     driver = driver_for(row.pool.driver)
-    for other in Host.objects.filter(removed=False, enabled=True, pool=row.pool).exclude(pk=row.pk):
-        copy = driver.locate(endpoint_of(other), vm_uuid).copy
-        if copy not in {Copy.ABSENT, Copy.INACTIVE}:
-            msg = f"{other.name} does not prove that it has no copy of this VM ({copy}): nothing is let go on."
+    for other in _others(row):
+        said = driver.locate(other, vm_uuid)
+        if not said.proven or said.copy not in {Copy.ABSENT, Copy.INACTIVE}:
+            told = said.copy if said.proven else f"{said.copy}, by libvirt's word alone"
+            msg = f"{other.name} does not prove that it has no copy of this VM ({told}): nothing is let go on."
             raise ProbeRefusedError(msg)
+
+
+def _prove_removable(row: Host, vm_uuid: str) -> None:
+    """Raise ProbeRefusedError unless the copy never ran, or Xen says that the VM runs on another host of the pool.
+
+    A copy that stands still because of a cut link may be all that there is of the VM.
+    """
+    driver = driver_for(row.pool.driver)
+    own = driver.locate(endpoint_of(row), vm_uuid)
+    if own.proven and own.copy in _NOTHING_TO_LOSE:
+        return
+    for other in _others(row):
+        with suppress(DriverError):
+            said = driver.locate(other, vm_uuid)
+            if said.proven and said.copy is Copy.RUNNING:
+                return
+    msg = f"No other host proves that this VM runs there: the copy on {row.name} may be the only one, and is kept."
+    raise ProbeRefusedError(msg)
+
+
+def _others(row: Host) -> list[Endpoint]:
+    """Answer every other host of a host's pool, enabled or not: a copy runs wherever Xen runs."""
+    try:
+        return [each for each in endpoints_of_pool(row.pool_id) if each.host != row.pk]
+    except CredentialLostError as error:
+        raise ProbeRefusedError(error.sentence) from error
 
 
 def _record(by: Actor, row: Host, vm_uuid: str, what: str, outcome: str, reason: str) -> None:

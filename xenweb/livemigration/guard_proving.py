@@ -1,7 +1,7 @@
 """Prove that a VM runs nowhere, before its disks are written to."""
 
 from xenweb.core.migration import Copy
-from xenweb.drivers.contract import DriverError
+from xenweb.drivers.contract import DriverError, VmSighting
 from xenweb.drivers.registry import driver_for
 from xenweb.inventory.credentials import CredentialLostError
 from xenweb.inventory.models import VirtualMachine
@@ -26,12 +26,16 @@ def prove_halted(row: Guard) -> None:
         raise GuardRefusedError(error.sentence) from error
     for endpoint in endpoints:
         try:
-            copy = driver.locate(endpoint, row.migration.vm_uuid).copy
+            said = driver.locate(endpoint, row.migration.vm_uuid)
         except DriverError:
-            copy = Copy.NO_ANSWER
+            said = VmSighting(Copy.NO_ANSWER)
+        copy = said.copy
         if copy is Copy.NO_ANSWER:
             msg = f"{endpoint.name} does not say whether it has {vm.name}: its disks are not touched."
             raise GuardRefusedError(msg, host=endpoint.name)
         if copy not in NOT_RUNNING:
             msg = f"{vm.name} is {copy} on {endpoint.name}: halt it first."
             raise GuardRefusedError(msg, host=endpoint.name, copy=copy.value)
+        if not said.proven:
+            msg = f"Only libvirt says that {vm.name} does not run on {endpoint.name}, and its probe proves nothing."
+            raise GuardRefusedError(msg, host=endpoint.name)

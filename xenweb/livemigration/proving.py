@@ -36,6 +36,11 @@ UNPROVEN = Failure(
     "The hosts do not prove yet where the VM runs.",
     "Nothing is started or stopped meanwhile. Look at both hosts if this lasts.",
 )
+TARGET_UNPROVEN = Failure(
+    "target_unproven",
+    "The VM stands still on {source}, and that {target} has no copy of it is the word of its daemon alone.",
+    "Have the probe of {target} answer: once Xen itself says that it has no copy there, the VM goes on by itself.",
+)
 RUNS_TWICE = Failure(
     "vm_runs_twice",
     "Both hosts say that they run the VM.",
@@ -123,6 +128,7 @@ class Hosts:
             source.busy,
             self._plan.kind,
             source.misread,
+            target_proven=target.proven,
             one_record=bool(source.record) and source.record == target.record,
         )
 
@@ -159,6 +165,8 @@ def settle(
         # The source still works on a move whose call is over: nobody can say how it ends.
         following = State.UNCERTAIN
     failure = _failure(row, following, proof, cause, beats)
+    if conclusion is Conclusion.INTERRUPTED and not proof.target_proven:
+        failure = _named(TARGET_UNPROVEN, source=row.source_name, target=row.target_name)
     if following is seen:
         if failure is not None:
             doubt_change(row.pk, failure, lease=lease)
@@ -219,8 +227,11 @@ def _untold(row: Migration, why: Failure) -> Failure:
 
 
 def _set_aside(runs: str, stands: str) -> Failure:
-    said = (each.format(runs=runs, stands=stands) for each in (SET_ASIDE.sentence, SET_ASIDE.remedy))
-    return Failure(SET_ASIDE.code, *said)
+    return _named(SET_ASIDE, runs=runs, stands=stands)
+
+
+def _named(failure: Failure, **names: str) -> Failure:
+    return Failure(failure.code, *(each.format(**names) for each in (failure.sentence, failure.remedy)))
 
 
 def _left_by(row: Migration, following: State, conclusion: Conclusion, cause: Failure | None) -> list[LeftDisk]:

@@ -132,7 +132,8 @@ def leftover(asked: Asked) -> Iterator[Finding]:
         yield blocker(
             "move_left_over",
             f"{plan.target.name} still keeps a half-built copy of {plan.vm_name} from a move that was lost.",
-            f"Remove it there first (manage.py probe mend {plan.target.name} {plan.vm_uuid}), or restart its libvirtd.",
+            f"Remove it there first (manage.py probe mend {plan.target.name} {plan.vm_uuid} remove), "
+            "or restart its libvirtd.",
         )
 
 

@@ -235,7 +235,7 @@ class XenHosts:
         copies = self.probes.copies(endpoint, vm_uuid)
         if copies is not None:
             return sightings.by_xen(told, copies, self.probes.moves(endpoint, vm_uuid))
-        return VmSighting(Copy.ABSENT if told is not None and not told.known else Copy.NO_ANSWER)
+        return VmSighting(Copy.ABSENT if told is not None and not told.known else Copy.NO_ANSWER, proven=False)
 
     def _has_probe(self, endpoint: Endpoint) -> bool:
         return bool(endpoint.probe) and self.probes.answers(endpoint)

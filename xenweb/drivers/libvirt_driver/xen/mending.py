@@ -49,9 +49,7 @@ def repair(probes: Probes, endpoint: Endpoint, vm_uuid: str, action: CopyAction,
         case CopyAction.REMOVE:
             _remove(probes, endpoint, vm_uuid, living, reach)
         case CopyAction.REMOVE_PAUSED:
-            if not all(each.paused for each in living) or len(living) != 1:
-                raise _refused(endpoint, "is not paused, or is not the only one there")
-            _destroy(reach())
+            _remove_paused(endpoint, living, reach)
         case CopyAction.REMOVE_DISK | CopyAction.RELEASE_VOLUME:
             raise _refused(endpoint, "is not a disk")
 
@@ -113,6 +111,18 @@ def _remove(probes: Probes, endpoint: Endpoint, vm_uuid: str, living: list[XenCo
         # libvirt itself would wait for ever for the end of a move that is lost: it must forget.
         probes.do(endpoint, "restart_daemon")
         _wait_until_forgotten(endpoint, reach)
+
+
+def _remove_paused(endpoint: Endpoint, living: list[XenCopy], reach: Reach) -> None:
+    """Remove what was paused by choice; a copy that is just arriving is paused too, but has not run or is worked on."""
+    if len(living) != 1 or not living[0].paused:
+        raise _refused(endpoint, "is not paused, or is not the only one there")
+    if living[0].cpu_time == 0:
+        raise _refused(endpoint, "never ran, and may be arriving")
+    domain = reach()
+    if told_by(domain).worked_on:
+        raise _refused(endpoint, "is still being worked on")
+    _destroy(domain)
 
 
 def _is_in_the_way(reach: Reach) -> bool:

@@ -7,7 +7,7 @@ runs here when Xen itself says so (by the probe), or, without a probe, when its 
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import libvirt
@@ -91,7 +91,14 @@ def _standing(told: Told | None, one: XenCopy) -> Copy:
 
 
 def by_libvirt(told: Told, cpu_time: Callable[[], int], wait: Callable[[float], None] = time.sleep) -> VmSighting:
-    """Judge without a probe: what libvirt says, and for a VM that runs that its CPU time grows; raises libvirtError."""
+    """Judge without a probe: what libvirt says, and for a VM that runs that its CPU time grows; raises libvirtError.
+
+    None of it is proven: libvirt may not know of a copy that Xen has, or take one that runs for something else.
+    """
+    return replace(_told_alone(told, cpu_time, wait), proven=False)
+
+
+def _told_alone(told: Told, cpu_time: Callable[[], int], wait: Callable[[float], None]) -> VmSighting:
     if not told.known:
         return VmSighting(Copy.ABSENT)
     if not told.active:

@@ -19,7 +19,7 @@ class Command(ConsoleCommand):
 
     help = (
         "probe install HOST [--at PLACE] [--ssh USER@HOST]: put a probe on a Xen host, or write the script that does; "
-        "probe status; probe forget HOST; probe mend HOST VM (remove|resume|correct)."
+        "probe status; probe forget HOST; probe mend HOST VM remove|resume|correct."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -27,7 +27,7 @@ class Command(ConsoleCommand):
         parser.add_argument("verb", choices=["install", "status", "forget", "mend"])
         parser.add_argument("host", nargs="?", default="")
         parser.add_argument("vm", nargs="?", default="")
-        parser.add_argument("what", nargs="?", default="remove", choices=sorted(MENDS))
+        parser.add_argument("what", nargs="?", choices=sorted(MENDS), help="what to mend; nothing is done unsaid")
         parser.add_argument("--at", default="", help="HOST:PORT at which the product reaches the probe")
         parser.add_argument("--listen", default="", help="the address at which the probe listens; all, if not said")
         parser.add_argument("--ssh", default="", help="run the script there over ssh, as root")
@@ -41,6 +41,9 @@ class Command(ConsoleCommand):
             probe_unset(by, options["host"])
             self.stdout.write(f"The probe of {options['host']} is not asked any more.")
         elif options["verb"] == "mend":
+            if options["what"] is None:
+                msg = f"Say what is to be done: {', '.join(sorted(MENDS))}."
+                raise CommandError(msg)
             probe_mend(by, options["host"], options["vm"], options["what"])
             self.stdout.write("Done, and recorded.")
         else:
