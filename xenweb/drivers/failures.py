@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from xenweb.core.placement import Fact
+from xenweb.core.findings import Fact, OwnWords, own_words
 
 
 class DriverError(Exception):
@@ -15,6 +15,11 @@ class DriverError(Exception):
         super().__init__(sentence)
         self.sentence = sentence
         self.facts = facts
+
+    @property
+    def own_words(self) -> OwnWords | None:
+        """Answer what the hypervisor's pool itself said, if it did."""
+        return own_words(self.facts)
 
 
 class HostUnreachableError(DriverError):
