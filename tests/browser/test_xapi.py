@@ -215,9 +215,9 @@ def test_a_refused_call_shows_the_pools_own_code_and_parameters_one_click_away(
     page = signed_in("admin", viewport=TALL)
     ask(stage, do="set", unknown=["VM.pool_migrate"])
     try:
-        drag(page, "xcp-blue-web", "xcp-e")
+        drag(page, "xcp-web-2", "xcp-a")
         confirm(page)
-        moving = move_of(page, "xcp-blue-web")
+        moving = move_of(page, "xcp-web-2")
         expect(moving).to_contain_text("does not know", timeout=30_000)
     finally:
         ask(stage, do="set", unknown=[])
@@ -228,7 +228,7 @@ def test_a_refused_call_shows_the_pools_own_code_and_parameters_one_click_away(
     raw.get_by_text("What the pool itself said").click()
     expect(code).to_be_visible()
     expect(raw.get_by_text("Async.VM.pool_migrate", exact=True)).to_be_visible()
-    assert ask(stage, do="residence", vm="xcp-blue-web") == "xcp-d"
+    assert ask(stage, do="residence", vm="xcp-web-2") == "xcp-b"
 
 
 def test_a_halted_vm_is_dragged_to_another_pool_with_its_disk_and_is_not_started(
