@@ -209,6 +209,28 @@ def test_what_cannot_be_placed_is_refused_with_its_reasons_on_the_board_and_by_t
     assert ask(stage, do="residence", vm="xcp-big-etl") == "xcp-b"
 
 
+def test_a_refused_call_shows_the_pools_own_code_and_parameters_one_click_away(
+    stage: Stage, browser: Browser, signed_in: Callable[..., Page]
+) -> None:
+    page = signed_in("admin", viewport=TALL)
+    ask(stage, do="set", unknown=["VM.pool_migrate"])
+    try:
+        drag(page, "xcp-web-2", "xcp-a")
+        confirm(page)
+        moving = move_of(page, "xcp-web-2")
+        expect(moving).to_contain_text("does not know", timeout=30_000)
+    finally:
+        ask(stage, do="set", unknown=[])
+    moving.get_by_role("link", name="Details").click()
+    raw = page.get_by_test_id("migration-page").get_by_test_id("raw-codes").filter(has_text="MESSAGE_METHOD_UNKNOWN")
+    code = raw.get_by_text("MESSAGE_METHOD_UNKNOWN", exact=True)
+    expect(code).to_be_hidden()
+    raw.get_by_text("What the pool itself said").click()
+    expect(code).to_be_visible()
+    expect(raw.get_by_text("Async.VM.pool_migrate", exact=True)).to_be_visible()
+    assert ask(stage, do="residence", vm="xcp-web-2") == "xcp-b"
+
+
 def test_a_halted_vm_is_dragged_to_another_pool_with_its_disk_and_is_not_started(
     stage: Stage, browser: Browser, signed_in: Callable[..., Page]
 ) -> None:

@@ -225,3 +225,12 @@ def test_one_disk_of_a_vm_moves_at_a_time(board: Board) -> None:
     with pytest.raises(DiskNotPlaceableError, match="already moving"):
         asked(board)
     assert DiskMove.objects.filter(state=DiskMoveState.ASKED).count() == 1
+
+
+def test_a_call_that_the_pool_refuses_leaves_its_own_words_with_the_disks_move(board: Board) -> None:
+    board.pools.do("set", unknown=["VDI.pool_migrate"])
+    move = asked(board)
+    disk_move_settle(move.id)
+    told = disk_move_for(board.admin, move.id).own_words
+    assert told is not None
+    assert (told.code, told.params) == ("MESSAGE_METHOD_UNKNOWN", ["Async.VDI.pool_migrate"])

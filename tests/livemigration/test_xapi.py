@@ -31,6 +31,7 @@ from xenweb.livemigration.models import LeftoverDisk, Migration
 from xenweb.livemigration.overriding import Override
 from xenweb.livemigration.plan import plan_of
 from xenweb.livemigration.services import migration_cancel, migration_request
+from xenweb.livemigration.wiring import migration_wire
 
 pytestmark = pytest.mark.django_db(transaction=True)
 GREEN = {"green": ("host-a", "host-b", "host-c")}
@@ -126,6 +127,36 @@ def test_a_vm_that_is_pinned_meanwhile_is_refused_right_before_the_call_with_the
     move.refresh_from_db()
     assert (move.state, move.failure_code) == (State.FAILED, "operation_blocked")
     assert "it is being measured" in move.failure_sentence
+
+
+def test_a_refused_call_keeps_the_pools_own_code_and_parameters_with_the_move_and_in_the_history(board: Board) -> None:
+    board.pools.do("set", unknown=["VM.pool_migrate"])
+    move = board.ask("web-1", "host-b")
+    driven(move).join(30)
+    move.refresh_from_db()
+    own = {"code": "MESSAGE_METHOD_UNKNOWN", "params": ["Async.VM.pool_migrate"]}
+    assert (move.state, move.failure_own_words) == (State.FAILED, own)
+    told = migration_wire(move).failure_own_words
+    assert told is not None
+    assert told.model_dump() == own
+    facts = json.loads(AuditRecord.objects.get(action="migration_outcome").facts)
+    assert (facts["pool_code"], facts["pool_params"]) == (own["code"], own["params"])
+
+
+def test_what_only_the_pool_finds_before_the_call_keeps_its_own_code_with_the_finding_and_the_failure(
+    board: Board,
+) -> None:
+    move = board.ask("web-1", "host-b")
+    board.pools.do("field", **{"class": "VM", "name": "web-1", "field": "VCPUs_max", "value": 4096})
+    driven(move).join(30)
+    move.refresh_from_db()
+    assert (move.state, move.failure_code) == (State.FAILED, "host_not_enough_pcpus")
+    assert move.failure_own_words is not None
+    assert move.failure_own_words["code"] == "HOST_NOT_ENOUGH_PCPUS"
+    assert move.failure_own_words["params"][0] == "4096"
+    assert move.preflight is not None
+    (found,) = [each for each in move.preflight["findings"] if each["code"] == "host_not_enough_pcpus"]
+    assert found["facts"]["xapi_code"] == "HOST_NOT_ENOUGH_PCPUS"
 
 
 def test_a_pinned_vm_is_refused_before_anything_is_asked_of_the_pool(board: Board) -> None:

@@ -15,6 +15,7 @@ from xenweb.maintenance.care import maintenance_settle
 from xenweb.maintenance.models import Maintenance
 from xenweb.maintenance.selectors import maintenance_plan_for
 from xenweb.maintenance.services import maintenance_begin, maintenance_end, maintenance_return
+from xenweb.maintenance.wiring import maintenance_wire
 from xenweb.realtime.maintenance_wire import MaintenancePlanWire
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -121,3 +122,12 @@ def test_a_coordinator_that_fails_over_between_the_steps_changes_nothing(board: 
     board.pools.do("failover", host="host-a")
     assert settled(maintenance).state == S.MOVING
     assert not is_enabled(board, "host-b")
+
+
+def test_a_pool_that_does_not_disable_its_host_is_heard_in_its_own_words(board: Board) -> None:
+    board.pools.do("set", unknown=["host.disable"])
+    row = settled(begun(board, "host-c"), 2)
+    assert row.state == S.FAILED
+    told = maintenance_wire(row).own_words
+    assert told is not None
+    assert (told.code, told.params) == ("MESSAGE_METHOD_UNKNOWN", ["host.disable"])

@@ -1,5 +1,6 @@
 """One reason of a verdict, whoever found it: its weight, its sentence, what helps."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -24,6 +25,22 @@ OVERRIDABLE = FOUND_BY_HOSTS | {"memory_short", "memory_unknown"}
 """Codes that a person with the right may override. Hypervisors let themselves be overbooked:
 that we do not is our own rule. Of all others no wish changes anything: the hypervisor
 itself would refuse, or the VM would be lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnWords:
+    """What a pool itself said: its code, and its parameters with names where it wrote references."""
+
+    code: str
+    params: tuple[str, ...] = ()
+
+
+def own_words(facts: Mapping[str, Fact]) -> OwnWords | None:
+    """Read a pool's own words from the facts of a finding or of an error; None where it said none."""
+    code, params = facts.get("xapi_code"), facts.get("xapi_params")
+    if not isinstance(code, str) or not code:
+        return None
+    return OwnWords(code, params if isinstance(params, tuple) else ())
 
 
 @dataclass(frozen=True, slots=True)

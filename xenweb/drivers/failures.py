@@ -2,8 +2,8 @@
 
 from typing import ClassVar
 
+from xenweb.core.findings import Fact, OwnWords, own_words
 from xenweb.core.migration import Unclear
-from xenweb.core.placement import Fact
 
 
 class DriverError(Exception):
@@ -16,6 +16,11 @@ class DriverError(Exception):
         super().__init__(sentence)
         self.sentence = sentence
         self.facts = facts
+
+    @property
+    def own_words(self) -> OwnWords | None:
+        """Answer what the hypervisor's pool itself said, if it did."""
+        return own_words(self.facts)
 
 
 class HostUnreachableError(DriverError):

@@ -11,6 +11,7 @@ from django.utils import timezone
 from xenweb.accounts.policy import Action, Actor, decide
 from xenweb.accounts.selectors import actor_for
 from xenweb.core.facts import HostFacts, Kind, VmFacts, kind_for
+from xenweb.core.findings import own_words
 from xenweb.core.migration import State
 from xenweb.core.placement import Finding, blocker, note
 from xenweb.core.storage import copied_disks
@@ -52,14 +53,18 @@ def checked(row: Migration, driver: HypervisorDriver, plan: MigrationPlan) -> Ch
     if not standing:
         return Checked(None, preflight, said.command, said.volumes)
     reason = next((each for each in standing if each.code in FIRST_TOLD), standing[0])
-    return Checked(Failure(reason.code, reason.sentence, reason.remedy), preflight, said.command)
+    return Checked(
+        Failure(reason.code, reason.sentence, reason.remedy, own_words=own_words(dict(reason.facts))),
+        preflight,
+        said.command,
+    )
 
 
 def _said(driver: HypervisorDriver, plan: MigrationPlan) -> Preflight:
     try:
         return driver.preflight(plan)
     except DriverError as error:
-        return Preflight((blocker(error.code, error.sentence, error.remedy),))
+        return Preflight((blocker(error.code, error.sentence, error.remedy, **error.facts),))
 
 
 def _facts(row: Migration) -> tuple[VmFacts, dict[int, HostFacts]]:

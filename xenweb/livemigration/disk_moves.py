@@ -24,7 +24,7 @@ from xenweb.core.disk_move import (
     other_places,
 )
 from xenweb.core.facts import DiskFacts
-from xenweb.core.findings import Fact
+from xenweb.core.findings import Fact, OwnWords, own_words
 from xenweb.core.quantities import Bytes
 from xenweb.core.storage import free_for_copies
 from xenweb.drivers.contract import CopiedDisk, DriverError, MigrationPlan, MoveOptions
@@ -44,7 +44,8 @@ from xenweb.livemigration.models import DiskMove
 from xenweb.livemigration.selectors import facts_for_move, source_of
 from xenweb.realtime.events import DiskMoveChanged
 from xenweb.realtime.publish import publish, writing
-from xenweb.realtime.wire import Figure, finding_wire
+from xenweb.realtime.wire import Figure, OwnWordsWire, finding_wire
+from xenweb.realtime.wire_base import own_words_stored
 from xenweb.realtime.wire_places import DiskMoveWire, PlaceWire, VmDiskWire
 
 log = logging.getLogger(__name__)
@@ -74,6 +75,7 @@ def disk_move_wire(row: DiskMove) -> DiskMoveWire:
         cancel_requested=row.cancel_requested_at is not None,
         cancellable=is_active and row.cancel_requested_at is None,
         sentence=row.sentence or None,
+        own_words=row.own_words and OwnWordsWire.model_validate(row.own_words),
     )
 
 
@@ -245,18 +247,20 @@ def _begin(row: DiskMove, mover: DiskMover, plan: MigrationPlan) -> None:
     try:
         findings = mover.disk_foresee(plan).findings
     except DriverError as error:
-        disk_move_change(row, DiskMoveState.FAILED, error.sentence)
+        disk_move_change(row, DiskMoveState.FAILED, error.sentence, words=error.own_words)
         return
-    blockers = [each.sentence for each in findings if each.severity == "blocker"]
+    blockers = [each for each in findings if each.severity == "blocker"]
     if blockers:
-        disk_move_change(row, DiskMoveState.FAILED, " ".join(blockers))
+        words = next((said for each in blockers if (said := own_words(dict(each.facts)))), None)
+        disk_move_change(row, DiskMoveState.FAILED, " ".join(each.sentence for each in blockers), words=words)
     elif disk_move_change(row, DiskMoveState.MOVING, "", at=timezone.now()):
         try:
             mover.disk_begin(plan)
         except DriverError as error:
             # What the answer does not say the disk's own record will: it is looked at from now on.
             log.warning("disk move %s: its call ended with: %s", row.pk, error.sentence)
-            DiskMove.objects.filter(pk=row.pk).update(sentence=error.sentence)
+            kept = own_words_stored(error.own_words)
+            DiskMove.objects.filter(pk=row.pk).update(sentence=error.sentence, own_words=kept)
 
 
 def _look(row: DiskMove, mover: DiskMover, plan: MigrationPlan) -> None:
@@ -294,12 +298,20 @@ def _note_share(row: DiskMove, seen: DiskSeen) -> None:
                 _tell(row)
 
 
-def disk_move_change(row: DiskMove, following: DiskMoveState, sentence: str, at: datetime | None = None) -> bool:
+def disk_move_change(
+    row: DiskMove,
+    following: DiskMoveState,
+    sentence: str,
+    at: datetime | None = None,
+    words: OwnWords | None = None,
+) -> bool:
     """Change a state only from the one that was seen; answer whether it was. The VM is let go with the end."""
     seen = DiskMoveState(row.state)
     if following not in TRANSITIONS[seen]:
         return False
     values: dict[str, object] = {"state": following, "sentence": sentence}
+    if sentence != row.sentence or words is not None:  # a pool's own words stay with the sentence that they explain
+        values["own_words"] = own_words_stored(words)
     if at is not None:
         values["call_intended_at"] = at
     if following in ENDED:

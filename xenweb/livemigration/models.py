@@ -48,7 +48,7 @@ class Migration(models.Model):
     logical volumes that were found to be needed at the target right before the call,
     each with its path and whether it was active there. ``override_codes``
     are the findings that the requester overrode, and ``preflight`` is what was found
-    right before the call: a PreflightWire.
+    right before the call: a PreflightWire. ``failure_own_words`` are what the pool itself said: an OwnWordsWire.
     """
 
     objects: ClassVar[models.Manager["Migration"]] = MigrationQuerySet.as_manager()
@@ -120,6 +120,7 @@ class Migration(models.Model):
     failure_code = models.CharField(max_length=60, blank=True)
     failure_sentence = models.TextField(blank=True)
     failure_remedy = models.TextField(blank=True)
+    failure_own_words = models.JSONField(null=True)
 
     class Meta:
         ordering: ClassVar = ["-requested_at", "-id"]
@@ -146,6 +147,7 @@ class DiskMove(models.Model):
 
     ``path`` is where it was. ``call_intended_at`` is stored before the hypervisor is called. ``share`` is how much
     is copied, 0..1. The VM carries the id of the move as its ``moving_as``: so it does not move meanwhile.
+    ``own_words`` are what the pool itself said: an OwnWordsWire.
     """
 
     id = models.CharField(primary_key=True, max_length=16, default=new_id)
@@ -168,6 +170,7 @@ class DiskMove(models.Model):
     call_intended_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
     sentence = models.TextField(blank=True)
+    own_words = models.JSONField(null=True)
 
     class Meta:
         ordering: ClassVar = ["-requested_at", "-id"]

@@ -7,13 +7,14 @@ the VM's move belong to the same transaction.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.db.models import F, Q
 from django.utils import timezone
 
 from xenweb.core.facts import PowerState
+from xenweb.core.findings import OwnWords
 from xenweb.core.migration import ACTIVE, ENDED, NOT_CALLED, State, advance
 from xenweb.core.placement import Fact
 from xenweb.inventory.services import vm_settle
@@ -23,6 +24,7 @@ from xenweb.livemigration.wiring import migration_wire
 from xenweb.realtime.events import MigrationChanged
 from xenweb.realtime.publish import publish, writing
 from xenweb.realtime.wire import PreflightWire
+from xenweb.realtime.wire_base import own_words_stored
 
 Figure = str | float | datetime | dict[str, object] | list[dict[str, object]] | None
 
@@ -48,6 +50,17 @@ class Failure:
     code: str
     sentence: str
     remedy: str
+    own_words: OwnWords | None = field(default=None, kw_only=True)
+
+    @property
+    def columns(self) -> dict[str, Figure]:
+        """Answer what a row keeps of it."""
+        return {
+            "failure_code": self.code,
+            "failure_sentence": self.sentence,
+            "failure_remedy": self.remedy,
+            "failure_own_words": own_words_stored(self.own_words),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +149,7 @@ def state_change(
     now = timezone.now()
     values: dict[str, Figure] = {"state": following, "as_of": now, **(figures or {})}
     if failure is not None:
-        values |= {
-            "failure_code": failure.code,
-            "failure_sentence": failure.sentence,
-            "failure_remedy": failure.remedy,
-        }
+        values |= failure.columns
     if following in ENDED:
         values |= {"ended_at": now, "lease_until": None, "lease_owner": ""}
     fenced = {} if lease is None else {"fence": lease.fence}
@@ -180,12 +189,7 @@ def doubt_change(migration_id: str, failure: Failure, *, lease: Lease) -> None:
             raise LeaseLostError(migration_id)
         if (row.failure_code, row.failure_sentence) == (failure.code, failure.sentence):
             return
-        rows.update(
-            failure_code=failure.code,
-            failure_sentence=failure.sentence,
-            failure_remedy=failure.remedy,
-            as_of=timezone.now(),
-        )
+        rows.update(as_of=timezone.now(), **failure.columns)
         row = migration_row(migration_id)
         _record(row, State.UNCERTAIN, "xenweb", {})
         tell(row)
@@ -245,6 +249,8 @@ def _record(row: Migration, following: State, by: str, more: Mapping[str, Fact])
         "total_ms": row.total,
         **more,
     }
+    if row.failure_own_words is not None:
+        facts |= {"pool_code": row.failure_own_words["code"], "pool_params": tuple(row.failure_own_words["params"])}
     if following is State.PREPARING or row.call_intended_at is None:
         facts |= _preflight_facts(row)
     move_record(

@@ -160,7 +160,7 @@ class Call:
         if not self.was_made:
             return NOT_CALLED
         error = self.error
-        return None if error is None else Failure(error.code, error.sentence, error.remedy)
+        return None if error is None else Failure(error.code, error.sentence, error.remedy, own_words=error.own_words)
 
 
 class Stall:

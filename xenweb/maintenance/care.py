@@ -187,7 +187,8 @@ def _unheeded(row: Maintenance, *, is_enabled: bool) -> Doubt:
 
 
 def _doubt_of(error: DriverError | CredentialLostError) -> Doubt:
-    return Doubt(error.code, error.sentence, error.remedy)
+    words = error.own_words if isinstance(error, DriverError) else None
+    return Doubt(error.code, error.sentence, error.remedy, words)
 
 
 def _look(row: Maintenance) -> HostSnapshot:

@@ -24,7 +24,8 @@ class Maintenance(models.Model):
     ``ready_at`` when its own inventory said so. ``held_by_hypervisor`` is None until that is known; ``was_disabled``
     says that another hand had disabled the host before. ``stays`` are the VMs that were left, with the findings why.
     ``lease_*`` and ``fence`` say which process cares for it, as for a move. ``told`` is the digest of what was
-    published last; ``settled`` says that nothing of it can change by itself any more.
+    published last; ``settled`` says that nothing of it can change by itself any more. ``failure_own_words`` are what
+    the pool itself said: an OwnWordsWire.
     """
 
     objects: ClassVar[models.Manager["Maintenance"]] = MaintenanceQuerySet.as_manager()
@@ -50,6 +51,7 @@ class Maintenance(models.Model):
     failure_code = models.CharField(max_length=60, blank=True)
     failure_sentence = models.TextField(blank=True)
     failure_remedy = models.TextField(blank=True)
+    failure_own_words = models.JSONField(null=True)
     tried_at = models.DateTimeField(null=True)
     lease_owner = models.CharField(max_length=100, blank=True)
     lease_until = models.DateTimeField(null=True)

@@ -12,6 +12,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from xenweb.audit.services import record
+from xenweb.core.findings import OwnWords
 from xenweb.core.maintenance import ENDED, MaintenanceState, advance
 from xenweb.core.placement import Fact
 from xenweb.inventory.services import host_mark_maintenance
@@ -19,8 +20,9 @@ from xenweb.maintenance.models import Maintenance
 from xenweb.maintenance.wiring import digest, maintenance_wire
 from xenweb.realtime.events import MaintenanceChanged
 from xenweb.realtime.publish import publish, writing
+from xenweb.realtime.wire_base import own_words_stored
 
-Value = str | int | bool | datetime | None
+Value = str | int | bool | datetime | dict[str, object] | None
 
 LEASE = timedelta(seconds=20)
 """A process that does not renew its lease for so long is taken to be dead."""
@@ -41,6 +43,7 @@ class Doubt:
     code: str
     sentence: str
     remedy: str
+    own_words: OwnWords | None = None
 
 
 NO_DOUBT = Doubt("", "", "")
@@ -135,8 +138,13 @@ def doubt_change(row: Maintenance, doubt: Doubt, hold: Hold) -> None:
         maintenance_tell(maintenance_row(row.pk))
 
 
-def _columns(doubt: Doubt) -> dict[str, str]:
-    return {"failure_code": doubt.code, "failure_sentence": doubt.sentence, "failure_remedy": doubt.remedy}
+def _columns(doubt: Doubt) -> dict[str, Value]:
+    return {
+        "failure_code": doubt.code,
+        "failure_sentence": doubt.sentence,
+        "failure_remedy": doubt.remedy,
+        "failure_own_words": own_words_stored(doubt.own_words),
+    }
 
 
 def maintenance_row(maintenance_id: str) -> Maintenance:

@@ -79,6 +79,7 @@ def maintenance_wire(row: Maintenance) -> MaintenanceWire:
             "code": row.failure_code or None,
             "sentence": row.failure_sentence or None,
             "remedy": row.failure_remedy or None,
+            "own_words": row.failure_own_words,
             "endable": row.state in ENDABLE,
         }
     )

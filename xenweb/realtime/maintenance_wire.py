@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Literal
 
-from xenweb.realtime.wire import Answer, FindingWire, Wire
+from xenweb.realtime.wire import Answer, FindingWire, OwnWordsWire, Wire
 
 
 class PlanTargetWire(Wire):
@@ -101,6 +101,7 @@ class MaintenanceWire(Wire):
     """A host's maintenance. ``ready_at`` is when the host itself was asked and ran nothing.
 
     ``moves`` hold the newest try of each VM and direction. ``endable`` is what the state allows; who may is personal.
+    ``own_words`` are the raw code and parameters of the pool that refused.
     """
 
     id: str
@@ -122,6 +123,7 @@ class MaintenanceWire(Wire):
     code: str | None
     sentence: str | None
     remedy: str | None
+    own_words: OwnWordsWire | None
     endable: bool
 
 

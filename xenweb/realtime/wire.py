@@ -9,11 +9,11 @@ from datetime import date, datetime
 from typing import Literal
 
 from xenweb.core.findings import Fact
-from xenweb.realtime.wire_base import Figure, FindingWire, Provenance, Wire, finding_wire
+from xenweb.realtime.wire_base import Figure, FindingWire, OwnWordsWire, Provenance, Wire, finding_wire
 from xenweb.realtime.wire_places import MovedCardWire, MovedDiskWire, NeedsWire
 
 # What the shapes below are made of is had from here, too.
-__all__ = ["Figure", "FindingWire", "Provenance", "Wire", "finding_wire"]
+__all__ = ["Figure", "FindingWire", "OwnWordsWire", "Provenance", "Wire", "finding_wire"]
 
 Answer = Literal["can_go", "can_go_but", "cannot_go"]
 
@@ -382,6 +382,7 @@ class MigrationWire(Wire):
     ``passes_told`` whether its source tells of passes: without it the time is all that is seen;
     ``downtime_ms`` is how long the VM stood still, ``memory_hand_over_ms`` the part of it until
     its memory was whole on the target;
+    ``failure_own_words`` are the raw code and parameters of the pool that refused or broke it;
     ``as_of`` is the last time a process of ours looked at the move.
     """
 
@@ -416,6 +417,7 @@ class MigrationWire(Wire):
     failure_code: str | None
     failure_sentence: str | None
     failure_remedy: str | None
+    failure_own_words: OwnWordsWire | None
     preflight: PreflightWire | None
     override: OverrideWire | None
     cancel_requested: bool

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from xenweb.core.findings import Fact, Finding
+from xenweb.core.findings import Fact, Finding, OwnWords
 
 Provenance = Literal["measured", "estimated", "not_available"]
 
@@ -20,6 +20,18 @@ class Figure(Wire):
 
     value: float | None
     provenance: Provenance
+
+
+class OwnWordsWire(Wire):
+    """What a pool itself said: its code, and its parameters with names where it wrote references."""
+
+    code: str
+    params: list[str]
+
+
+def own_words_stored(words: OwnWords | None) -> dict[str, object] | None:
+    """Answer what a row keeps of a pool's own words: an OwnWordsWire."""
+    return None if words is None else OwnWordsWire(code=words.code, params=list(words.params)).model_dump()
 
 
 class FindingWire(Wire):

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Literal
 
-from xenweb.realtime.wire_base import Figure, FindingWire, Wire
+from xenweb.realtime.wire_base import Figure, FindingWire, OwnWordsWire, Wire
 
 
 class PlaceWire(Wire):
@@ -61,7 +61,8 @@ class MovedCardWire(Wire):
 class DiskMoveWire(Wire):
     """One disk of a running VM on its way to other storage. ``cancellable`` is personal.
 
-    ``share`` is how much is copied; ``sentence`` says why it ended otherwise, or why nobody knows.
+    ``share`` is how much is copied; ``sentence`` says why it ended otherwise, or why nobody knows, ``own_words`` are
+    the raw code and parameters of the pool that refused it.
     """
 
     id: str
@@ -80,6 +81,7 @@ class DiskMoveWire(Wire):
     cancel_requested: bool
     cancellable: bool
     sentence: str | None
+    own_words: OwnWordsWire | None
 
 
 class VmDiskWire(Wire):

@@ -995,7 +995,8 @@ export interface components {
          * DiskMoveWire
          * @description One disk of a running VM on its way to other storage. ``cancellable`` is personal.
          *
-         *     ``share`` is how much is copied; ``sentence`` says why it ended otherwise, or why nobody knows.
+         *     ``share`` is how much is copied; ``sentence`` says why it ended otherwise, or why nobody knows, ``own_words`` are
+         *     the raw code and parameters of the pool that refused it.
          */
         DiskMoveWire: {
             /** Active */
@@ -1012,6 +1013,7 @@ export interface components {
             ended_at: string | null;
             /** Id */
             id: string;
+            own_words: components["schemas"]["OwnWordsWire"] | null;
             /**
              * Requested At
              * Format: date-time
@@ -1613,6 +1615,7 @@ export interface components {
          * @description A host's maintenance. ``ready_at`` is when the host itself was asked and ran nothing.
          *
          *     ``moves`` hold the newest try of each VM and direction. ``endable`` is what the state allows; who may is personal.
+         *     ``own_words`` are the raw code and parameters of the pool that refused.
          */
         MaintenanceWire: {
             /** Active */
@@ -1637,6 +1640,7 @@ export interface components {
             id: string;
             /** Moves */
             moves: components["schemas"]["MaintenanceMoveWire"][];
+            own_words: components["schemas"]["OwnWordsWire"] | null;
             /** Ready At */
             ready_at: string | null;
             /** Reason */
@@ -1739,6 +1743,7 @@ export interface components {
          *     ``passes_told`` whether its source tells of passes: without it the time is all that is seen;
          *     ``downtime_ms`` is how long the VM stood still, ``memory_hand_over_ms`` the part of it until
          *     its memory was whole on the target;
+         *     ``failure_own_words`` are the raw code and parameters of the pool that refused or broke it;
          *     ``as_of`` is the last time a process of ours looked at the move.
          */
         MigrationWire: {
@@ -1767,6 +1772,7 @@ export interface components {
             expected_start: string | null;
             /** Failure Code */
             failure_code: string | null;
+            failure_own_words: components["schemas"]["OwnWordsWire"] | null;
             /** Failure Remedy */
             failure_remedy: string | null;
             /** Failure Sentence */
@@ -1947,6 +1953,16 @@ export interface components {
             codes: string[];
             /** Reason */
             reason: string;
+        };
+        /**
+         * OwnWordsWire
+         * @description What a pool itself said: its code, and its parameters with names where it wrote references.
+         */
+        OwnWordsWire: {
+            /** Code */
+            code: string;
+            /** Params */
+            params: string[];
         };
         /**
          * Paging

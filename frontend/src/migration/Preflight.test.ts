@@ -48,4 +48,20 @@ describe('what was checked before the call', () => {
     render(Preflight, { migration: aMigration('MOVE0001', { state: 'cancelled', active: false }) })
     expect(text()).toContain('ended before its check')
   })
+
+  it('keeps the raw codes closed beside it, the own words of a pool among them', () => {
+    const facts = { xapi_code: 'OPERATION_BLOCKED', xapi_params: ['web-1', 'it is being measured'] }
+    const findings = [SHORT, { ...SHORT, code: 'operation_blocked', facts }]
+    render(Preflight, { migration: aMigration('MOVE0001', { ...FOUND, preflight: { taken_at: '2026-11-23T12:00:02Z', findings } }) })
+    const raw = screen.getByTestId<HTMLDetailsElement>('raw-codes')
+    expect(raw.open).toBe(false)
+    expect(screen.getByText('What the pool itself said')).toBeTruthy()
+    expect([...raw.querySelectorAll('code')].map((each) => each.textContent)).toEqual([
+      'memory_short',
+      'OPERATION_BLOCKED',
+      'web-1',
+      'it is being measured',
+      'operation_blocked',
+    ])
+  })
 })

@@ -19,5 +19,6 @@ export const aDiskMove = (id: string, more: Partial<DiskMove> = {}): DiskMove =>
   cancel_requested: false,
   cancellable: true,
   sentence: null,
+  own_words: null,
   ...more,
 })

@@ -40,6 +40,7 @@ export const aMaintenance = (id: string, more: Partial<Maintenance> = {}): Maint
   code: null,
   sentence: null,
   remedy: null,
+  own_words: null,
   endable: true,
   ...more,
 })

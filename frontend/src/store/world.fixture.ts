@@ -164,6 +164,7 @@ export const aMigration = (id: string, more: Partial<Migration> = {}): Migration
   failure_code: null,
   failure_sentence: null,
   failure_remedy: null,
+  failure_own_words: null,
   preflight: null,
   override: null,
   cancel_requested: false,
