@@ -79,16 +79,19 @@ class DiskMoves:
         with in_our_words(plan.source):
             pool = self._pools.reach(plan.source)
             vm = pool.record("VM", pool.by_uuid("VM", plan.vm_uuid))
-            at = _place(pool, vm, plan)
             seen = self._known(pool, vm, plan)
-            record = errands.read(pool, seen.ref) if seen is not None else None
+            record = self._read(pool, vm, plan, seen) if seen is not None else None
+            # Only now: a task that ends after this look at the disk would seem to have left it where it was.
+            at = _place(pool, vm, plan)
             if seen is None or record is None:
-                return DiskSeen(at)
+                return DiskSeen(at, is_lost=seen is not None)
             if record.text("status") not in errands.ENDED:
                 seen.track.look(record.share("progress"), may_cancel=is_cancellable(record))
                 told = errands.progress_of(plan, seen.track, is_cancelling=False)
                 total, done = told.disk_total, told.disk_processed
                 return DiskSeen(at, busy=True, share=done / total if total and done is not None else None)
+            if record.text("status") == "cancelled" and not errands.is_asked_to_end(record):
+                return DiskSeen(at, is_lost=True)  # as a toolstack that starts anew calls what may go on
             code, *params = record.many("error_info") or ("",)
             names = Names(pool.view.look())
             cause = translated(RefusedError(code, tuple(params)), plan.source.name, names).sentence if code else ""
@@ -107,6 +110,15 @@ class DiskMoves:
                 msg = f"It is too late: {plan.vm_name} is being switched over to the copy of its disk."
                 raise MoveRefusedError(msg)
             pool.call("task.cancel", seen.ref)
+
+    def _read(self, pool: Pool, vm: Record, plan: MigrationPlan, seen: Seen) -> Record | None:
+        """Read the task; where its name means nothing any more it is looked for again. None if it is lost."""
+        record = errands.read(pool, seen.ref)
+        if record is None:
+            record = errands.seen(pool, vm, plan)
+            if record is not None:
+                seen.ref, seen.is_ours = record.ref, errands.bears_tag(record, plan)
+        return record
 
     def _known(self, pool: Pool, vm: Record, plan: MigrationPlan) -> Seen | None:
         """Find the task: the one that this process began, else the one that the VM or our mark tells of."""
