@@ -73,6 +73,10 @@ def test_a_disk_of_unknown_size_stays() -> None:
         (DiskSeen(DiskAt.SOURCE), True, SHOWN_WITHIN, D.CANCELLED),
         (DiskSeen(DiskAt.ELSEWHERE, has_ended=True), False, 60.0, D.UNCERTAIN),
         (DiskSeen(DiskAt.NO_ANSWER), False, 60.0, D.UNCERTAIN),
+        (DiskSeen(DiskAt.SOURCE, is_lost=True), False, 0.0, D.UNCERTAIN),
+        (DiskSeen(DiskAt.SOURCE, is_lost=True), False, 600.0, D.UNCERTAIN),
+        (DiskSeen(DiskAt.SOURCE, is_lost=True), True, 0.0, D.CANCELLED),
+        (DiskSeen(DiskAt.TARGET, is_lost=True), False, 600.0, D.DONE),
     ],
 )
 def test_only_where_the_disk_is_says_how_its_move_ended(

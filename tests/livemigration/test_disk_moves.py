@@ -16,7 +16,10 @@ from xenweb.accounts.policy import Role
 from xenweb.audit.models import AuditRecord
 from xenweb.core.disk_move import DiskMoveState
 from xenweb.drivers.contract import HostUnreachableError
+from xenweb.drivers.xapi_driver import errands
 from xenweb.drivers.xapi_driver.driver import XapiDriver
+from xenweb.drivers.xapi_driver.pools import Pool
+from xenweb.drivers.xapi_driver.records import Record
 from xenweb.inventory.models import StorageRepository
 from xenweb.livemigration import disk_moves
 from xenweb.livemigration.disk_moves import (
@@ -165,6 +168,56 @@ def test_a_silent_host_leaves_a_move_uncertain_until_it_answers(board: Board) ->
         assert board.vm("ledger").moving_as == move.id
     finally:
         board.pools.do("silence", host="host-b", on=False)
+    ended = to_its_end(board, move)
+    assert ended.state == "done", ended.sentence
+
+
+def lost(board: Board) -> DiskMoveWire:
+    """Let a pool forget a disk's move that has been seen to copy, and that goes on."""
+    board.pools.do("set", link=1.0 * MIB, keep_reserved=False)
+    move = asked(board)
+    cared_for(move, lambda state: bool(DiskMove.objects.get(pk=move.id).share))
+    board.pools.do("failover", host="host-a")
+    DiskMove.objects.update(call_intended_at=timezone.now() - timedelta(seconds=11))
+    cared_for(move, lambda state: disk_move_for(board.admin, move.id).sentence == disk_moves.LOST)
+    assert state_of(move) == "uncertain"
+    return move
+
+
+@pytest.mark.parametrize("is_another_process", [False, True])
+def test_a_move_that_its_pool_has_forgotten_is_uncertain_until_the_disk_arrives(
+    board: Board, monkeypatch: pytest.MonkeyPatch, is_another_process: bool
+) -> None:
+    move = lost(board)
+    if is_another_process:
+        another = XapiDriver()
+        monkeypatch.setattr(disk_moves, "driver_for", lambda kind: another)
+        disk_move_settle(move.id)
+        assert state_of(move) == "uncertain"
+    board.pools.do("set", link=64.0 * MIB)
+    assert to_its_end(board, move).state == "done"
+    assert storage_by_the_pools_records(board, "ledger") == "shared"
+
+
+def test_a_move_that_its_pool_has_forgotten_is_let_go_by_a_person_alone_and_claims_nothing(board: Board) -> None:
+    move = lost(board)
+    disk_move_cancel(board.admin, move.id)
+    ended = to_its_end(board, move)
+    assert (ended.state, ended.sentence) == ("cancelled", disk_moves.GIVEN_UP_LOST)
+    assert board.vm("ledger").moving_as == ""
+
+
+def test_a_move_that_ends_between_two_questions_is_not_taken_for_one_that_left_the_disk(
+    board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    move, read = asked(board), errands.read
+
+    def late(pool: Pool, ref: str) -> Record | None:
+        until(lambda: storage_by_the_pools_records(board, "ledger") == "shared")
+        until(lambda: (found := read(pool, ref)) is None or errands.has_ended(found))
+        return read(pool, ref)
+
+    monkeypatch.setattr(errands, "read", late)
     assert to_its_end(board, move).state == "done"
 
 

@@ -73,7 +73,8 @@ def until_moving(driver: XapiDriver, planned: MigrationPlan) -> None:
 def proof(driver: XapiDriver, planned: MigrationPlan) -> Proof:
     """Ask both hosts."""
     source, target = (driver.locate(each, planned.vm_uuid) for each in (planned.source, planned.target))
-    return Proof(source.copy, target.copy, source.busy, planned.kind)
+    halted = source.halted or target.halted
+    return Proof(source.copy, target.copy, source.busy, planned.kind, halted=halted)
 
 
 def give_up(driver: XapiDriver, planned: MigrationPlan) -> None:

@@ -134,6 +134,39 @@ def test_giving_up_from_another_process_ends_the_move_and_the_vm_has_stayed(xapi
     assert conclude(proof(driver, planned)) is Conclusion.ON_SOURCE
 
 
+@pytest.mark.parametrize("user", ["root", "mover"])
+def test_what_another_hand_has_begun_is_never_given_up_as_ours(xapi: Pools, driver: XapiDriver, user: str) -> None:
+    xapi.do("set", link=SLOW)
+    theirs = plan(xapi, "web-1", "host-a", "host-c", user=user)
+    ours = plan(xapi, "web-1", "host-a", "host-b")
+    with calling(driver, theirs) as call:
+        until_moving(driver, theirs)
+        if user == "mover":  # who may not mark a task leaves open whose it is
+            with pytest.raises(MoveRefusedError, match=r"nothing shows that this is our move"):
+                give_up(XapiDriver(), ours)
+        else:
+            other = XapiDriver()
+            assert other.progress(ours).phase is Phase.NONE
+            give_up(other, ours)
+    assert call.is_done, call.error
+    assert xapi.do("residence", vm="web-1") == "host-c"
+
+
+def test_a_move_whose_answer_was_lost_is_followed_and_neither_marked_nor_given_up_on_a_guess(
+    xapi: Pools, driver: XapiDriver
+) -> None:
+    xapi.do("set", link=SLOW)
+    xapi.do("drop", method="Async.VM.pool_migrate")
+    planned = plan(xapi, "web-1", "host-a", "host-b")
+    with calling(driver, planned) as call:
+        until_moving(driver, planned)
+        [task] = xapi.do("tell", **{"class": "VM", "name": "web-1"})["current_operations"]
+        assert xapi.do("tell", **{"class": "task", "name": task})["other_config"] == {}
+        with pytest.raises(MoveRefusedError, match=r"nothing shows that this is our move"):
+            give_up(driver, planned)
+    assert call.is_done
+
+
 def test_a_move_waits_in_the_pool_while_another_hand_holds_the_vm_and_can_be_given_up(
     xapi: Pools, driver: XapiDriver
 ) -> None:

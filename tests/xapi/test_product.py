@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 from django.conf import settings
 from django.db import connection
+from django.utils import timezone
 
 from tests.livemigration.test_xapi import Board, driven
 from tests.xapi.moving import until
@@ -219,6 +220,30 @@ def test_a_late_failure_that_leaves_the_vm_halted_is_said_to_have_done_so(
     move.refresh_from_db()
     assert move.failure_code == "vm_stopped"
     holds(board, move, "", State.FAILED, moves=0, power="Halted")
+
+
+@pytest.mark.parametrize("vm", ["web-1", "old-wiki"])
+def test_a_vm_that_somebody_moved_to_a_third_host_is_said_to_be_there(
+    board: Board, monkeypatch: pytest.MonkeyPatch, vm: str
+) -> None:
+    monkeypatch.setattr(watching, "PROVE_FOR", 1.0)
+    third = host_ref(board, "host-c")
+    source = board.vm(vm).resident_on.name
+    if source == "host-c":
+        board.pools.do("field", **{"class": "VM", "name": vm, "field": "affinity", "value": host_ref(board, "host-a")})
+        board.look()
+    move = board.ask(vm, "host-b")
+    Migration.objects.filter(pk=move.pk).update(state=State.PREPARING, call_intended_at=timezone.now())
+    field = "resident_on" if vm == "web-1" else "affinity"
+    board.pools.do("field", **{"class": "VM", "name": vm, "field": field, "value": third})
+    driven(move, adopt).join(60)
+    move.refresh_from_db()
+    assert (move.state, move.failure_code) == (State.FAILED, "vm_elsewhere")
+    assert "on host-c" in move.failure_sentence
+
+
+def host_ref(board: Board, name: str) -> str:
+    return str(board.pools.do("tell", **{"class": "host", "name": name})["ref"])
 
 
 def test_a_task_that_lies_moves_nobody(board: Board) -> None:

@@ -50,12 +50,14 @@ class DiskAt(StrEnum):
 class DiskSeen:
     """One look at a disk's move. ``busy``: it is worked on. ``has_ended``: it is known to have been, and is no more.
 
+    ``is_lost``: it is known to have been, and nobody tells whether it goes on or how it ended.
     ``share`` is how much is copied, 0..1 and None if nobody says; ``cause`` is why it ended otherwise.
     """
 
     at: DiskAt
     busy: bool = False
     has_ended: bool = False
+    is_lost: bool = False
     share: float | None = None
     cause: str = ""
 
@@ -63,7 +65,8 @@ class DiskSeen:
 def conclude_disk(seen: DiskSeen, *, cancel_asked: bool, since_call: float) -> DiskMoveState:
     """Say what a look proves of a move whose call was made so many seconds ago.
 
-    The disk's own record counts, not the word of whoever moved it.
+    The disk's own record counts, not the word of whoever moved it. That it is where it was proves nothing of a move
+    that is lost: only the disk's arrival ends that, or a person who gives it up.
     """
     if seen.at is DiskAt.NO_ANSWER:
         return D.UNCERTAIN
@@ -73,7 +76,9 @@ def conclude_disk(seen: DiskSeen, *, cancel_asked: bool, since_call: float) -> D
         return D.DONE
     if seen.at is DiskAt.ELSEWHERE:
         return D.UNCERTAIN
-    if not seen.has_ended and since_call < SHOWN_WITHIN:
+    if seen.is_lost and not cancel_asked:
+        return D.UNCERTAIN
+    if not seen.has_ended and not seen.is_lost and since_call < SHOWN_WITHIN:
         return D.MOVING
     return D.CANCELLED if cancel_asked else D.FAILED
 

@@ -114,8 +114,9 @@ class Proof:
     VM moves: it says in which copy it may rest where it has arrived. ``misread`` says
     that the source's daemon takes a VM that runs for a paused one. ``unclear`` says why
     a VM that is still at its source may be under way all the same. ``one_record`` says that
-    both answers are of one and the same record, which has the VM in one place at a time. ``target_proven``
-    says that the target's hypervisor itself was asked, and not only a daemon that may not know of a copy there.
+    both answers are of one and the same record, which has the VM in one place at a time; by a pool's own
+    record the VM is ``elsewhere``, on the host of that name, and ``halted``. ``target_proven`` says that the target's
+    hypervisor itself was asked, and not only a daemon that may not know of a copy there.
     """
 
     source: Copy
@@ -125,6 +126,8 @@ class Proof:
     misread: bool = False
     unclear: Unclear | None = None
     one_record: bool = False
+    elsewhere: str = ""
+    halted: bool = False
     target_proven: bool = True
 
 
@@ -202,7 +205,10 @@ def _resting_place(proof: Proof) -> Conclusion:
         found = _RESTING[(proof.source, proof.target)]
         # One record is not two definitions: it was changed between the two answers.
         return Conclusion.UNDECIDED if found is Conclusion.DEFINED_TWICE and proof.one_record else found
-    return _STANDING.get((proof.source, proof.target), Conclusion.UNDECIDED)
+    found = _STANDING.get((proof.source, proof.target), Conclusion.UNDECIDED)
+    # A pool keeps a VM that has stopped in mid-move on no host at all, or on a third: it is not gone.
+    has_stopped = found is Conclusion.GONE and proof.halted and proof.kind is not Kind.COLD
+    return Conclusion.STOPPED if has_stopped else found
 
 
 def reconcile(conclusion: Conclusion, *, cancel_asked: bool) -> State:

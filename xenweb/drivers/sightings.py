@@ -40,7 +40,8 @@ class VmSighting:
 
     ``completed`` is what this host still knows of the move that brought the VM here. ``misread`` says that the
     VM runs although the host's daemon believes that it is paused, and that this can be put right. ``record`` is the
-    one record that all hosts of a pool share of the VM, where there is such a thing. ``proven`` says that the
+    one record that all hosts of a pool share of the VM, where there is such a thing; by its word the VM is
+    ``elsewhere``, on the host of that name, and ``halted``. ``proven`` says that the
     hypervisor itself was asked, and not only a daemon that may be wrong about it.
     """
 
@@ -50,4 +51,6 @@ class VmSighting:
     completed: CompletedStats = CompletedStats()
     misread: bool = False
     record: str = ""
+    elsewhere: str = ""
+    halted: bool = False
     proven: bool = True

@@ -4,6 +4,7 @@ Whoever cares for orphans looks at each until it has ended: a process that dies 
 """
 
 import logging
+from dataclasses import replace
 from datetime import datetime
 
 from django.db import IntegrityError
@@ -52,6 +53,11 @@ log = logging.getLogger(__name__)
 
 KEPT_ON_BOARD = 12
 UNPROVEN = "The host does not prove yet where the disk is."
+LOST = (
+    "The hypervisor has lost sight of this move: the disk is where it was, and may yet be moved. "
+    "Cancel it only once the hypervisor is seen to do nothing about the disk any more."
+)
+GIVEN_UP_LOST = "It was given up although the hypervisor had lost sight of it: nobody proves that nothing goes on."
 NOT_BEGUN = "The hypervisor does not know of this move: it was not begun, and the disk is where it was."
 
 
@@ -273,20 +279,34 @@ def _look(row: DiskMove, mover: DiskMover, plan: MigrationPlan) -> None:
         seen = mover.disk_look(plan)
     except DriverError:
         seen = DiskSeen(DiskAt.NO_ANSWER)
+    if row.share is not None and not (seen.busy or seen.has_ended):
+        seen = replace(seen, is_lost=True)  # another process has seen it copy
     called = row.call_intended_at or row.requested_at
     following = conclude_disk(
         seen,
         cancel_asked=row.cancel_requested_at is not None,
         since_call=(timezone.now() - called).total_seconds(),
     )
+    said = {
+        DiskMoveState.UNCERTAIN: LOST if seen.is_lost and seen.at is DiskAt.SOURCE else UNPROVEN,
+        DiskMoveState.FAILED: seen.cause or row.sentence or NOT_BEGUN,
+        DiskMoveState.CANCELLED: GIVEN_UP_LOST if seen.is_lost else "",
+    }
     if following == row.state:
         _note_share(row, seen)
+        _note_doubt(row, said.get(following, ""))
         return
-    said = {
-        DiskMoveState.UNCERTAIN: UNPROVEN,
-        DiskMoveState.FAILED: seen.cause or row.sentence or NOT_BEGUN,
-    }
     disk_move_change(row, following, said.get(following, ""))
+
+
+def _note_doubt(row: DiskMove, sentence: str) -> None:
+    """Tell that an uncertain move is uncertain for another reason than before."""
+    if row.state != DiskMoveState.UNCERTAIN or row.sentence == sentence:
+        return
+    with writing():
+        if DiskMove.objects.filter(pk=row.pk, state=row.state).update(sentence=sentence):
+            row.sentence = sentence
+            _tell(row)
 
 
 def _note_share(row: DiskMove, seen: DiskSeen) -> None:

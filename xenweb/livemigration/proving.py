@@ -62,6 +62,11 @@ GONE = Failure(
     "Neither host knows the VM any more: somebody removed it meanwhile.",
     "Nothing is left on the target. Ask whoever removed it.",
 )
+ELSEWHERE = Failure(
+    "vm_elsewhere",
+    "The VM is on neither of the two hosts: by its pool's own record it is on {elsewhere}, where somebody moved it.",
+    "Nothing to do: the board shows it there.",
+)
 STAYED = Failure(
     "move_failed",
     "The VM stayed where it was.",
@@ -130,6 +135,8 @@ class Hosts:
             source.misread,
             target_proven=target.proven,
             one_record=bool(source.record) and source.record == target.record,
+            elsewhere=source.elsewhere or target.elsewhere,
+            halted=source.halted or target.halted,
         )
 
     def _sighting(self, endpoint: Endpoint) -> VmSighting:
@@ -200,6 +207,8 @@ def settle(
 
 def _failure(row: Migration, following: State, proof: Proof, cause: Failure | None, beats: Beats) -> Failure | None:
     conclusion = conclude(proof)
+    if conclusion is Conclusion.GONE and proof.elsewhere:
+        return replace(ELSEWHERE, sentence=ELSEWHERE.sentence.format(elsewhere=proof.elsewhere))
     if conclusion in _ENDED_ELSEWHERE:
         return _ENDED_ELSEWHERE[conclusion]
     if following is State.FAILED:

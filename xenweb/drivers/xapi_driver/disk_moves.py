@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 
 from xenweb.core.disk_move import DiskAt, DiskSeen
@@ -24,13 +25,22 @@ OPERATION = "migrate_send"
 """What XAPI calls it at the VM that a disk of it moves."""
 
 
+@dataclass(slots=True)
+class Seen:
+    """The task of a disk's move. ``is_ours``: this process began it, or it bears our mark."""
+
+    ref: str
+    track: Track
+    is_ours: bool = True
+
+
 class DiskMoves:
     """The moves of disks that this process has seen, by their ids; safe to use from several threads."""
 
     def __init__(self, pools: Pools) -> None:
         self._pools = pools
         self._lock = threading.Lock()
-        self._seen: dict[str, tuple[str, Track]] = {}
+        self._seen: dict[str, Seen] = {}
 
     def foresee(self, plan: MigrationPlan) -> Preflight:
         """Make every check that can be made before the call."""
@@ -62,23 +72,26 @@ class DiskMoves:
             ref = str(end.pool.call("Async.VDI.pool_migrate", vdi.ref, there.ref, {}, once=True))
             errands.tag(end.pool, ref, plan)
         with self._lock:
-            self._seen[plan.migration] = ref, Track(has_disks=True, from_start=True)
+            self._seen[plan.migration] = Seen(ref, Track(has_disks=True, from_start=True))
 
     def look(self, plan: MigrationPlan) -> DiskSeen:
         """Look at the task, if it is known, and at the disk's record."""
         with in_our_words(plan.source):
             pool = self._pools.reach(plan.source)
             vm = pool.record("VM", pool.by_uuid("VM", plan.vm_uuid))
+            seen = self._known(pool, vm, plan)
+            record = self._read(pool, vm, plan, seen) if seen is not None else None
+            # Only now: a task that ends after this look at the disk would seem to have left it where it was.
             at = _place(pool, vm, plan)
-            ref, track = self._known(pool, vm, plan)
-            record = errands.read(pool, ref) if ref else None
-            if record is None:
-                return DiskSeen(at)
+            if seen is None or record is None:
+                return DiskSeen(at, is_lost=seen is not None)
             if record.text("status") not in errands.ENDED:
-                track.look(record.share("progress"), may_cancel=is_cancellable(record))
-                told = errands.progress_of(plan, track, is_cancelling=False)
+                seen.track.look(record.share("progress"), may_cancel=is_cancellable(record))
+                told = errands.progress_of(plan, seen.track, is_cancelling=False)
                 total, done = told.disk_total, told.disk_processed
                 return DiskSeen(at, busy=True, share=done / total if total and done is not None else None)
+            if record.text("status") == "cancelled" and not errands.is_asked_to_end(record):
+                return DiskSeen(at, is_lost=True)  # as a toolstack that starts anew calls what may go on
             code, *params = record.many("error_info") or ("",)
             names = Names(pool.view.look())
             cause = translated(RefusedError(code, tuple(params)), plan.source.name, names).sentence if code else ""
@@ -88,26 +101,37 @@ class DiskMoves:
         """Ask for the end of the task while it still can be ended."""
         with in_our_words(plan.source):
             pool = self._pools.reach(plan.source)
-            ref, _ = self._known(pool, pool.record("VM", pool.by_uuid("VM", plan.vm_uuid)), plan)
-            record = errands.read(pool, ref) if ref else None
-            if record is None or record.text("status") in errands.ENDED:
+            seen = self._known(pool, pool.record("VM", pool.by_uuid("VM", plan.vm_uuid)), plan)
+            record = errands.read(pool, seen.ref) if seen is not None else None
+            if seen is None or record is None or record.text("status") in errands.ENDED:
                 return
+            errands.refuse_foreign(plan, is_ours=seen.is_ours)
             if not is_cancellable(record):
                 msg = f"It is too late: {plan.vm_name} is being switched over to the copy of its disk."
                 raise MoveRefusedError(msg)
-            pool.call("task.cancel", ref)
+            pool.call("task.cancel", seen.ref)
 
-    def _known(self, pool: Pool, vm: Record, plan: MigrationPlan) -> tuple[str, Track]:
+    def _read(self, pool: Pool, vm: Record, plan: MigrationPlan, seen: Seen) -> Record | None:
+        """Read the task; where its name means nothing any more it is looked for again. None if it is lost."""
+        record = errands.read(pool, seen.ref)
+        if record is None:
+            record = errands.seen(pool, vm, plan)
+            if record is not None:
+                seen.ref, seen.is_ours = record.ref, errands.bears_tag(record, plan)
+        return record
+
+    def _known(self, pool: Pool, vm: Record, plan: MigrationPlan) -> Seen | None:
         """Find the task: the one that this process began, else the one that the VM or our mark tells of."""
         with self._lock:
             kept = self._seen.get(plan.migration)
         if kept is not None:
             return kept
-        found = errands.find(pool, vm, plan), Track(has_disks=True, from_start=False)
-        if found[0]:
-            with self._lock:
-                self._seen[plan.migration] = found
-        return found
+        record = errands.under_way(pool, vm, plan)
+        if record is None:
+            return None
+        found = Seen(record.ref, Track(has_disks=True, from_start=False), errands.bears_tag(record, plan))
+        with self._lock:
+            return self._seen.setdefault(plan.migration, found)
 
     def _end(self, plan: MigrationPlan) -> tuple[End, Record]:
         pool = self._pools.reach(plan.source)

@@ -164,7 +164,8 @@ class XapiDriver:
         copy = _copy(tables, vm, host.ref)
         is_here = copy not in {Copy.ABSENT, Copy.INCOMING}
         is_busy = is_here and (is_moving(vm) or self.moves.is_followed(vm_uuid))
-        return VmSighting(copy, is_busy, record=vm.ref)
+        elsewhere, is_halted = _elsewhere(tables, vm, host.ref), vm.text("power_state") == "Halted"
+        return VmSighting(copy, is_busy, record=vm.ref, elsewhere=elsewhere, halted=is_halted)
 
 
 def _memory_free(pool: Pool, host: Record) -> int | None:
@@ -186,6 +187,13 @@ def _copy(tables: Tables, vm: Record, host: str) -> Copy:
     if power not in {"Halted", "Suspended"}:
         return Copy.NO_ANSWER  # a state that we do not know proves nothing
     return Copy.INACTIVE if waits_on(tables, vm) == host else Copy.ABSENT
+
+
+def _elsewhere(tables: Tables, vm: Record, host: str) -> str:
+    """Answer the name of the host that a VM's own record names, if that is another one; empty if not."""
+    there = vm.ref_or_null("resident_on") if vm.text("power_state") in ACTIVE else waits_on(tables, vm)
+    record = tables["host"].get(there)
+    return record.text_or("name_label") if record is not None and there != host else ""
 
 
 def _remove_disk(pool: Pool, tables: Tables, endpoint: Endpoint, path: str) -> None:

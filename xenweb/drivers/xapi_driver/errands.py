@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass, field
 
 from xenweb.core.quantities import Bytes
-from xenweb.drivers.contract import MigrationPlan, Phase, Progress
+from xenweb.drivers.contract import MigrationPlan, MoveRefusedError, Phase, Progress
 from xenweb.drivers.xapi_driver.errors import RefusedError
 from xenweb.drivers.xapi_driver.homes import MOVES
 from xenweb.drivers.xapi_driver.pools import Pool
@@ -59,10 +59,10 @@ def progress_of(plan: MigrationPlan, track: Track, *, is_cancelling: bool) -> Pr
     return Progress(phase, share=track.share if is_told else None)
 
 
-def find(pool: Pool, vm: Record, plan: MigrationPlan) -> str:
-    """Find the task of a move that is under way; empty for none."""
+def under_way(pool: Pool, vm: Record, plan: MigrationPlan) -> Record | None:
+    """Find the task of a move that has not ended."""
     found = seen(pool, vm, plan)
-    return "" if found is None or has_ended(found) else found.ref
+    return None if found is None or has_ended(found) else found
 
 
 def seen(pool: Pool, vm: Record | None, plan: MigrationPlan) -> Record | None:
@@ -72,7 +72,7 @@ def seen(pool: Pool, vm: Record | None, plan: MigrationPlan) -> Record | None:
     """
     said = pool.call("task.get_all_records")
     tasks = {ref: record_of("task", ref, each) for ref, each in said.items()} if isinstance(said, dict) else {}
-    ours = [each for each in tasks.values() if _tag_of(each) == plan.migration]
+    ours = [each for each in tasks.values() if bears_tag(each, plan)]
     if ours:
         return min(ours, key=has_ended)
     for ref, operation in vm.map("current_operations").items() if vm is not None else ():
@@ -80,6 +80,18 @@ def seen(pool: Pool, vm: Record | None, plan: MigrationPlan) -> Record | None:
         if operation in MOVES and not _tag_of(each):
             return each
     return None
+
+
+def bears_tag(record: Record, plan: MigrationPlan) -> bool:
+    """Say whether a task bears a move's tag: any other may be another hand's, and is only looked at."""
+    return _tag_of(record) == plan.migration
+
+
+def refuse_foreign(plan: MigrationPlan, *, is_ours: bool) -> None:
+    """Raise MoveRefusedError unless a task is known to be that of a move: nobody ends what others have begun."""
+    if not is_ours:
+        msg = f"{plan.vm_name} is being moved, but nothing shows that this is our move: whoever began it can end it."
+        raise MoveRefusedError(msg)
 
 
 def _tag_of(record: Record) -> str:

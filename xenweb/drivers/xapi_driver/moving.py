@@ -55,7 +55,7 @@ ACTIVE_MOVE = frozenset({"Running"})
 
 @dataclass(slots=True)
 class Running:
-    """One move that this process follows."""
+    """One move that this process follows. ``is_ours``: its task is known to be this move's, and no other hand's."""
 
     pool: Pool
     vm_uuid: str
@@ -63,6 +63,7 @@ class Running:
     track: Track
     asked_to_cancel: threading.Event = field(default_factory=threading.Event)
     is_asked: bool = False
+    is_ours: bool = True
 
 
 class Moves:
@@ -147,7 +148,10 @@ class Moves:
             found = self._looked_for(plan)
             if not found:
                 raise
+            # It is followed as ours, but somebody else may have begun it: it gets no mark, and is not given up.
             running.pool, ref = found
+            running.is_ours = False
+            return ref
         errands.tag(running.pool, ref, plan)
         return ref
 
@@ -158,11 +162,11 @@ class Moves:
             try:
                 self._pools.reach(plan.source)
                 pool, vm = self._found(plan)
-                ref = errands.find(pool, vm, plan) if vm is not None else ""
+                record = errands.under_way(pool, vm, plan) if vm is not None else None
             except (DriverError, RefusedError):
-                ref = ""
-            if ref:
-                return pool, ref
+                record = None
+            if record is not None:
+                return pool, record.ref
             time.sleep(SETTLE_EVERY)
         return None
 
@@ -318,10 +322,11 @@ class Moves:
         if kept is not None:
             return kept
         pool, vm = self._found(plan)
-        ref = errands.find(pool, vm, plan) if vm is not None else ""
-        if not ref:
+        record = errands.under_way(pool, vm, plan) if vm is not None else None
+        if record is None:
             return None
-        running = Running(pool, plan.vm_uuid, ref, Track(bool(plan.copied_disks), from_start=False))
+        track = Track(bool(plan.copied_disks), from_start=False)
+        running = Running(pool, plan.vm_uuid, record.ref, track, is_ours=errands.bears_tag(record, plan))
         with self._lock:
             return self._adoptions.setdefault(plan.migration, running)
 
@@ -345,6 +350,7 @@ class Moves:
         record = errands.read(running.pool, running.ref) if running is not None else None
         if running is None or record is None or record.text("status") in errands.ENDED:
             return
+        errands.refuse_foreign(plan, is_ours=running.is_ours)
         if not is_cancellable(record):
             msg = f"It is too late: {plan.vm_name} is being switched over to {plan.target.name}."
             raise MoveRefusedError(msg)
