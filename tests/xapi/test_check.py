@@ -1,5 +1,6 @@
 """The look at a real pool that changes nothing, here at the simulated ones."""
 
+import re
 from io import StringIO
 from pathlib import Path
 
@@ -7,6 +8,10 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from tests.xapi.process import PASSWORD, Pools
+from xenweb.drivers import xapi_driver
+from xenweb.drivers.xapi_driver.report import CALLS, MOVE_RIGHTS, SWITCH_RIGHTS
+
+DRIVER = Path(xapi_driver.__file__).parent
 
 
 @pytest.fixture(autouse=True)
@@ -26,14 +31,24 @@ def check(url: str) -> tuple[str, str]:
 
 
 def test_a_pool_as_expected_has_no_faults_and_is_not_changed(xapi: Pools) -> None:
-    before = xapi.do("generation")
+    before, sessions = xapi.do("generation"), xapi.do("sessions")
     said, failed = check(xapi.endpoint("host-a").uri)
     assert failed == ""
-    assert "calls: 23 of the 23 that we make are there" in said
+    assert f"calls: {len(CALLS)} of the {len(CALLS)} that we make are there" in said
     assert f"host host-a: the host asked, uuid {xapi.uuid('host-a')}" in said
     assert "everything that the driver needs is there" in said
     assert PASSWORD not in said
-    assert xapi.do("generation") == before + 1, "one session was made, and nothing else was changed"
+    assert xapi.do("sessions") == sessions, "its session is ended"
+    assert xapi.do("generation") == before + 2, "one session was made and ended, and nothing else was changed"
+
+
+def test_each_call_that_the_driver_makes_is_asked_for() -> None:
+    sources = "".join(each.read_text() for each in DRIVER.glob("*.py") if each.name != "report.py")
+    made = set(re.findall(r'"((?:Async\.)?[A-Za-z_]+\.[a-z_]+)"', sources))
+    made |= {f"{kind}.get_record" for kind in re.findall(r'\.record\("(\w+)"', sources)}
+    made |= {f"{kind}.get_by_uuid" for kind in re.findall(r'by_uuid\("(\w+)"', sources)}
+    assert made >= {"host.disable", "Async.VDI.pool_migrate", "VM.get_by_uuid"}, "calls are found in the sources"
+    assert made <= set(CALLS)
 
 
 def test_what_is_missing_is_told_by_name(xapi: Pools) -> None:
@@ -47,8 +62,9 @@ def test_what_is_missing_is_told_by_name(xapi: Pools) -> None:
 
 def test_a_reader_is_told_that_the_account_cannot_move(xapi: Pools) -> None:
     said, failed = check(xapi.endpoint("host-a", user="reader").uri)
-    assert failed == "3 faults"
-    assert "FAULT right vm.pool_migrate is not given to our account" in said
+    assert failed == "7 faults"
+    for right in (*MOVE_RIGHTS, *SWITCH_RIGHTS):
+        assert f"FAULT right {right} is not given to our account" in said
 
 
 def test_without_a_trusted_certificate_the_fingerprint_is_shown_and_no_password_sent(xapi: Pools) -> None:

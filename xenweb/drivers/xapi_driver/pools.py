@@ -69,6 +69,10 @@ class Pool:
         """Answer our session, for questions that are about it."""
         return self._session.ensure(self._user, self._secret)
 
+    def leave(self) -> None:
+        """End our session, if there is one; the next call makes another."""
+        self._session.leave()
+
 
 class Pools:
     """All pools that this process speaks with, by their coordinators."""

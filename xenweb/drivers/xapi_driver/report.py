@@ -14,13 +14,16 @@ from xenweb.drivers.xapi_driver.translating import in_our_words
 from xenweb.drivers.xapi_driver.words import Names, said
 
 CALLS = (
-    "event.from", "session.login_with_password", "session.get_uuid", "host.compute_free_memory", "host.migrate_receive",
+    "event.from", "session.login_with_password", "session.logout", "session.get_uuid", "session.get_rbac_permissions",
+    "session.get_is_local_superuser", "host.compute_free_memory", "host.migrate_receive", "host.enable", "host.disable",
     "task.get_record", "task.get_all_records", "task.cancel", "task.add_to_other_config", "VM.get_by_uuid",
-    "VM.get_record", "VM.get_all_records", "VM.set_affinity", "VM.pause", "VM.unpause", "VM.assert_operation_valid",
-    "VM.assert_can_boot_here", "VM.assert_can_migrate", "VM.pool_migrate", "VM.migrate_send", "VDI.get_by_uuid",
-    "VDI.destroy", "VM_guest_metrics.get_record",
+    "VM.set_affinity", "VM.pause", "VM.unpause", "VM.assert_operation_valid", "VM.assert_can_boot_here",
+    "VM.assert_can_migrate", "Async.VM.pool_migrate", "Async.VM.migrate_send", "VDI.get_by_uuid", "VDI.destroy",
+    "Async.VDI.pool_migrate", "VM_guest_metrics.get_record",
+    *(f"{kind}.{verb}" for kind in CLASSES for verb in ("get_all_records", "get_record")),
 )  # fmt: skip
-MOVE_RIGHTS = ("vm.pool_migrate", "vm.migrate_send", "host.migrate_receive")
+MOVE_RIGHTS = ("vm.pool_migrate", "vm.migrate_send", "vm.set_affinity", "vdi.pool_migrate", "host.migrate_receive")
+SWITCH_RIGHTS = ("host.disable", "host.enable")
 SHOWN = 3
 
 
@@ -38,18 +41,25 @@ def report(endpoint: Endpoint) -> Iterator[Line]:
     try:
         with in_our_words(endpoint):
             pool = pools.reach(endpoint)
-            yield Line(f"coordinator: {pool.host}")
-            tables = pool.view.look()
-            yield from _hosts(pool, tables, endpoint)
-            yield from _calls(pool)
-            yield from _rights(pool)
-            for kind in CLASSES:
-                yield from _fields(kind, list(tables[kind].values()))
-            yield from _states(list(tables["VM"].values()))
-            yield from _question(pool, tables)
+            try:
+                yield from _seen(pool, endpoint)
+            finally:
+                pool.leave()
     except DriverError as error:
         yield Line(error.sentence, is_fault=True)
         yield Line(error.remedy)
+
+
+def _seen(pool: Pool, endpoint: Endpoint) -> Iterator[Line]:
+    yield Line(f"coordinator: {pool.host}")
+    tables = pool.view.look()
+    yield from _hosts(pool, tables, endpoint)
+    yield from _calls(pool)
+    yield from _rights(pool)
+    for kind in CLASSES:
+        yield from _fields(kind, list(tables[kind].values()))
+    yield from _states(list(tables["VM"].values()))
+    yield from _question(pool, tables)
 
 
 def _hosts(pool: Pool, tables: dict[str, dict[str, Record]], endpoint: Endpoint) -> Iterator[Line]:
@@ -89,6 +99,10 @@ def _rights(pool: Pool) -> Iterator[Line]:
     for each in MOVE_RIGHTS:
         if each not in rights:
             yield Line(f"right {each} is not given to our account: it can look, and not move", is_fault=True)
+    for each in SWITCH_RIGHTS:
+        if each not in rights:
+            what = "it can take no host out of service"
+            yield Line(f"right {each} is not given to our account: {what}", is_fault=True)
 
 
 def _fields(kind: str, records: list[Record]) -> Iterator[Line]:

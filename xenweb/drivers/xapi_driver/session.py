@@ -6,12 +6,13 @@ The package logs in anew by itself where a session is no more. Here only one of 
 import threading
 import xmlrpc.client
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from typing import cast
 
 import XenAPI
 
 from xenweb.drivers.xapi_driver.bulk import Request, answer_of, records
-from xenweb.drivers.xapi_driver.errors import AnswerUnreadableError, LoginRefusedError, RefusedError
+from xenweb.drivers.xapi_driver.errors import AnswerUnreadableError, DriverError, LoginRefusedError, RefusedError
 from xenweb.drivers.xapi_driver.records import NULL
 from xenweb.drivers.xapi_driver.transport import ANSWER_WITHIN, JSON, PinnedTransport, Value
 
@@ -88,6 +89,14 @@ class Session(XenAPI.Session):
                 if self._session == NULL:
                     self._asked(self.login_with_password, user, secret, API_VERSION, ORIGINATOR)
         return self._held
+
+    def leave(self) -> None:
+        """End the session; one that the host does not end, or does not know any more, ends there by itself."""
+        if self._held == NULL:
+            return
+        with suppress(RefusedError, DriverError), self.transport.bounded(ANSWER_WITHIN):
+            self._asked(getattr(self, "session.logout"), self._held)
+        self._session = NULL
 
     def call(
         self, method: str, params: Sequence[object], within: float = ANSWER_WITHIN, *, once: bool = False
