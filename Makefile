@@ -38,7 +38,7 @@ test: ## everything above, every test, on real hypervisors and in a real browser
 	@echo "== browser tests" && $(PYTEST) -q tests/browser
 	@echo "== bounce" && $(PYTHON) -m tests.bounce $(N)
 
-bounce: ## hop N VMs (N=50) all over the lab (LAB=qemu or xen) while things break; write build/bounce.json
+bounce: ## hop N VMs (N=50) all over the lab (LAB=qemu or xen) while things break; write build/bounce.json or bounce-xen.json
 	@.ci/setup test
 	@LAB=$(LAB) $(PYTHON) -m tests.bounce $(N)
 

@@ -1,4 +1,4 @@
-"""Hop VMs at random with faults at random; write build/bounce.json; answer 0 if nothing was lost.
+"""Hop VMs at random with faults at random; write build/bounce.json, or bounce-xen.json; answer 0 if nothing was lost.
 
 ``python -m tests.bounce N [SEED]``; with ``LAB=xen`` in the environment on the Xen lab.
 """
@@ -244,6 +244,11 @@ def bounce(moves: int, seed: int, kind: Kind) -> dict[str, Any]:
     return report
 
 
+def written(kind: Kind) -> Path:
+    """Answer where the report of a lab is written: no lab's run takes the place of another's."""
+    return ROOT / "build" / ("bounce.json" if kind == "qemu" else f"bounce-{kind}.json")
+
+
 def main() -> int:
     """Run, write, print, judge."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended before the report"))
@@ -254,7 +259,7 @@ def main() -> int:
     began = time.monotonic()
     report = {**bounce(moves, seed, kind), "seconds": round(time.monotonic() - began)}
     (ROOT / "build").mkdir(exist_ok=True)
-    (ROOT / "build" / "bounce.json").write_text(json.dumps(report, indent=2) + "\n")
+    written(kind).write_text(json.dumps(report, indent=2) + "\n")
     for key, value in report.items():
         print(f"  {key:<22} {'' if key == 'what_happened_around_it' else value}".rstrip())
         if key == "what_happened_around_it":

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import pytest
 
-from tests.bounce.__main__ import INTACT, NOTHING, Bounce, is_clean
+from tests.bounce.__main__ import INTACT, NOTHING, Bounce, is_clean, written
 from tests.bounce.grounds import Ground
 
 
@@ -58,3 +58,7 @@ def test_a_run_of_bad_luck_goes_on_until_enough_was_done(
     run = Luck(one_in)
     run.run(10)
     assert run.accepted == asked
+
+
+def test_each_lab_has_a_report_of_its_own() -> None:
+    assert (written("qemu").name, written("xen").name) == ("bounce.json", "bounce-xen.json")

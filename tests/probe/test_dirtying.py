@@ -28,6 +28,7 @@ class PlayedLog:
 
     told: list[str] = field(default_factory=list)
     taken: bool = False
+    stays_on: bool = False
     fault: XenError | None = None
     counted: int = 2**32 - 512
     on_enable: Callable[[], None] = lambda: None
@@ -48,6 +49,8 @@ class PlayedLog:
 
     def off(self, _number: int) -> None:
         self.told.append("off")
+        if self.stays_on:
+            raise XenError("Xen does not end the log of dirty pages: EBUSY.")
         self.on_off()
 
 
@@ -169,6 +172,29 @@ def test_a_daemon_that_is_started_anew_switches_off_what_was_left_on(rig: Rig) -
     cmdline.unlink()
     until(lambda: {} if rig.log.told == ["off"] else None)
     until(lambda: None if any((rig.run / "dirtying").iterdir()) else {})
+
+
+def test_a_log_that_xen_does_not_switch_off_stays_noted_until_it_is(rig: Rig) -> None:
+    rig.log.stays_on = True
+    rig.dirtying.measure(VM)
+    noted = rig.run / "dirtying" / str(NUMBER)
+    assert noted.exists()
+    with pytest.raises(RemedyRefusedError, match="log of an earlier look"):
+        rig.dirtying.measure(VM)
+    rig.log.stays_on = False
+    rig.again().recover()
+    until(lambda: None if noted.exists() else {})
+    assert rig.log.told[-1] == "off"
+    assert rig.dirtying.measure(VM)
+
+
+def test_a_guest_that_is_gone_leaves_no_note(rig: Rig) -> None:
+    rig.log.stays_on = True
+    rig.log.on_enable = lambda: setattr(
+        rig.xen, "guest", Guest(NUMBER + 1, VM, True, False, False, False, False, None, 1, 7)
+    )
+    rig.dirtying.measure(VM)
+    assert list((rig.run / "dirtying").iterdir()) == []
 
 
 def test_a_move_that_came_by_the_relay_keeps_every_measurement_out_until_its_helper_ends(rig: Rig) -> None:

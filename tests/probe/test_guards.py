@@ -14,7 +14,7 @@ from xenweb.probe import guards as guarding
 from xenweb.probe import snapshots
 from xenweb.probe.commands import CommandError
 from xenweb.probe.guards import Guards
-from xenweb.probe.guests import Guest, Xen
+from xenweb.probe.guests import Guest, Xen, XenError
 from xenweb.probe.remedies import RemedyRefusedError
 from xenweb.probe.volumes import Volumes
 
@@ -32,12 +32,15 @@ class PlayedXen(Xen):
         self.paused = False
         self.told: list[str] = []
         self.deaf = 0
+        self.is_mute = False
 
     def guests(self) -> list[Guest]:
         return [Guest(3, VM, not self.paused, self.paused, False, False, False, None, 1, 7)] if self.here else []
 
     def run(self, *words: str) -> str:
         self.told.append(" ".join(words))
+        if words[0] == "sysrq" and self.is_mute:
+            raise XenError("xl sysrq failed: libxl: error")
         if words[0] == "unpause" and self.deaf:
             self.deaf -= 1
             raise CommandError("xl unpause did not answer")
@@ -84,7 +87,8 @@ def until(found: Callable[[], dict[str, Any] | None], seconds: float = 5.0) -> d
 
 
 @pytest.fixture
-def rig(tmp_path: Path) -> Rig:
+def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rig:
+    monkeypatch.setattr("xenweb.probe.guards.WRITES_OUT_FOR", 0.01)
     return Rig(tmp_path)
 
 
@@ -104,7 +108,7 @@ def test_a_guard_is_taken_while_the_guest_stands_still_and_copied_off_while_it_r
         "lvchange",
         "lvchange",
     ]
-    assert rig.xen.told == ["pause 3", "unpause 3"]
+    assert rig.xen.told == ["sysrq 3 s", "pause 3", "unpause 3"]
     assert not rig.xen.paused
     assert seen["done"] == seen["total"] == rig.host.volumes["sr1/web01"].size + rig.host.volumes["sr1/data"].size
     assert isinstance(seen["pause_ms"], int)
@@ -146,6 +150,13 @@ def test_a_guard_is_still_whole_to_a_probe_that_was_started_anew(rig: Rig) -> No
     rig.guards.begin(GUARD, VM, (WEB,))
     rig.until("whole", (WEB,))
     assert rig.again().look(GUARD, (WEB,))["phase"] == "whole"
+
+
+def test_a_kernel_that_cannot_be_asked_to_write_out_is_paused_all_the_same(rig: Rig) -> None:
+    rig.xen.is_mute = True
+    rig.guards.begin(GUARD, VM, (WEB,))
+    assert rig.until("whole", (WEB,))["error"] == ""
+    assert rig.xen.told == ["sysrq 3 s", "pause 3", "unpause 3"]
 
 
 def test_while_it_is_made_the_volume_may_not_be_activated_elsewhere(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,7 +36,8 @@ class Rig:
 
 
 @pytest.fixture
-def rig(tmp_path: Path) -> Rig:
+def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rig:
+    monkeypatch.setattr("xenweb.probe.guards.WRITES_OUT_FOR", 0.01)
     return Rig(tmp_path)
 
 

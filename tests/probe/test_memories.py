@@ -26,7 +26,8 @@ def saved(stream: bytes = STREAM, *, flags: int = 3, config: bytes = b"{}", orde
 
 
 @pytest.fixture
-def rig(tmp_path: Path) -> Rig:
+def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rig:
+    monkeypatch.setattr("xenweb.probe.guards.WRITES_OUT_FOR", 0.01)
     return playing(Rig(tmp_path), saved())
 
 
@@ -55,7 +56,7 @@ def test_memory_is_saved_before_the_snapshots_and_the_guest_stands_still_for_bot
     told = [each.split()[0] + (" -s" if "--snapshot" in each else "") for each in rig.host.changes()]
     assert told[:3] == ["lvcreate", "xl", "lvcreate -s"]
     assert f"xl save -p 3 {rig.folder / 'states' / GUARD}.xl" in rig.host.changes()
-    assert rig.xen.told == ["unpause 3"]
+    assert rig.xen.told == ["sysrq 3 s", "unpause 3"]
     assert not rig.xen.paused
 
 

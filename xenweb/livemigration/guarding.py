@@ -109,7 +109,7 @@ def announced(row: Migration, wish: Wish) -> Finding:
         "guard_before_move",
         f"A guard of {row.vm_name} is made before it moves: {wish.reason} The VM stands still while its "
         f"{'memory is saved and its snapshots' if wish.with_memory else 'snapshots'} are taken ({how_long}), then they "
-        "are copied off.",
+        "are copied off. Right before, its kernel is asked to write out what it holds for them, as far as it listens.",
         "Nothing to do. Choose no guard if that pause is too much.",
         automatic=wish.automatic,
         with_memory=wish.with_memory,

@@ -21,7 +21,7 @@ from .keeping import StorageVerbs
 MOST_RECORDS: Final = 256
 MOST_CALLERS: Final = 32
 PATIENCE: Final = 10.0
-"""Seconds in which a caller must prove who it is."""
+"""Seconds in which a caller must prove who it is, all in all."""
 
 IDLE: Final = 120.0
 CANCELLED_WITHIN: Final = 2.0
@@ -200,8 +200,7 @@ class Daemon:
 
     def _answer(self, connection: socket.socket) -> None:
         try:
-            connection.settimeout(PATIENCE)
-            line = wire.accepted(connection, self.key)
+            line = wire.accepted(connection, self.key, PATIENCE)
             connection.settimeout(IDLE)
             while True:
                 line.send(self._done(line.receive()))

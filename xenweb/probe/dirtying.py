@@ -178,8 +178,12 @@ class Dirtying:
 
     def _measured(self, guest: Guest, log: Log) -> dict[str, float]:
         note = self._notes / str(guest.number)
-        if self._helpers(guest.number) or note.exists():
+        if self._helpers(guest.number):
             raise RemedyRefusedError("This VM is being moved, or saved.")
+        if note.exists():
+            self._end(guest.number, log)  # left on by an earlier look: nothing moves this guest, and the gate is ours
+            if note.exists():
+                raise RemedyRefusedError("Xen does not end the log of an earlier look at this VM.")
         self._notes.mkdir(mode=0o700, exist_ok=True)
         note.touch()
         try:
@@ -202,13 +206,23 @@ class Dirtying:
         if self._helpers(number):
             self._begin_end(number, log)
             return
-        with suppress(XenError):
+        is_off = True
+        try:
             log.off(number)
+        except XenError:
+            is_off = self._is_gone(number)
         for helper in self._helpers(number):
             # It may have switched the log on just before this switched it off: it must not go on without.
             with suppress(ProcessLookupError):
                 os.kill(helper, signal.SIGTERM)
-        (self._notes / str(number)).unlink(missing_ok=True)
+        if is_off:
+            (self._notes / str(number)).unlink(missing_ok=True)
+
+    def _is_gone(self, number: int) -> bool:
+        """Say whether Xen has no such guest any more, and so no log of it."""
+        with suppress(XenError):
+            return all(each.number != number for each in self._xen.guests())
+        return False
 
     def _begin_end(self, number: int, log: Log) -> None:
         threading.Thread(target=self._end_later, args=(number, log), name=f"log of {number}", daemon=True).start()

@@ -3,6 +3,9 @@
 The guest stands still only while its snapshots are taken. That is done here, on its own host, and not by libvirt
 from afar: whoever pauses a guest over the network and is lost would leave it paused. What pauses it here notes so
 first, and lets it go on after a while, come what may; a probe that is started anew does the same.
+
+Before it stands still its kernel is asked to write to its disks what it holds for them, and given a moment for it. That
+is as much as Xen can ask without an agent: a kernel that does not listen, or needs longer, is paused all the same.
 """
 
 import json
@@ -21,6 +24,9 @@ from .memories import SAVED_WITHIN, Memory
 from .remedies import RemedyRefusedError, one
 from .snapshots import Disk, VolumeDisk, disk_at
 from .volumes import Volumes
+
+WRITES_OUT_FOR: Final = 1.0
+"""Seconds that a guest gets to write out what it holds, before it is paused."""
 
 PAUSED_AT_MOST: Final = 60.0
 STOPPED_WITHIN: Final = 40.0
@@ -238,6 +244,8 @@ class Guards:
             for each in disks:
                 go_on()
                 each.prepare()
+            self._write_out(guest, work)
+            go_on()
             work.pause_ms = self._taken(guard, disks, guest, state)
             work.phase = "copying"
             for each in disks:
@@ -255,6 +263,12 @@ class Guards:
                     each.remove()
             with suppress(*FAULTS):
                 memory.remove()
+
+    def _write_out(self, guest: Guest, work: Work) -> None:
+        """Ask the guest's kernel to write out what it holds; that it does not is no failure."""
+        with suppress(*FAULTS):
+            self._xen.run("sysrq", str(guest.number), "s")
+            work.stop.wait(WRITES_OUT_FOR)
 
     def _taken(self, guard: str, disks: list[Disk], guest: Guest, state: State | None) -> int:
         """Take all snapshots while the guest stands still; answer for how many ms it did."""
