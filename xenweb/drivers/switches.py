@@ -3,8 +3,10 @@
 Where it cannot, that a host is in maintenance is held by us alone; ``switch_of`` says which it is.
 """
 
+from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
+from xenweb.core.findings import Finding
 from xenweb.drivers.contract import Endpoint, HypervisorDriver
 
 
@@ -20,6 +22,19 @@ class HostSwitch(Protocol):
         """
 
 
+@runtime_checkable
+class StayTeller(Protocol):
+    """A driver whose hypervisor can be asked which VMs of a host it would move nowhere."""
+
+    def staying(self, endpoint: Endpoint) -> Mapping[str, Finding]:
+        """Answer why VMs cannot leave a host, by their UUIDs; changes nothing. It may raise a DriverError alone."""
+
+
 def switch_of(driver: HypervisorDriver) -> HostSwitch | None:
     """Answer the driver as one that can take hosts out of service; None if it cannot."""
     return driver if isinstance(driver, HostSwitch) else None
+
+
+def stay_teller_of(driver: HypervisorDriver) -> StayTeller | None:
+    """Answer the driver as one that says which VMs cannot leave; None if it cannot."""
+    return driver if isinstance(driver, StayTeller) else None

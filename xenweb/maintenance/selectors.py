@@ -1,6 +1,7 @@
 """Read maintenances, and plan them; nothing here writes."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -10,12 +11,14 @@ from django.utils import timezone
 from xenweb.accounts.policy import Action, Actor, decide, visible_teams
 from xenweb.core.evacuation import Leaver, Plan, planned
 from xenweb.core.facts import HostFacts
+from xenweb.core.findings import Finding
 from xenweb.core.maintenance import ACTIVE, MaintenanceState, Stage
-from xenweb.drivers.contract import DriverUnavailableError
+from xenweb.drivers.contract import DriverError, DriverUnavailableError
 from xenweb.drivers.registry import driver_for
-from xenweb.drivers.switches import switch_of
+from xenweb.drivers.switches import stay_teller_of, switch_of
+from xenweb.inventory.credentials import CredentialLostError
 from xenweb.inventory.models import Host, VirtualMachine
-from xenweb.inventory.selectors import host_row, hosts_facts, obstacles_of, vm_facts, vm_ids_of, vm_rows_on
+from xenweb.inventory.selectors import endpoint_of, host_row, hosts_facts, obstacles_of, vm_facts, vm_ids_of, vm_rows_on
 from xenweb.livemigration.remembering import remembered_of
 from xenweb.livemigration.selectors import arriving_on, promises
 from xenweb.maintenance.errors import MaintenanceForbiddenError, MaintenanceNotFoundError, MaintenanceStateError
@@ -92,14 +95,30 @@ def board_maintenances_for(actor: Actor) -> list[MaintenanceWire]:
     return [_personal(actor, row) for row in rows]
 
 
-def _leavers(vms: Iterable[VirtualMachine], hosts: Mapping[int, HostFacts]) -> list[Leaver]:
+def _leavers(
+    vms: Iterable[VirtualMachine], hosts: Mapping[int, HostFacts], staying: Mapping[str, Finding] | None = None
+) -> list[Leaver]:
     rows = list(vms)
     known = remembered_of([vm.pk for vm in rows], timezone.now())
     return [
-        Leaver(vm_facts(vm), hosts[vm.resident_on_id], obstacles_of(vm), known[vm.pk])
+        Leaver(vm_facts(vm), hosts[vm.resident_on_id], _obstacles(vm, staying or {}), known[vm.pk])
         for vm in rows
         if vm.resident_on_id is not None and vm.resident_on_id in hosts
     ]
+
+
+def _obstacles(vm: VirtualMachine, staying: Mapping[str, Finding]) -> tuple[Finding, ...]:
+    noted, asked = obstacles_of(vm), staying.get(vm.uuid)
+    return noted if asked is None or asked.code in {each.code for each in noted} else (asked, *noted)
+
+
+def _staying_on(host: Host) -> Mapping[str, Finding]:
+    """Ask the hypervisor which VMs of a host it would move nowhere; of one that does not answer nothing is known."""
+    with suppress(DriverError, CredentialLostError):
+        teller = stay_teller_of(driver_for(host.pool.driver))
+        if teller is not None:
+            return teller.staying(endpoint_of(host))
+    return {}
 
 
 def _facts() -> dict[int, HostFacts]:
@@ -111,13 +130,14 @@ def plan_for(
 ) -> Planned:
     """Plan where the VMs of a host go; ``only`` some of them, where not all.
 
-    Of VMs that nobody wished anything for we choose where they go, or with ``rest_stays`` leave them.
+    Of VMs that nobody wished anything for we choose where they go, or with ``rest_stays`` leave them. The hypervisor
+    itself is asked, where it can be, which of them it would move nowhere.
     """
     hosts = _facts()
     wanted = None if only is None else set(only)
     rows = [vm for vm in vm_rows_on(host.pk) if wanted is None or vm.pk in wanted]
     wished = {**dict.fromkeys((vm.pk for vm in rows), None), **wishes} if rest_stays else wishes
-    plan = planned(_leavers(rows, hosts), hosts.values(), wished)
+    plan = planned(_leavers(rows, hosts, _staying_on(host)), hosts.values(), wished)
     return Planned(plan, hosts, {vm.pk: vm for vm in rows})
 
 

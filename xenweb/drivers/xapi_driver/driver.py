@@ -1,9 +1,10 @@
 """The eight verbs, for XenServer and XCP-ng."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from xenweb.core.disk_move import DiskSeen
+from xenweb.core.findings import Finding
 from xenweb.core.migration import Copy, Unclear
 from xenweb.core.queueing import Sending
 from xenweb.drivers.contract import (
@@ -25,7 +26,7 @@ from xenweb.drivers.contract import (
     VmSighting,
     freely,
 )
-from xenweb.drivers.xapi_driver import preflight
+from xenweb.drivers.xapi_driver import obstacles, preflight
 from xenweb.drivers.xapi_driver.disk_moves import DiskMoves
 from xenweb.drivers.xapi_driver.errors import RefusedError
 from xenweb.drivers.xapi_driver.homes import ACTIVE, Tables, is_moving, reaches, waits_on
@@ -125,6 +126,14 @@ class XapiDriver:
             tables = pool.view.look()
             with in_our_words(endpoint, Names(tables)):
                 pool.call("host.enable" if is_enabled else "host.disable", host_of(tables, endpoint).ref)
+
+    def staying(self, endpoint: Endpoint) -> Mapping[str, Finding]:
+        """Ask the pool which VMs of a host it would move nowhere, and why."""
+        with in_our_words(endpoint):
+            pool = self._pools.reach(endpoint)
+            tables = pool.view.look()
+            host = host_of(tables, endpoint)
+            return obstacles.staying(tables, pool.call("host.get_vms_which_prevent_evacuation", host.ref))
 
     def disk_foresee(self, plan: MigrationPlan) -> Preflight:
         """Ask the pool what only it can say of a disk's move."""

@@ -2,13 +2,51 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Final
 
 from xenweb.core.placement import Finding, Severity, blocker, warning
+from xenweb.drivers.xapi_driver.errors import RefusedError
+from xenweb.drivers.xapi_driver.homes import Tables
 from xenweb.drivers.xapi_driver.records import Record
+from xenweb.drivers.xapi_driver.transport import Value
+from xenweb.drivers.xapi_driver.words import Names, said
 
 WITHIN, WITH_DISKS = "pool_migrate", "migrate_send"
 GIVES_NO_REASON = frozenset({"", "true", "1", "yes"})
 DEVICES = (("attached_PCIs", "a PCI device"), ("VUSBs", "a USB device"), ("VGPUs", "a virtual GPU"))
+
+
+OF_THE_VM: Final = frozenset(
+    {
+        "VM_LACKS_FEATURE",
+        "VM_LACKS_FEATURE_SHUTDOWN",
+        "VM_LACKS_FEATURE_SUSPEND",
+        "VM_MISSING_PV_DRIVERS",
+        "VM_OLD_PV_DRIVERS",
+        "VM_HAS_PCI_ATTACHED",
+        "VM_HAS_SRIOV_VIF",
+        "VM_HAS_VGPU",
+        "VM_HAS_VUSBS",
+        "VM_IS_USING_NESTED_VIRT",
+        "VM_IS_IMMOBILE",
+        "VM_HAS_NO_SUSPEND_SR",
+        "OPERATION_BLOCKED",
+        "OPERATION_NOT_ALLOWED",
+    }
+)
+"""What keeps a VM wherever it could go. Of other refusals a pool thinks of its own plan, which copies no disks."""
+
+
+def staying(tables: Tables, answer: Value) -> dict[str, Finding]:
+    """Read what a pool says keeps a host from being emptied: by UUID, of the VMs that can go nowhere."""
+    found, names = dict[str, Finding](), Names(tables)
+    for ref, told in answer.items() if isinstance(answer, dict) else ():
+        vm, words = tables["VM"].get(ref), [str(each) for each in told] if isinstance(told, list) else []
+        if vm is None or not words or words[0] not in OF_THE_VM:
+            continue
+        saying = said(RefusedError(words[0], tuple(words[1:])), names)
+        found[vm.text("uuid")] = blocker(saying.finding_code, saying.sentence, saying.remedy, **saying.facts)
+    return found
 
 
 def of(vm: Record) -> Iterator[Finding]:
