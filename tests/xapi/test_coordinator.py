@@ -8,6 +8,7 @@ from xenweb.core.facts import Kind
 from xenweb.core.migration import Conclusion, Copy, Unclear, conclude
 from xenweb.drivers.contract import HostUnreachableError, MigrationPlan, MoveBrokenError, Phase
 from xenweb.drivers.failures import MoveLostError
+from xenweb.drivers.xapi_driver import moving
 from xenweb.drivers.xapi_driver.driver import XapiDriver
 from xenweb.lab.xapi.model import NULL
 
@@ -108,6 +109,20 @@ def test_a_move_that_is_called_cancelled_by_itself_and_does_not_arrive_has_no_en
     assert isinstance(call.error, MoveLostError)
     assert call.error.unclear is Unclear.UNASKED
     assert "nobody had asked" in call.error.sentence
+
+
+def test_room_that_stays_reserved_for_ever_is_no_reason_to_wait_for_ever(
+    xapi: Pools, driver: XapiDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(moving, "SETTLE_MOST", 2.0)
+    xapi.do("set", link=SLOW / 16, keep_reserved=True)
+    planned = plan(xapi, "web-1", "host-a", "host-b")
+    with calling(driver, planned) as call:
+        until_moving(driver, planned)
+        xapi.do("failover", host="host-c")
+        until(lambda: call.error is not None)
+    assert isinstance(call.error, MoveLostError)
+    assert proof(driver, planned).busy, "the pool shows the same as before"
 
 
 def test_a_move_that_told_its_end_needs_no_further_word(xapi: Pools, driver: XapiDriver) -> None:

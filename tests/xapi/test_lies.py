@@ -20,6 +20,7 @@ from xenweb.drivers.contract import HostEvent, HostUnreachableError, MoveBrokenE
 from xenweb.drivers.xapi_driver import transport
 from xenweb.drivers.xapi_driver.driver import XapiDriver
 from xenweb.drivers.xapi_driver.errors import AnswerUnreadableError, CertificateRefusedError, LoginRefusedError
+from xenweb.drivers.xapi_driver.pools import Pool
 from xenweb.drivers.xapi_driver.session import Session
 from xenweb.drivers.xapi_driver.transport import PinnedTransport
 
@@ -76,6 +77,21 @@ def test_a_host_that_does_not_say_its_memory_is_not_read_as_empty(xapi: Pools, d
     xapi.do("set", missing_fields=["memory_total"])
     with pytest.raises(AnswerUnreadableError, match=r"how much memory"):
         driver.inventory(xapi.endpoint("host-a"))
+
+
+@pytest.mark.parametrize("count", ["\u00b2", "\u0664", "", "-4", "9" * 5000])
+def test_a_number_that_only_looks_like_one_is_none(
+    xapi: Pools, driver: XapiDriver, monkeypatch: pytest.MonkeyPatch, count: str
+) -> None:
+    xapi.do("field", **{"class": "host", "name": "host-a", "field": "cpu_info", "value": {"cpu_count": count}})
+    snapshot = driver.inventory(xapi.endpoint("host-a"))
+    assert snapshot.cpu_count == 0
+    asked = Pool.call
+    monkeypatch.setattr(
+        Pool, "call", lambda self, name, *rest, **how: count if "free" in name else asked(self, name, *rest, **how)
+    )
+    assert driver.inventory(xapi.endpoint("host-a")).memory_free is None
+    assert driver.preflight(plan(xapi, "web-1", "host-b", "host-a")).findings is not None
 
 
 def test_a_state_that_we_do_not_know_is_unknown_and_proves_nothing(xapi: Pools, driver: XapiDriver) -> None:
@@ -193,6 +209,9 @@ def test_a_pool_that_does_not_speak_json_is_read_in_xml(
         (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nno <xml> ", r"no XML-RPC"),
         (b"HTTP/1.1 500 Internal Error\r\nContent-Length: 2\r\n\r\nno", r"HTTP 500"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n<?xml", r"does not answer"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: abc\r\n\r\n<?xml", r"a length that is no number"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n<?xml", r"a length that is no number"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n<?xml", r"a length that is no number"),
         (b"SSH-2.0-OpenSSH_9.2\r\n", r"does not answer"),
         (b"", r"does not answer"),
     ],

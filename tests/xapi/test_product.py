@@ -143,6 +143,21 @@ def test_a_move_that_its_pool_has_forgotten_is_uncertain_until_the_vm_arrives(bo
     holds(board, move, "host-b", State.DONE, moves=1)
 
 
+def test_whoever_adopts_a_move_of_which_only_a_stale_reservation_shows_calls_it_uncertain(
+    board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "PROVE_FOR", 1.0)
+    monkeypatch.setattr(watching, "UNSEEN_FOR", 1.0)
+    move = board.ask("web-1", "host-b")
+    Migration.objects.filter(pk=move.pk).update(state=State.PREPARING, call_intended_at=timezone.now())
+    room = {"class": "VM", "name": "web-1", "field": "scheduled_to_be_resident_on"}
+    board.pools.do("field", **room, value=host_ref(board, "host-b"))
+    for _ in range(2):
+        driven(move, adopt).join(60)
+        move.refresh_from_db()
+        assert (move.state, move.failure_code) == (State.UNCERTAIN, "move_lost")
+
+
 @pytest.mark.fault("F52", oracle=ORACLE)
 def test_whoever_made_the_call_ends_it_as_uncertain_once_the_pool_has_forgotten_it(
     board: Board, monkeypatch: pytest.MonkeyPatch

@@ -13,6 +13,7 @@ from xenweb.drivers.xapi_driver.homes import disks_of, image_of, is_moving, reac
 from xenweb.drivers.xapi_driver.inventory import device_of, snapshot_of, state_of
 from xenweb.drivers.xapi_driver.maps import End, disk_map, disk_uuid, missing_networks, repository_for
 from xenweb.drivers.xapi_driver.records import NULL, Record, record_of
+from xenweb.drivers.xapi_driver.transport import whole
 from xenweb.drivers.xapi_driver.words import OPERATIONS
 
 LATE_FEATURE = "feature-suspend"
@@ -161,8 +162,7 @@ def memory_now(plan: MigrationPlan, vm: Record, target: End) -> Iterator[Finding
     """Ask how much memory the target has free at this moment, and what the VM needs at least."""
     if plan.kind is not Kind.LIVE:
         return
-    said = target.pool.call("host.compute_free_memory", target.host.ref)
-    free = int(said) if isinstance(said, str) and said.isdigit() else None
+    free = whole(target.pool.call("host.compute_free_memory", target.host.ref))
     needed = (vm.number("memory_dynamic_min") or 0) + (vm.number("memory_overhead") or 0)
     if free is not None and needed > free:
         yield blocker(

@@ -36,6 +36,7 @@ from xenweb.drivers.xapi_driver.moving import Moves
 from xenweb.drivers.xapi_driver.pools import Pool, Pools
 from xenweb.drivers.xapi_driver.records import Record
 from xenweb.drivers.xapi_driver.translating import in_our_words
+from xenweb.drivers.xapi_driver.transport import whole
 from xenweb.drivers.xapi_driver.watching import PoolWatch
 from xenweb.drivers.xapi_driver.words import Names
 
@@ -179,9 +180,7 @@ class XapiDriver:
 
 def _memory_free(pool: Pool, host: Record) -> int | None:
     with suppress(RefusedError):
-        said = pool.call("host.compute_free_memory", host.ref)
-        if isinstance(said, str) and said.isdigit():
-            return int(said)
+        return whole(pool.call("host.compute_free_memory", host.ref))
     return None
 
 

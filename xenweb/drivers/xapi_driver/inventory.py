@@ -33,6 +33,7 @@ from xenweb.drivers.xapi_driver.homes import (
     worked_out,
 )
 from xenweb.drivers.xapi_driver.records import NULL, Record
+from xenweb.drivers.xapi_driver.transport import whole
 
 HYPERVISOR = "xapi"
 UNCACHED = "none"
@@ -78,7 +79,7 @@ def snapshot_of(tables: Tables, host: Record, memory_free: int | None) -> HostSn
         version=f"{brand} {version.get('product_version', '')}".strip(),
         architecture="x86_64",
         cpu_model=cpu.get("modelname", ""),
-        cpu_count=int(cpu["cpu_count"]) if cpu.get("cpu_count", "").isdigit() else 0,
+        cpu_count=whole(cpu.get("cpu_count")) or 0,
         cpu_busy=None,
         cpu_total=None,
         memory_total=Bytes(total),

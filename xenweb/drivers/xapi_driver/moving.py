@@ -37,6 +37,9 @@ from xenweb.drivers.xapi_driver.words import Names
 SETTLE_FOR = 60.0
 """Seconds for which a VM whose task is lost may still arrive, once nothing shows that it moves."""
 
+SETTLE_MOST = 600.0
+"""Seconds after which that ends whatever shows: room that is reserved for a VM may stay so for ever."""
+
 FOUND_WITHIN = 60.0
 SHOWN_WITHIN = 10.0
 """Seconds within which a move whose call's answer was lost shows in the pool's records, if it was begun."""
@@ -229,6 +232,7 @@ class Moves:
 
         Raises MoveLostError if the VM does not arrive: that it never will is more than anybody knows.
         """
+        latest = time.monotonic() + SETTLE_MOST
         deadline = time.monotonic() + self.settle_for
         while True:
             try:
@@ -238,7 +242,7 @@ class Moves:
                     deadline = time.monotonic() + self.settle_for
             except (DriverError, RefusedError):
                 pass  # a pool that changes its coordinator answers late; the time for it is bounded all the same
-            if time.monotonic() > deadline:
+            if time.monotonic() > min(deadline, latest):
                 raise MoveLostError(unclear, LOST[unclear], host=plan.source.name)
             time.sleep(SETTLE_EVERY)
 

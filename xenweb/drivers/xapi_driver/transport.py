@@ -36,6 +36,7 @@ MOST_STREAMED = 256 * 1024 * 1024
 
 PIECE = 256 * 1024
 XML, JSON = ("/", "text/xml"), ("/jsonrpc", "application/json")
+MOST_DIGITS = 20
 MOST_IDLE = 4
 
 
@@ -119,6 +120,12 @@ class _Bounds(threading.local):
 Answered = tuple[Value, ...]
 
 
+def whole(said: object) -> int | None:
+    """Read a number without a sign that travels as text; None for what is none, however much it looks like one."""
+    is_one = isinstance(said, str) and said.isascii() and said.isdigit() and len(said) <= MOST_DIGITS
+    return int(str(said)) if is_one else None
+
+
 def read_answer(host: str, body: bytes) -> Answered:
     """Read what a call was answered with; raise AnswerUnreadableError for what is no answer."""
     try:
@@ -189,7 +196,10 @@ class PinnedTransport(xmlrpc.client.Transport):
 
     def _exchanged(self, connection: _Connection, language: tuple[str, str], body: bytes, deadline: float) -> bytes:
         answer = self._answer(connection, language, body, deadline)
-        length = int(answer.headers.get("Content-Length") or 0)
+        length = whole(answer.headers.get("Content-Length") or "0")
+        if length is None:
+            msg = f"{self.host} answered with a length that is no number."
+            raise AnswerUnreadableError(msg, host=self.host)
         said = b"" if length > MOST_BYTES else answer.read(MOST_BYTES + 1)
         if length > MOST_BYTES or len(said) > MOST_BYTES:
             raise self._too_much(MOST_BYTES)
