@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TypedDict
 
@@ -110,3 +111,32 @@ def lines(classes: Mapping[str, Published]) -> Iterator[str]:
             kind = "i" if message["implicit"] else "m"
             roles = letters(message["roles"])
             yield f"{kind} {message['name']}|{message['result'][0]}|{params}|{roles}|{state(message)}"
+
+
+KINDS = {
+    "@": "our classes",
+    "e": "our enumerations",
+    "f": "our fields with their types",
+    "m": "our calls with their parameters' types",
+    "i": "our calls that every class has",
+}
+"""What each line of the facts is about, by its first letter."""
+
+
+def placed(facts: Iterable[str]) -> Counter[tuple[str, str]]:
+    """Put each line of the facts to its class."""
+    found, name = Counter[tuple[str, str]](), ""
+    for line in facts:
+        if line.startswith("@"):
+            name = line[1:]
+        found[name, line] += 1
+    return found
+
+
+def facts_compared(ours: Iterable[str], classes: Mapping[str, Published]) -> tuple[Counter[str], list[str]]:
+    """Compare the facts that we keep with the data model: how many of each kind were compared, and each difference."""
+    kept, published = placed(ours), placed(lines(classes))
+    counts = Counter(KINDS[line[0]] for _, line in kept.elements())
+    surplus = [f"{name}: ours alone: {line}" for name, line in (kept - published).elements()]
+    missing = [f"{name}: the data model's alone: {line}" for name, line in (published - kept).elements()]
+    return counts, surplus + missing

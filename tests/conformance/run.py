@@ -8,8 +8,9 @@ from pathlib import Path
 
 from tests.conformance.comparing import EXPLAINED, Comparison, roles_tried
 from tests.conformance.plain import Plain
-from tests.conformance.published import Published
+from tests.conformance.published import Published, facts_compared
 from tests.xapi import process
+from xenweb.lab.xapi.model import PATH
 
 ADDRESSES = "127.21"
 
@@ -19,11 +20,13 @@ class Report:
     """What was compared, and what differs."""
 
     counts: Counter[str]
+    facts: Counter[str]
     differences: list[str]
 
     def lines(self) -> Iterator[str]:
         """Write it for a person."""
         yield "compared over the wire: " + ", ".join(f"{number} {what}" for what, number in sorted(self.counts.items()))
+        yield "compared line by line: " + ", ".join(f"{number} {what}" for what, number in sorted(self.facts.items()))
         for what, why in EXPLAINED.items():
             yield f"not compared: {what} ({why})"
         yield f"{len(self.differences)} differences"
@@ -48,4 +51,6 @@ def compared(folder: Path, classes: Mapping[str, Published]) -> Report:
         while not wire.call("message.get_all", (admin,)):
             pass  # a move leaves a message and a task: records of both are compared too
         comparison = Comparison(classes, wire, sessions)
-        return Report(comparison.counts, list(dict.fromkeys(comparison.differences())))
+        over_the_wire = list(dict.fromkeys(comparison.differences()))
+    counts, of_facts = facts_compared(PATH.read_text().splitlines(), classes)
+    return Report(comparison.counts, counts, over_the_wire + of_facts)

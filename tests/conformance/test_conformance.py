@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conformance import published
 from tests.conformance.published import lines, path_given, read
 from tests.conformance.run import compared
 from xenweb.lab.xapi.model import PATH
@@ -25,6 +26,20 @@ def test_nothing_differs_over_the_wire(tmp_path: Path) -> None:
 def test_our_facts_are_those_of_the_data_model() -> None:
     assert GIVEN is not None
     assert PATH.read_text().splitlines() == list(lines(read(GIVEN)))
+
+
+def test_a_difference_of_enumerations_or_of_parameters_is_told_with_its_class(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = ["@VM", "e power Halted Running", "m start|void|VM ref vm|a|P"]
+    theirs = ["@VM", "e power Halted Running Paused", "m start|void|VM ref vm,bool force|a|P"]
+    monkeypatch.setattr(published, "lines", lambda _classes: iter(theirs))
+    counts, told = published.facts_compared(ours, {})
+    assert counts.total() == len(ours)
+    assert told == [
+        "VM: ours alone: e power Halted Running",
+        "VM: ours alone: m start|void|VM ref vm|a|P",
+        "VM: the data model's alone: e power Halted Running Paused",
+        "VM: the data model's alone: m start|void|VM ref vm,bool force|a|P",
+    ]
 
 
 def test_a_difference_would_be_seen(tmp_path: Path) -> None:

@@ -193,3 +193,23 @@ def test_what_waits_for_an_older_move_is_told_so() -> None:
     old, young = entry("old", source=1, target=2), entry("young", source=2, target=4, since=PATIENCE + 5)
     held = waits([old, young], running, limits, PATIENCE + 6)
     assert held == {"old": Wait(Hold.HOST, 1, 1), "young": Wait(Hold.OLDER, 2)}
+
+
+def test_a_disk_that_moves_alone_counts_as_a_copy_of_its_host_and_as_nothing_else() -> None:
+    sending = Sending(moves=10, copying=1)
+    disk = Entry("disk", None, 1, 1, 0.0, copies=True, sending=sending, stays=True)
+    copying = Entry("copying", None, 1, 2, 0.0, copies=True, sending=sending)
+    plain = Entry("plain", None, 1, 2, 0.0, sending=sending)
+    one = Limits(per_host=1, per_link=1, in_all=1)
+    assert next_moves([plain], [disk], one, 1.0) == [plain]
+    assert waits([copying], [disk], one, 1.0) == {"copying": Wait(Hold.COPIES, 1, 1)}
+    assert next_moves([disk], [plain], one, 1.0) == [disk]
+    assert waits([disk], [copying], one, 1.0) == {"disk": Wait(Hold.COPIES, 1, 1)}
+
+
+def test_a_disk_that_waits_for_long_keeps_no_host_free_for_itself() -> None:
+    sending = Sending(copying=1)
+    disk = Entry("disk", None, 1, 1, 0.0, copies=True, sending=sending, stays=True)
+    other = Entry("other", None, 1, 1, 0.0, copies=True, sending=sending, stays=True)
+    plain = Entry("plain", None, 1, 2, 50.0, sending=sending)
+    assert next_moves([disk, plain], [other], Limits(), 100.0) == [plain]

@@ -15,6 +15,7 @@ from tests.xapi.process import Pools
 from xenweb.accounts.policy import Role
 from xenweb.audit.models import AuditRecord
 from xenweb.core.disk_move import DiskMoveState
+from xenweb.core.queueing import Sending
 from xenweb.drivers.contract import HostUnreachableError
 from xenweb.drivers.xapi_driver import errands
 from xenweb.drivers.xapi_driver.driver import XapiDriver
@@ -38,6 +39,7 @@ from xenweb.livemigration.errors import (
     NotPlaceableError,
 )
 from xenweb.livemigration.models import DiskMove
+from xenweb.livemigration.queueing import disk_move_waits, due
 from xenweb.realtime.wire_places import DiskMoveWire
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -287,3 +289,32 @@ def test_a_call_that_the_pool_refuses_leaves_its_own_words_with_the_disks_move(b
     told = disk_move_for(board.admin, move.id).own_words
     assert told is not None
     assert (told.code, told.params) == ("MESSAGE_METHOD_UNKNOWN", ["Async.VDI.pool_migrate"])
+
+
+def test_disks_on_their_way_take_the_turns_of_copies_of_their_host_and_those_asked_wait_and_say_why(
+    board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(XapiDriver, "sending", Sending(moves=10, copying=1))
+    calls: list[str] = []
+    monkeypatch.setattr(XapiDriver, "disk_begin", lambda _self, plan: calls.append(plan.migration))
+    first = asked(board)
+    second = disk_move_request(board.admin, str(board.vm("shop-db").pk), "xvda", storage("local", "host-a"))
+    DiskMove.objects.filter(pk=second.id).update(host=board.vm("ledger").resident_on)
+    disk_move_settle(first.id)
+    disk_move_settle(second.id)
+    assert (state_of(first), state_of(second), calls) == ("moving", "asked", [first.id])
+    told = disk_move_for(board.admin, second.id).sentence
+    assert told == "host-b copies the disks of 1 VM, more than which its hypervisor refuses."
+    DiskMove.objects.filter(pk=first.id).update(state=DiskMoveState.DONE)
+    assert disk_move_waits(second.id, timezone.now()) == ""
+
+
+def test_a_vm_whose_disks_are_copied_waits_for_a_disk_that_moves_from_its_host(
+    board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(XapiDriver, "sending", Sending(moves=10, copying=1))
+    row = board.ask("ledger", "host-a")
+    assert due(timezone.now()) == [row.pk]
+    disk = disk_move_request(board.admin, str(board.vm("shop-db").pk), "xvda", storage("local", "host-a"))
+    DiskMove.objects.filter(pk=disk.id).update(host=row.source, state=DiskMoveState.MOVING)
+    assert due(timezone.now()) == []

@@ -112,3 +112,17 @@ def test_the_same_call_by_hand_names_hosts_and_disks_and_no_password(xapi: Pools
     halted = driver.preflight(plan(xapi, "old-wiki", "host-c", "host-a", kind=Kind.COLD)).command
     assert f"affinity={xapi.uuid('host-a')}" in halted
     assert xapi.endpoint("host-a").secret not in inside + with_disk + other_pool + halted
+
+
+def test_a_host_that_copies_as_many_disks_as_it_may_for_others_is_told_before_the_call(
+    xapi: Pools, driver: XapiDriver
+) -> None:
+    for name in ("dns-2", "web-2"):
+        xapi.do("busy", vm=name, operation="migrate_send")
+    xapi.do("busy", vm="web-1", operation="migrate_send")
+    assert "host_copies_enough" not in found(xapi, driver, "ledger", "host-b", "host-a", disks=True)
+    xapi.do("busy", vm="mail-2", operation="migrate_send")
+    told = found(xapi, driver, "ledger", "host-b", "host-a", disks=True)["host_copies_enough"]
+    assert told.severity is Severity.BLOCKER
+    assert "host-b already copies disks of 3 VMs (dns-2, mail-2, web-2)" in told.sentence
+    assert "host_copies_enough" not in found(xapi, driver, "cache-1", "host-b", "host-a")

@@ -36,7 +36,8 @@ UNLIMITED = Sending()
 class Entry:
     """A move that waits or runs. ``since`` are seconds on any one clock; ``team`` None is everybody's.
 
-    ``copies`` says that disks travel along, ``sending`` is what its source may send at once.
+    ``copies`` says that disks travel along, ``sending`` is what its source may send at once. ``stays`` says that
+    the VM itself stays where it is, and a disk of it alone travels: of all limits only that of copies is about it.
     """
 
     migration: str
@@ -46,6 +47,7 @@ class Entry:
     since: float
     copies: bool = False
     sending: Sending = UNLIMITED
+    stays: bool = False
 
     @property
     def link(self) -> frozenset[int]:
@@ -97,10 +99,12 @@ class _Load:
             self.add(entry)
 
     def add(self, entry: Entry) -> None:
+        self._copying[entry.source] += entry.copies
+        if entry.stays:
+            return
         self._hosts.update(entry.link)
         self._links[entry.link] += 1
         self._sending[entry.source] += 1
-        self._copying[entry.source] += entry.copies
         self._all += 1
 
     @property
@@ -110,12 +114,14 @@ class _Load:
     def wait_of(self, entry: Entry) -> Wait | None:
         """Say what holds a move; None if nothing does."""
         limits, source = self._limits, entry.source
-        if self.is_full:
+        if self.is_full and not entry.stays:
             return Wait(Hold.ALL, source, limits.in_all)
         # What a hypervisor would refuse is told before what we hold back ourselves.
         copying, moves = entry.sending.copying, entry.sending.moves
         if entry.copies and copying is not None and self._copying[source] >= copying:
             return Wait(Hold.COPIES, source, copying)
+        if entry.stays:
+            return None
         if moves is not None and self._sending[source] >= moves:
             return Wait(Hold.SENDS, source, moves)
         full = next((host for host in (source, entry.target) if self._hosts[host] >= limits.per_host), None)
@@ -166,13 +172,13 @@ def _chosen(
     waiting: Sequence[Entry], running: Sequence[Entry], limits: Limits, now: float
 ) -> tuple[list[Entry], _Load]:
     load = _Load(running, limits)
-    oldest = min(waiting, key=lambda entry: (entry.since, entry.migration), default=None)
+    oldest = min(
+        (each for each in waiting if not each.stays), key=lambda entry: (entry.since, entry.migration), default=None
+    )
     overdue = oldest if oldest is not None and now - oldest.since > PATIENCE else None
     chosen: list[Entry] = []
     # The sort is stable: the overdue one comes first, all others in their turns.
     for entry in sorted(order(waiting, running), key=lambda entry: entry is not overdue):
-        if load.is_full:
-            break
         if load.takes(entry):
             load.add(entry)
             chosen.append(entry)

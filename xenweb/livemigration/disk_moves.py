@@ -7,7 +7,7 @@ import logging
 from dataclasses import replace
 from datetime import datetime
 
-from django.db import IntegrityError
+from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
@@ -42,6 +42,7 @@ from xenweb.livemigration.errors import (
     VmAlreadyMovingError,
 )
 from xenweb.livemigration.models import DiskMove
+from xenweb.livemigration.queueing import disk_move_waits, tell_places
 from xenweb.livemigration.selectors import facts_for_move, source_of
 from xenweb.realtime.events import DiskMoveChanged
 from xenweb.realtime.publish import publish, writing
@@ -250,6 +251,8 @@ def _begin(row: DiskMove, mover: DiskMover, plan: MigrationPlan) -> None:
     if row.cancel_requested_at is not None:
         disk_move_change(row, DiskMoveState.CANCELLED, "")
         return
+    if _waits(row):
+        return
     try:
         findings = mover.disk_foresee(plan).findings
     except DriverError as error:
@@ -259,7 +262,7 @@ def _begin(row: DiskMove, mover: DiskMover, plan: MigrationPlan) -> None:
     if blockers:
         words = next((said for each in blockers if (said := own_words(dict(each.facts)))), None)
         disk_move_change(row, DiskMoveState.FAILED, " ".join(each.sentence for each in blockers), words=words)
-    elif disk_move_change(row, DiskMoveState.MOVING, "", at=timezone.now()):
+    elif _take_turn(row):
         try:
             mover.disk_begin(plan)
         except DriverError as error:
@@ -267,6 +270,23 @@ def _begin(row: DiskMove, mover: DiskMover, plan: MigrationPlan) -> None:
             log.warning("disk move %s: its call ended with: %s", row.pk, error.sentence)
             kept = own_words_stored(error.own_words)
             DiskMove.objects.filter(pk=row.pk).update(sentence=error.sentence, own_words=kept)
+
+
+def _waits(row: DiskMove) -> bool:
+    """Ask whether it is not this move's turn yet, and tell why not."""
+    because = disk_move_waits(row.pk, timezone.now())
+    if because != row.sentence:
+        with writing():
+            DiskMove.objects.filter(pk=row.pk, state=DiskMoveState.ASKED).update(sentence=because)
+            _tell(DiskMove.objects.select_related("vm__team").get(pk=row.pk))
+    return because != ""
+
+
+def _take_turn(row: DiskMove) -> bool:
+    """Store the intent if it still is this move's turn: asking and storing are one transaction, as with VMs."""
+    with writing():
+        now = timezone.now()
+        return not disk_move_waits(row.pk, now) and disk_move_change(row, DiskMoveState.MOVING, "", at=now)
 
 
 def _look(row: DiskMove, mover: DiskMover, plan: MigrationPlan) -> None:
@@ -348,6 +368,7 @@ def disk_move_change(
         outcome = "allowed" if following is DiskMoveState.MOVING else following.value
         _record(row, "xenweb", action, outcome, sentence, {"proven_by": "the disk's own record"}, "")
         _tell(row)
+        transaction.on_commit(tell_places, robust=True)
     return True
 
 

@@ -8,12 +8,13 @@ from django.db import transaction
 from django.db.models import Avg
 from django.utils import timezone
 
+from xenweb.core.disk_move import DiskMoveState
 from xenweb.core.migration import ACTIVE, State
 from xenweb.core.queueing import UNLIMITED, Entry, Hold, Limits, Sending, Wait, next_moves, order, waits
 from xenweb.drivers.contract import DriverError
 from xenweb.drivers.registry import driver_for
 from xenweb.inventory.selectors import host_names
-from xenweb.livemigration.models import Migration
+from xenweb.livemigration.models import DiskMove, Migration
 from xenweb.livemigration.transitions import Lease, lease_take, migration_row, state_change, tell
 from xenweb.realtime.publish import writing
 
@@ -45,7 +46,17 @@ def _entries() -> tuple[list[Entry], list[Entry]]:
         # Whoever leaves its pool takes whatever it has along.
         entry = Entry(pk, team, source, target, since.timestamp(), bool(disks) or here != there, _sending(driver))
         (waiting if state == State.QUEUED else running).append(entry)
+    _add_disk_moves(waiting, running)
     return waiting, running
+
+
+def _add_disk_moves(waiting: list[Entry], running: list[Entry]) -> None:
+    """Count the moves of single disks as what they are for their host's hypervisor: copies."""
+    rows = DiskMove.objects.filter(state__in=[DiskMoveState.ASKED, DiskMoveState.MOVING]).order_by("pk")
+    facts = rows.values_list("pk", "vm__team_id", "host_id", "requested_at", "state", "host__pool__driver")
+    for pk, team, host, since, state, driver in facts:
+        entry = Entry(pk, team, host, host, since.timestamp(), copies=True, sending=_sending(driver), stays=True)
+        (waiting if state == DiskMoveState.ASKED else running).append(entry)
 
 
 def _sending(driver: str) -> Sending:
@@ -58,7 +69,21 @@ def _sending(driver: str) -> Sending:
 def due(now: datetime) -> list[str]:
     """List the queued moves that may begin now, in the order of their turns."""
     waiting, running = _entries()
-    return [entry.migration for entry in next_moves(waiting, running, limits(), now.timestamp())]
+    chosen = next_moves(waiting, running, limits(), now.timestamp())
+    return [entry.migration for entry in chosen if not entry.stays]
+
+
+def disk_move_waits(key: str, now: datetime) -> str:
+    """Say what the asked move of a disk waits for; empty if it may begin now.
+
+    As with moves of VMs: whoever begins it asks in the transaction that begins it.
+    """
+    waiting, running = _entries()
+    held = waits(waiting, running, limits(), now.timestamp()).get(key)
+    entry = next((each for each in waiting if each.migration == key), None)
+    if held is None or entry is None:
+        return ""
+    return _because(held, entry, host_names({entry.source}))
 
 
 def take_turn(rung_for: str, owner: str) -> Lease | None:
@@ -80,9 +105,10 @@ def take_turn(rung_for: str, owner: str) -> Lease | None:
 def tell_places() -> None:
     """Store the places of those that wait, and tell the foremost of them whose place or reason has changed."""
     waiting, running = _entries()
-    if not waiting:
+    queued = [entry for entry in order(waiting, running) if not entry.stays]
+    if not queued:
         return
-    expected = _expected_starts(order(waiting, running), len(running))
+    expected = _expected_starts(queued, sum(not entry.stays for entry in running))
     reasons = _reasons(waiting, running)
     stored = Migration.objects.filter(state=State.QUEUED).values_list("pk", "queue_place", "waits_because")
     known = {pk: (place, because) for pk, place, because in stored}

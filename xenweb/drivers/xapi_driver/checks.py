@@ -17,6 +17,11 @@ from xenweb.drivers.xapi_driver.transport import whole
 from xenweb.drivers.xapi_driver.words import OPERATIONS
 
 LATE_FEATURE = "feature-suspend"
+SENDS = "migrate_send"
+"""What XAPI calls it at a VM that its disks are copied, whether it moves with them or one of them moves alone."""
+
+MOST_COPIES = 3
+"""So many VMs one host copies the disks of at once; the next call is refused with TOO_MANY_STORAGE_MIGRATES."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +77,26 @@ def work(plan: MigrationPlan, vm: Record) -> Iterator[Finding]:
             f"{plan.vm_name} is {doing} by another hand.",
             "Wait for that to end, or end it.",
             work=tuple(operations),
+        )
+
+
+def copies(plan: MigrationPlan, vm: Record, source: End) -> Iterator[Finding]:
+    """Count what other hands have under way: a host that copies disks of as many VMs as it may refuses the next."""
+    if plan.kind is not Kind.LIVE:
+        return  # which host sends a VM that runs nowhere is its pool's to choose
+    beside = [
+        each
+        for each in source.tables["VM"].values()
+        if each.ref_or_null("resident_on") == source.host.ref and each.ref != vm.ref
+    ]
+    busy = [each.text_or("name_label") for each in beside if SENDS in each.map("current_operations").values()]
+    if len(busy) >= MOST_COPIES:
+        yield blocker(
+            "host_copies_enough",
+            f"{plan.source.name} already copies disks of {len(busy)} VMs ({', '.join(sorted(busy))}), "
+            "and does not take more at once.",
+            "Wait for one of them to end, then move again.",
+            vms=tuple(sorted(busy)),
         )
 
 

@@ -31,6 +31,7 @@ SAME_AS = {
     "vm_has_vgpu": "host_device",
     "vm_has_vusbs": "host_device",
     "sr_full": "storage_full",
+    "too_many_storage_migrates": "host_copies_enough",
     "host_not_live": "host_unreachable",
 }
 """XAPI's reasons that we tell by the names which all drivers share."""
@@ -97,6 +98,8 @@ def _looks(asked: Asked) -> Iterator[tuple[str, Look]]:
         return
     yield "the VM's state", partial(checks.state, plan, vm)
     yield "other work on the VM", partial(checks.work, plan, vm)
+    if asked.operation == checks.SENDS:
+        yield "the copies under way", partial(checks.copies, plan, vm, source)
     yield "what is forbidden", partial(checks.blocked, plan, vm, asked.operation)
     yield "the host's devices", partial(checks.hardware, plan, vm)
     yield "the guest tools", partial(checks.guest, plan, vm, source)
