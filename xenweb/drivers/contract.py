@@ -390,11 +390,10 @@ class CompletedStats:
 
 @dataclass(frozen=True, slots=True)
 class VmSighting:
-    """What one host says of one VM when asked directly, by UUID.
+    """What one host says of one VM when asked by UUID; ``completed`` is what it knows of the move that brought it here.
 
-    ``completed`` is what this host still knows of the move that brought the VM here. ``misread`` says that the
-    VM runs although the host's daemon believes that it is paused, and that this can be put right. ``proven`` says
-    that the hypervisor itself was asked, and not only a daemon that may be wrong about it.
+    ``misread``: it runs, the host's daemon takes it for paused, and that can be put right. ``proven``: the
+    hypervisor itself was asked, not only a daemon that may be wrong.
     """
 
     copy: Copy
@@ -495,8 +494,7 @@ class HypervisorDriver(Protocol):
     def repair(self, endpoint: Endpoint, vm_uuid: str, action: CopyAction, path: str = "") -> None:
         """Resume, pause or remove one host's copy of a VM, or remove one disk that a move left at ``path``.
 
-        Only a copy that stands still because of a move is ever removed, and only a
-        disk that no VM of the host uses, running or not: anything else raises
-        MoveRefusedError. A disk that is not there raises DiskMissingError. Whether the
-        action is right is the caller's proof.
+        Only a copy that stands still because of a move is ever removed, and only a disk that no VM of the host
+        uses, running or not: anything else raises MoveRefusedError. A disk that is not there raises
+        DiskMissingError. Whether the action is right is the caller's proof.
         """
