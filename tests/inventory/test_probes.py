@@ -88,8 +88,91 @@ def test_what_fails_over_ssh_is_told(board: Board, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("xenweb.inventory.management.commands.probe.subprocess.run", lambda *_, **__: failed)
     with pytest.raises(CommandError, match="not one that the probe is made for"):
         told("install", "host-a", "--ssh", "root@host-a")
+    assert Host.objects.get(pk=board.source.pk).probe == ""
     with pytest.raises(CommandError, match="is no host"):
         told("install", "host-a", "--ssh=-oProxyCommand=x")
+
+
+@pytest.mark.parametrize(
+    ("code", "is_new", "said"),
+    [
+        (0, True, None),
+        (2, True, None),
+        (3, True, "what it says$"),
+        (1, False, "what it says$"),
+        (255, False, "not known"),
+    ],
+)
+def test_the_new_key_is_noted_only_once_the_host_has_it(
+    board: Board, monkeypatch: pytest.MonkeyPatch, code: int, is_new: bool, said: str | None
+) -> None:
+    told("install", "host-a")
+    before = endpoint_of(Host.objects.get(pk=board.source.pk)).probe_key
+    ended = subprocess.CompletedProcess([], code, "The probe runs.", "what it says")
+    monkeypatch.setattr("xenweb.inventory.management.commands.probe.subprocess.run", lambda *_, **__: ended)
+    if said is None:
+        assert "The probe runs." in told("install", "host-a", "--ssh", "root@host-a")
+    else:
+        with pytest.raises(CommandError, match=said):
+            told("install", "host-a", "--ssh", "root@host-a")
+    assert (endpoint_of(Host.objects.get(pk=board.source.pk)).probe_key != before) is is_new
+
+
+class ShellHost:
+    """A host in a folder, on which the script is run by a real shell; ``check`` is what the probe says of its Xen."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.tools = folder, folder / "tools"
+        for each in ("tools", "etc/systemd/system", "usr/sbin"):
+            (folder / each).mkdir(parents=True)
+        self.checks(0)
+        self.tool("systemctl", "exit 0")
+        self.tool("pgrep", "exit 1")
+
+    def tool(self, name: str, body: str) -> None:
+        place = self.tools / name
+        place.write_text(f"#!/bin/sh\n{body}\n")
+        place.chmod(0o755)
+
+    def checks(self, code: int) -> None:
+        """What the check ends with, once it has seen the key that its configuration names."""
+        find = """key=$(sed -n 's/.*"key_file": "\\(.*\\)".*/\\1/p' "$XENWEB_PROBE_CONFIG")"""
+        self.tool("python3", f'{find}\n[ -s "$key" ] && exit {code}; exit 9')
+
+    def install(self, key: str) -> subprocess.CompletedProcess[str]:
+        text = script(key)
+        for there, here in (("/usr/bin/python3", "tools/python3"), ("/usr/sbin/", "usr/sbin/"), ("/etc/", "etc/")):
+            text = text.replace(there, f"{self.folder}/{here}")
+        words = {"PATH": f"{self.tools}:/usr/bin:/bin"}
+        return subprocess.run(["sh", "-s"], input=text, env=words, capture_output=True, text=True, check=False)
+
+    def has(self) -> dict[str, str]:
+        files = (*self.folder.glob("etc/xenweb-probe/*"), *self.folder.glob("usr/sbin/*"))
+        return {each.name: each.read_text(errors="replace") for each in files}
+
+
+def test_a_probe_that_is_refused_leaves_the_one_before_with_its_key(tmp_path: Path) -> None:
+    host = ShellHost(tmp_path)
+    assert host.install("aa" * 32).returncode == 0
+    before = host.has()
+    assert set(before) == {"key", "config.json", "xenweb-probe"}
+    assert before["key"] == "aa" * 32 + "\n"
+    assert "key.new" not in before["config.json"]
+    host.checks(1)
+    done = host.install("bb" * 32)
+    assert (done.returncode, "Nothing of this host was changed." in done.stderr) == (1, True)
+    assert host.has() == before
+
+
+def test_the_end_of_the_script_says_what_the_host_has(tmp_path: Path) -> None:
+    host = ShellHost(tmp_path)
+    host.tool("pgrep", "exit 0")
+    done = host.install("aa" * 32)
+    assert (done.returncode, "A move is under way" in done.stdout) == (2, True)
+    host.tool("systemctl", '[ "$1" != restart ]')
+    done = host.install("bb" * 32)
+    assert (done.returncode, "starting it has failed" in done.stderr) == (3, True)
+    assert host.has()["key"] == "bb" * 32 + "\n"
 
 
 @pytest.mark.parametrize("place", ["host-a", "host-a:0", "host-a:99999", "a b:1", "host-a:1;reboot", ":1"])

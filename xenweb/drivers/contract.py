@@ -450,8 +450,7 @@ class HypervisorDriver(Protocol):
     def repair(self, endpoint: Endpoint, vm_uuid: str, action: CopyAction, path: str = "") -> None:
         """Resume, pause or remove one host's copy of a VM, or remove one disk that a move left at ``path``.
 
-        Only a copy that stands still because of a move is ever removed, and only a
-        disk that no VM of the host uses, running or not: anything else raises
-        MoveRefusedError. A disk that is not there raises DiskMissingError. Whether the
-        action is right is the caller's proof.
+        Only a copy that stands still because of a move is ever removed, and only a disk that no VM of the host
+        uses, running or not: anything else raises MoveRefusedError. A disk that is not there raises
+        DiskMissingError. Whether the action is right is the caller's proof.
         """

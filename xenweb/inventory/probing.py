@@ -33,24 +33,39 @@ class ProbeState:
     says: str
 
 
-def probe_set(by: Actor, host: str, place: str) -> str:
-    """Note that a host's probe listens at HOST:PORT; answer the new key that it must hold. Earlier keys end.
+def probe_set(by: Actor, host: str, place: str, key: str = "") -> str:
+    """Note that a host's probe listens at HOST:PORT; answer the key that it must hold, a new one unless it has one.
 
-    Raises AccountsForbiddenError, AmbiguousNameError or ProbeRefusedError; each is recorded.
+    Earlier keys end. Raises AccountsForbiddenError, AmbiguousNameError or ProbeRefusedError; each is recorded.
     """
     with administering(by, Action.MANAGE_HOSTS, "probe_set", "host", host, place=place):
-        row = _host(host)
-        found = _PLACE.fullmatch(place)
-        if found is None or not 0 < int(found[2]) < 65536:  # noqa: PLR2004 - the ports there are
-            msg = f"{place} is not HOST:PORT."
-            raise ProbeRefusedError(msg)
-        if not row.uri.startswith("xen"):
-            msg = f"{row.name} is no Xen host: it needs no probe."
-            raise ProbeRefusedError(msg)
-        key = secrets.token_hex(32)
+        row = _host_for_probe(host, place)
+        key = key or secrets.token_hex(32)
         row.probe, row.probe_key = place, seal(key)
         row.save(update_fields=["probe", "probe_key"])
     return key
+
+
+def probe_prepare(by: Actor, host: str, place: str) -> str:
+    """Answer a new key for a host's probe that is about to be installed; the one that is noted holds until then.
+
+    Raises AccountsForbiddenError, AmbiguousNameError or ProbeRefusedError; each is recorded.
+    """
+    with administering(by, Action.MANAGE_HOSTS, "probe_install", "host", host, place=place):
+        _host_for_probe(host, place)
+    return secrets.token_hex(32)
+
+
+def _host_for_probe(host: str, place: str) -> Host:
+    row = _host(host)
+    found = _PLACE.fullmatch(place)
+    if found is None or not 0 < int(found[2]) < 65536:  # noqa: PLR2004 - the ports there are
+        msg = f"{place} is not HOST:PORT."
+        raise ProbeRefusedError(msg)
+    if not row.uri.startswith("xen"):
+        msg = f"{row.name} is no Xen host: it needs no probe."
+        raise ProbeRefusedError(msg)
+    return row
 
 
 def probe_unset(by: Actor, host: str) -> None:

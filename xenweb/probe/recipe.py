@@ -10,33 +10,53 @@ from xenweb.probe.packing import packed
 PROGRAM: Final = "/usr/sbin/xenweb-probe"
 """A place from which AppArmor's profile of libvirtd lets it start programs; from /usr/local it does not."""
 
+FOLDER: Final = "/etc/xenweb-probe"
+NOTHING_CHANGED: Final = 1
+"""How the script ends when the host has what it had before; the other two when it has the new probe and its key."""
+
+WAITS_FOR_A_MOVE: Final = 2
+NOT_STARTED: Final = 3
+
 _LINE: Final = 76
 
 _SCRIPT: Final = """#!/bin/sh
 # Puts the probe on this Xen host, or a newer one in its place. Reads nothing, asks nothing, changes no guest.
 set -eu
 umask 077
+state=nothing
+ended() {{
+    rm -f {program}.new {folder}/key.new {folder}/config.json.new
+    case $state in
+        nothing) echo "Nothing of this host was changed." >&2; exit {nothing_changed} ;;
+        put) echo "The new probe and its key are there, and starting it has failed." >&2; exit {not_started} ;;
+        waits) exit {waits} ;;
+    esac
+}}
+trap ended EXIT
 unit=libvirtd.service
 if systemctl is-active --quiet virtxend.service; then unit=virtxend.service; fi
-install -d -m 700 /etc/xenweb-probe
+install -d -m 700 {folder}
 base64 -d > {program}.new <<'PROBE'
 {packed}
 PROBE
 chmod 755 {program}.new
-cat > /etc/xenweb-probe/key <<'KEY'
+cat > {folder}/key.new <<'KEY'
 {key}
 KEY
-chmod 600 /etc/xenweb-probe/key
-cat > /etc/xenweb-probe/config.json <<'CONFIG'
+chmod 600 {folder}/key.new
+cat > {folder}/config.json.new <<'CONFIG'
 {config}
 CONFIG
-sed -i "s/@UNIT@/$unit/" /etc/xenweb-probe/config.json
-# Nothing of the host is changed unless the probe says that it understands this Xen.
-if ! /usr/bin/python3 -I {program}.new check; then
-    echo "This host is not one that the probe is made for: nothing was changed." >&2
-    rm -f {program}.new
+sed -i "s/@UNIT@/$unit/" {folder}/config.json.new
+# Nothing of the host is changed unless the probe says that it understands this Xen: a probe that runs keeps its key.
+if ! XENWEB_PROBE_CONFIG={folder}/config.json.new /usr/bin/python3 -I {program}.new check; then
+    echo "This host is not one that the probe is made for." >&2
     exit 1
 fi
+sed -i "s|{folder}/key.new|{folder}/key|" {folder}/config.json.new
+state=put
+mv {folder}/key.new {folder}/key
+mv {folder}/config.json.new {folder}/config.json
 mv {program}.new {program}
 cat > /etc/systemd/system/xenweb-probe.service <<'SERVICE'
 [Unit]
@@ -65,10 +85,12 @@ systemctl enable xenweb-probe.service
 systemctl restart xenweb-probe.service
 # The daemon learns of the relay when it is started anew; its guests run on. Never in the middle of a move.
 if pgrep -f libxl-save-helper > /dev/null; then
-    echo "A move is under way: restart $unit when it has ended, and the probe sees passes." >&2
-    exit 2
+    echo "The probe runs. A move is under way: restart $unit when it has ended, and the probe sees passes."
+    state=waits
+    exit
 fi
 systemctl restart "$unit"
+state=done
 echo "The probe runs, and $unit uses it."
 """
 
@@ -76,9 +98,15 @@ echo "The probe runs, and $unit uses it."
 def script(key: str, *, address: str = "", port: int = PORT) -> str:
     """Answer the script for one host; ``address`` is where its probe listens, everywhere if empty."""
     text = base64.b64encode(packed()).decode()
-    config = {"address": address, "port": port, "restart": ["systemctl", "restart", "@UNIT@"]}
+    restart = ["systemctl", "restart", "@UNIT@"]
+    # While it is checked the key lies beside the one that the probe which runs there holds.
+    config = {"address": address, "port": port, "restart": restart, "key_file": f"{FOLDER}/key.new"}
     return _SCRIPT.format(
         program=PROGRAM,
+        folder=FOLDER,
+        nothing_changed=NOTHING_CHANGED,
+        waits=WAITS_FOR_A_MOVE,
+        not_started=NOT_STARTED,
         packed="\n".join(text[at : at + _LINE] for at in range(0, len(text), _LINE)),
         key=key,
         config=json.dumps(config, indent=1),

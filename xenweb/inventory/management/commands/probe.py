@@ -7,11 +7,15 @@ from django.core.management.base import CommandError, CommandParser
 
 from xenweb.accounts.console import ConsoleCommand
 from xenweb.accounts.policy import Actor
-from xenweb.inventory.probing import MENDS, probe_mend, probe_set, probe_states, probe_unset
+from xenweb.inventory.probing import MENDS, probe_mend, probe_prepare, probe_set, probe_states, probe_unset
 from xenweb.probe.configuration import PORT
-from xenweb.probe.recipe import script
+from xenweb.probe.recipe import NOT_STARTED, NOTHING_CHANGED, WAITS_FOR_A_MOVE, script
 
 INSTALLED_WITHIN = 120.0
+_PUT = frozenset({0, WAITS_FOR_A_MOVE, NOT_STARTED})
+"""The ends of the script after which the host has the new key."""
+
+_UNKNOWN = "Which key the host has now is not known: install once more."
 
 
 class Command(ConsoleCommand):
@@ -51,10 +55,14 @@ class Command(ConsoleCommand):
 
     def _install(self, by: Actor, options: dict[str, Any]) -> None:
         place = options["at"] or f"{options['host']}:{PORT}"
-        key = probe_set(by, options["host"], place)
+        set_key = probe_prepare if options["ssh"] else probe_set
+        key = set_key(by, options["host"], place)
         text = script(key, address=options["listen"], port=int(place.rpartition(":")[2]))
         if options["ssh"]:
-            self._run(options["ssh"], text)
+            done = self._run(options["ssh"], text)
+            if done.returncode in _PUT:
+                probe_set(by, options["host"], place, key)
+            self._told(done)
             return
         file = Path(settings.XENWEB_DATA) / f"probe-{options['host'].replace('/', '_')}.sh"
         file.touch(mode=0o600)
@@ -63,18 +71,23 @@ class Command(ConsoleCommand):
         self.stdout.write(f"Run it there as root: ssh root@{options['host']} sh -s < {file}")
         self.stdout.write("It holds the key: delete it afterwards.")
 
-    def _run(self, where: str, text: str) -> None:
+    def _run(self, where: str, text: str) -> subprocess.CompletedProcess[str]:
         """Run the script over ssh; it goes in by standard input, and so does the key."""
         if where.startswith("-"):
             msg = f"{where} is no host."
             raise CommandError(msg)
         words = ["ssh", "-o", "BatchMode=yes", where, "sh -s"]
         try:
-            done = subprocess.run(
+            return subprocess.run(
                 words, input=text, capture_output=True, text=True, timeout=INSTALLED_WITHIN, check=False
             )
         except (OSError, subprocess.SubprocessError) as error:
-            raise CommandError(f"The script could not be run on {where}: {error}") from None
+            raise CommandError(f"The script could not be run on {where}: {error} {_UNKNOWN}") from None
+
+    def _told(self, done: subprocess.CompletedProcess[str]) -> None:
+        """Say what the script said, and raise CommandError unless the probe runs."""
         self.stdout.write(done.stdout.strip())
-        if done.returncode != 0:
-            raise CommandError(done.stderr.strip()[-500:] or f"The script ended with {done.returncode}.")
+        if done.returncode in {0, WAITS_FOR_A_MOVE}:
+            return
+        said = done.stderr.strip()[-500:] or f"The script ended with {done.returncode}."
+        raise CommandError(said if done.returncode in {NOTHING_CHANGED, NOT_STARTED} else f"{said} {_UNKNOWN}")
