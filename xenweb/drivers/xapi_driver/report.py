@@ -15,12 +15,11 @@ from xenweb.drivers.xapi_driver.words import Names, said
 
 CALLS = (
     "event.from", "session.login_with_password", "session.logout", "session.get_uuid", "session.get_rbac_permissions",
-    "session.get_is_local_superuser", "host.compute_free_memory", "host.migrate_receive", "host.enable", "host.disable",
-    "host.get_vms_which_prevent_evacuation",
-    "task.get_record", "task.get_all_records", "task.cancel", "task.add_to_other_config", "VM.get_by_uuid",
-    "VM.set_affinity", "VM.pause", "VM.unpause", "VM.assert_operation_valid", "VM.assert_can_boot_here",
-    "VM.assert_can_migrate", "Async.VM.pool_migrate", "Async.VM.migrate_send", "VDI.get_by_uuid", "VDI.destroy",
-    "Async.VDI.pool_migrate", "VM_guest_metrics.get_record",
+    "session.get_is_local_superuser", "host.compute_free_memory", "host.migrate_receive", "host.enable",
+    "host.disable", "host.get_vms_which_prevent_evacuation", "task.get_record", "task.get_all_records", "task.cancel",
+    "task.add_to_other_config", "VM.get_by_uuid", "VM.set_affinity", "VM.pause", "VM.unpause",
+    "VM.assert_operation_valid", "VM.assert_can_boot_here", "VM.assert_can_migrate", "Async.VM.pool_migrate",
+    "Async.VM.migrate_send", "VDI.get_by_uuid", "VDI.destroy", "Async.VDI.pool_migrate", "VM_guest_metrics.get_record",
     *(f"{kind}.{verb}" for kind in CLASSES for verb in ("get_all_records", "get_record")),
 )  # fmt: skip
 MOVE_RIGHTS = ("vm.pool_migrate", "vm.migrate_send", "vm.set_affinity", "vdi.pool_migrate", "host.migrate_receive")
