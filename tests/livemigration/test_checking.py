@@ -90,7 +90,7 @@ def test_every_reason_is_kept_when_a_move_ends_at_its_check(board: Board) -> Non
 def test_a_driver_that_cannot_check_is_a_reason_among_the_others(board: Board) -> None:
     def refuse(_plan: object) -> None:
         Host.objects.filter(pk=board.target.pk).update(memory_free=0)
-        raise HostUnreachableError("host-b does not answer.")
+        raise HostUnreachableError("host-b does not answer.", host="host-b", code="HOST_OFFLINE")
 
     board.driver.on_preflight = refuse
     assert codes(driven(board)) == ["memory_short", "host_unreachable"]

@@ -11,6 +11,8 @@ import pytest
 
 from tests.xapi.moving import until
 from tests.xapi.process import PASSWORD, Pools
+from xenweb.drivers.xapi_driver.pools import Pools as Reached
+from xenweb.drivers.xapi_driver.reading import READ
 
 
 def post(xapi: Pools, path: str, body: str, host: str = "host-c") -> tuple[int, str, str]:
@@ -193,3 +195,18 @@ def test_a_host_is_emptied_or_says_which_vm_is_in_the_way(xapi: Pools) -> None:
 
 def test_what_the_pools_do_not_do_is_said_to_be_so(xapi: Pools) -> None:
     assert refused(Client(xapi), "VM.clone", "OpaqueRef:x", "copy") == ("NOT_IMPLEMENTED", "VM.clone")
+
+
+def test_of_the_records_of_every_class_only_what_is_read_is_kept_at_first_and_when_they_change(xapi: Pools) -> None:
+    view = Reached().reach(xapi.endpoint("host-a")).view
+    first = view.look()
+    for kind, name, field in (("VM", "web-1", "name_description"), ("host", "host-a", "name_description")):
+        xapi.do("field", **{"class": kind, "name": name, "field": field, "value": "changed"})
+    xapi.do("field", **{"class": "host", "name": "host-b", "field": "enabled", "value": False})
+    second = view.look()
+    assert [each.flag("enabled") for each in second["host"].values()].count(False) == 1, "it was read anew"
+    for tables in (first, second):
+        assert set(tables) == set(READ)
+        for kind, table in tables.items():
+            assert table, kind
+            assert {name for record in table.values() for name in record.said} == READ[kind], kind

@@ -13,7 +13,7 @@ from xenweb.accounts.selectors import actor_for
 from xenweb.core.facts import HostFacts, Kind, VmFacts, kind_for
 from xenweb.core.findings import own_words
 from xenweb.core.migration import State
-from xenweb.core.placement import Finding, blocker, note
+from xenweb.core.placement import Finding, Severity, blocker, note
 from xenweb.core.storage import copied_disks
 from xenweb.drivers.contract import DriverError, HypervisorDriver, MigrationPlan, MovedVolume, Preflight
 from xenweb.inventory.selectors import hosts_facts, vm_facts
@@ -64,7 +64,8 @@ def _said(driver: HypervisorDriver, plan: MigrationPlan) -> Preflight:
     try:
         return driver.preflight(plan)
     except DriverError as error:
-        return Preflight((blocker(error.code, error.sentence, error.remedy, **error.facts),))
+        facts = tuple(error.facts.items())  # by pairs: an error may have a fact called code
+        return Preflight((Finding(error.code, Severity.BLOCKER, error.sentence, error.remedy, facts),))
 
 
 def _facts(row: Migration) -> tuple[VmFacts, dict[int, HostFacts]]:

@@ -1,5 +1,5 @@
 /** What a pool itself said: its code and its parameters. */
-export interface OwnWords {
+interface OwnWords {
   readonly code: string
   readonly params: readonly string[]
 }

@@ -21,12 +21,18 @@ FIELDS: dict[str, tuple[str, ...]] = {
 """Fields that we expect in every pool that we can speak with."""
 
 MORE: dict[str, tuple[str, ...]] = {
+    "pool": ("default_SR",),
+    "host": ("hostname",),
     "VM": ("is_default_template", "memory_static_max", "snapshots", "ha_restart_priority", "metrics"),
     "VDI": ("name_label", "is_a_snapshot", "snapshot_of", "type"),
     "VBD": ("userdevice", "currently_attached"),
     "VIF": ("VM", "device", "MAC"),
+    "network": ("uuid",),
+    "PIF": ("uuid", "device"),
 }
-"""Fields of the classes with many records that are read where they are there; of these classes nothing else is kept."""
+"""Fields that are read where they are there."""
 
-READ = {kind: frozenset((*FIELDS[kind], *more)) for kind, more in MORE.items()}
+READ = {kind: frozenset((*expected, *MORE.get(kind, ()))) for kind, expected in FIELDS.items()}
+"""What is kept of a record of each class: whatever else a pool tells is left where it comes in."""
+
 CLASSES = tuple(FIELDS)
