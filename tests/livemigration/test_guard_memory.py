@@ -98,6 +98,18 @@ def test_a_process_that_died_while_memory_was_read_asks_first_and_reads_it_once(
     assert keeper.told.count("memory host-a") == 1
 
 
+def test_a_probe_that_is_silent_for_a_moment_costs_no_memory(board: Board, keeper: Keeper) -> None:
+    row = with_memory(board, keeper)
+    keeper.unproven_hosts = {"host-b"}
+    keeper.on_restore = lambda: runs(keeper)
+    settle_all()
+    assert (guard_of(row).state, "memory host-a" in keeper.told) == (GuardState.RESTORING, False)
+    keeper.unproven_hosts = set()
+    Guard.objects.update(tried_at=None)
+    settle_all()
+    assert (guard_of(row).state, guard_of(row).memory_back_at is None) == (GuardState.KEPT, False)
+
+
 @pytest.mark.parametrize(("minutes", "state"), [(1, GuardState.RESTORING), (20, GuardState.KEPT)])
 def test_a_vm_that_stands_still_is_waited_for_while_its_memory_may_be_read_and_no_longer(
     board: Board, keeper: Keeper, minutes: int, state: GuardState

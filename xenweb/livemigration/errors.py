@@ -65,6 +65,10 @@ class GuardRefusedError(LiveMigrationError):
     remedy = "Mend what the sentence names, then ask again."
 
 
+class GuardUnprovenError(GuardRefusedError):
+    """A host does not prove at this moment that it does not have the guard's VM: it may do so later."""
+
+
 class LeftoverDiskNotFoundError(LiveMigrationError):
     """The disk does not exist, or belongs to a VM that the actor may not see."""
 

@@ -15,7 +15,7 @@ from xenweb.drivers.contract import DriverError, MoveRefusedError
 from xenweb.drivers.guards import GuardKeeper, GuardPlan
 from xenweb.drivers.registry import driver_for
 from xenweb.inventory.credentials import CredentialLostError
-from xenweb.livemigration.errors import GuardRefusedError
+from xenweb.livemigration.errors import GuardRefusedError, GuardUnprovenError
 from xenweb.livemigration.guard_proving import NOT_RUNNING, prove_halted
 from xenweb.livemigration.guards import (
     AnotherAtWorkError,
@@ -174,6 +174,8 @@ def _restore(row: Guard, keeper: GuardKeeper) -> None:
         try:
             prove_halted(row)
             keeper.guard_restore_memory(plan)
+        except GuardUnprovenError:
+            log.info("guard %s: the hosts do not prove yet that its memory may be read", row.pk)
         except (GuardRefusedError, MoveRefusedError) as refusal:
             _go_without(row, refusal.sentence)
             return

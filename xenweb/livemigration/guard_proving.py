@@ -6,7 +6,7 @@ from xenweb.drivers.registry import driver_for
 from xenweb.inventory.credentials import CredentialLostError
 from xenweb.inventory.models import VirtualMachine
 from xenweb.inventory.selectors import endpoints_of_pool
-from xenweb.livemigration.errors import GuardRefusedError
+from xenweb.livemigration.errors import GuardRefusedError, GuardUnprovenError
 from xenweb.livemigration.models import Guard
 from xenweb.livemigration.plan import driver_kind
 
@@ -32,10 +32,10 @@ def prove_halted(row: Guard) -> None:
         copy = said.copy
         if copy is Copy.NO_ANSWER:
             msg = f"{endpoint.name} does not say whether it has {vm.name}: its disks are not touched."
-            raise GuardRefusedError(msg, host=endpoint.name)
+            raise GuardUnprovenError(msg, host=endpoint.name)
         if copy not in NOT_RUNNING:
             msg = f"{vm.name} is {copy} on {endpoint.name}: halt it first."
             raise GuardRefusedError(msg, host=endpoint.name, copy=copy.value)
         if not said.proven:
             msg = f"Only libvirt says that {vm.name} does not run on {endpoint.name}, and its probe proves nothing."
-            raise GuardRefusedError(msg, host=endpoint.name)
+            raise GuardUnprovenError(msg, host=endpoint.name)
