@@ -142,6 +142,19 @@ def target_host(plan: MigrationPlan, target: End) -> Iterator[Finding]:
         )
 
 
+def identity(plan: MigrationPlan, target: End) -> Iterator[Finding]:
+    """Refuse another pool that has a VM of the same UUID: once both were there, nobody could tell them apart."""
+    for other in target.tables["VM"].values():
+        if other.text_or("uuid") == plan.vm_uuid:
+            name = other.text_or("name_label")
+            yield blocker(
+                "uuid_taken",
+                f"The pool of {plan.target.name} knows a VM called {name} that has the UUID of {plan.vm_name}.",
+                "Find out which of the two is right, and remove the other.",
+                other=name,
+            )
+
+
 def versions(plan: MigrationPlan, source: End, target: End) -> Iterator[Finding]:
     """Compare the hosts' software: a move to an older one is seldom tested."""
     here, there = (snapshot_of(each.tables, each.host, None).version for each in (source, target))

@@ -94,6 +94,8 @@ def _looks(asked: Asked) -> Iterator[tuple[str, Look]]:
         yield "the target", partial(checks.target_host, plan, target)
     if target is not None and source is not None:
         yield "the versions", partial(checks.versions, plan, source, target)
+        if source.pool is not target.pool:
+            yield "the VM's identity", partial(checks.identity, plan, target)
     if vm is None or source is None:
         return
     yield "the VM's state", partial(checks.state, plan, vm)

@@ -52,6 +52,7 @@ def _map(value: Value) -> dict[str, str]:
 @handles("session.logout")
 def _logout(context: Context, params: list[Value]) -> Value:
     del params
+    context.pool.logouts += 1
     context.pool.store.remove("session", context.session)
     return ""
 

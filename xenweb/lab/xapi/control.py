@@ -19,7 +19,7 @@ from xenweb.lab.xapi.server import Hosts
 from xenweb.lab.xapi.wire import XapiError
 
 Command = dict[str, Value]
-NUMBERS = ("link", "answers_after", "padding", "drip", "fail_late", "lie", "keep_reserved", "pause")
+NUMBERS = ("link", "answers_after", "padding", "drip", "fail_late", "lie", "keep_reserved", "pause", "parted")
 
 
 @dataclass(slots=True)
@@ -184,6 +184,12 @@ def _sessions(door: Door, command: Command) -> Value:
     return {name: len(pool.store.refs("session")) for name, pool in door.site.pools.items()}
 
 
+def _logouts(door: Door, command: Command) -> Value:
+    """Say how many sessions were ended by their own word since the world was made."""
+    del command
+    return {name: pool.logouts for name, pool in door.site.pools.items()}
+
+
 def _flood(door: Door, command: Command) -> Value:
     """Add and remove many records between two calls, so that old deletions are forgotten."""
     pool, place = door.host(command["host"])
@@ -276,6 +282,7 @@ _DEEDS: dict[str, Callable[[Door, Command], Value]] = {
     "certificate": _certificate,
     "busy": _busy,
     "sessions": _sessions,
+    "logouts": _logouts,
     "flood": _flood,
     "about": _about,
     "churn": _churn,

@@ -95,7 +95,9 @@ class _Ends:
     target: str
 
     def carry(self) -> None:
-        """Refuse to go on if one of the two has no power."""
+        """Refuse to go on if one of the two has no power, or if they hear each other no more."""
+        if self.pool.faults.parted and (self.pool, self.source) != (self.target_pool, self.target):
+            raise XapiError("INTERNAL_ERROR", "Xenops_interface.Xenopsd_error([S(Internal_error);S(Broken_pipe)])")
         for pool, ref in ((self.pool, self.source), (self.target_pool, self.target)):
             if ref != NULL and not pool.place(ref).is_up:
                 raise XapiError("CANNOT_CONTACT_HOST", ref)

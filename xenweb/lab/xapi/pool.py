@@ -32,6 +32,7 @@ class Faults:
     lie: bool = False
     keep_reserved: bool = True
     pause: float = 0.0
+    parted: bool = False
 
 
 @dataclass(slots=True)
@@ -57,6 +58,8 @@ class Pool:
         self.epoch = 0
         """Rises whenever the coordinator's toolstack starts anew: tasks and sessions do not outlive it."""
         self.moving = threading.Lock()
+        self.logouts = 0
+        """How many sessions were ended by their own word."""
 
     @property
     def coordinator(self) -> Place:
