@@ -73,3 +73,31 @@ _TITLES = (
 _ON_LAB = {*range(1, 10), *range(11, 23), *range(24, 29), *range(30, 39), 49, 50, 56}
 
 FAULTS = tuple(Fault(f"F{place}", title, place in _ON_LAB) for place, title in enumerate(_TITLES, 1))
+
+_OURS_ALONE = "it happens between our own processes; what is said to a hypervisor, and by which driver, is the same"
+_SCREEN = "it happens between the web process and a browser, which no driver has a part in"
+
+NOT_ON_XAPI = {
+    "F7": _OURS_ALONE,
+    "F10": _OURS_ALONE,
+    "F11": _OURS_ALONE,
+    "F12": _OURS_ALONE,
+    "F13": _OURS_ALONE,
+    "F14": _OURS_ALONE,
+    "F15": _OURS_ALONE,
+    "F16": "a move that cannot be stored is asked of no driver",
+    "F17": _SCREEN,
+    "F20": "the simulated pools restart no target's toolstack; a stream that breaks is F24 and F25, a death F22",
+    "F40": "who may is asked before any driver is, and the feed is cut by ours alone",
+    "F41": "teams are ours; no hypervisor knows of them",
+    "F42": _SCREEN,
+    "F44": "no moment that a pool tells goes into a decision: waiting is counted by our own monotonic clock",
+    "F45": _SCREEN,
+    "F46": _SCREEN,
+    "F47": _SCREEN,
+    "F48": _SCREEN,
+    "F53": "the history is ours, and is written before any driver is called",
+    "F54": "the lease is taken before any driver is asked",
+    "F55": "the rows of a move are the same for every driver",
+}
+"""Faults that are not shown on XAPI pools, each with the reason; every other one of the list is."""

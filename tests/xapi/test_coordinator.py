@@ -78,7 +78,7 @@ def test_another_process_finds_the_move_again_by_what_the_pool_still_shows(xapi:
     assert call.is_done
 
 
-@pytest.mark.fault("F52", oracle=BY_THE_POOL)
+@pytest.mark.fault("F19", "F52", oracle=BY_THE_POOL)
 def test_a_move_that_is_called_cancelled_although_nobody_asked_is_watched_until_it_arrives(
     xapi: Pools, driver: XapiDriver
 ) -> None:
@@ -93,7 +93,7 @@ def test_a_move_that_is_called_cancelled_although_nobody_asked_is_watched_until_
     assert xapi.do("residence", vm="web-1") == "host-b"
 
 
-@pytest.mark.fault("F52", oracle=BY_THE_POOL)
+@pytest.mark.fault("F19", "F52", oracle=BY_THE_POOL)
 def test_a_move_that_is_called_cancelled_by_itself_and_does_not_arrive_has_no_end_that_we_know(
     xapi: Pools, driver: XapiDriver
 ) -> None:

@@ -231,6 +231,19 @@ def test_two_people_with_one_vm_and_two_hosts_are_one_move_and_one_refusal_that_
     holds(board, move, move.target_name, State.DONE, moves=1)
 
 
+@pytest.mark.fault("F34", oracle=ORACLE)
+def test_moves_there_and_back_at_once_all_arrive(board: Board) -> None:
+    wanted = {"web-1": "host-b", "dns-1": "host-b", "web-2": "host-a", "dns-2": "host-a", "wiki": "host-b"}
+    moves = [board.ask(vm, host) for vm, host in wanted.items()]
+    for _ in range(len(moves)):  # whose turn it is not yet is driven when it is
+        for thread in [driven(move) for move in moves if state(move) == State.QUEUED]:
+            thread.join(60)
+    assert {state(move) for move in moves} == {State.DONE}
+    assert {vm: board.pools.do("residence", vm=vm) for vm in wanted} == wanted
+    assert {record_of(board, vm)["power_state"] for vm in wanted} == {"Running"}
+    assert len(board.pools.do("messages", name="VM_MIGRATED")) == len(moves)
+
+
 @pytest.mark.fault("F35", "F39", oracle=ORACLE)
 def test_a_vm_that_another_hand_moved_before_the_call_is_not_moved_again(board: Board) -> None:
     move = board.ask("web-1", "host-b")

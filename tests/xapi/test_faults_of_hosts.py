@@ -26,7 +26,7 @@ from xenweb.lab.xapi.world import identity
 from xenweb.livemigration import watching
 from xenweb.livemigration.drive import adopt
 from xenweb.livemigration.errors import NotPlaceableError
-from xenweb.livemigration.models import Migration
+from xenweb.livemigration.models import LeftoverDisk, Migration
 
 pytestmark = pytest.mark.django_db(transaction=True)
 GREEN_HOSTS, BLUE_HOSTS = BOTH["green"], BOTH["blue"]
@@ -235,14 +235,20 @@ def test_what_a_target_has_lost_since_it_was_asked_is_found_before_the_call(
 
 
 @pytest.mark.fault("F28", oracle=ORACLE)
-def test_storage_that_fills_up_in_mid_copy_of_the_memory_alone_is_nothing_to_a_move(board: Board) -> None:
+def test_storage_that_fills_up_in_mid_copy_leaves_the_vm_and_its_disk_where_they_were(board: Board) -> None:
     board.pools.do("set", link=SLOW)
-    move = board.ask("web-1", "host-b")
+    move = board.ask("ledger", "host-a")
     thread = driven(move)
-    until_copying(move)
-    field(board, "SR", identity("green shared"), "physical_utilisation", 100 * GIB)
+    until(lambda: state(move) == State.COPYING_STORAGE)
+    fills(board)
     thread.join(60)
-    holds(board, move, "host-b", State.DONE, moves=1)
+    move.refresh_from_db()
+    assert move.state == State.FAILED, (move.failure_code, move.failure_sentence)
+    assert is_at(board, "host-b", "ledger")
+    assert record_of(board, "ledger")["power_state"] == "Running"
+    assert "ledger 0" in board.pools.do("disks", host="host-b")
+    assert "ledger 0" not in board.pools.do("disks", host="host-a")
+    assert LeftoverDisk.objects.count() == 0
 
 
 @pytest.mark.fault("F29", oracle=ORACLE)

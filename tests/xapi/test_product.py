@@ -237,6 +237,7 @@ def test_a_late_failure_that_leaves_the_vm_halted_is_said_to_have_done_so(
     holds(board, move, "", State.FAILED, moves=0, power="Halted")
 
 
+@pytest.mark.fault("F35", oracle=ORACLE)
 @pytest.mark.parametrize("vm", ["web-1", "old-wiki"])
 def test_a_vm_that_somebody_moved_to_a_third_host_is_said_to_be_there(
     board: Board, monkeypatch: pytest.MonkeyPatch, vm: str

@@ -206,11 +206,14 @@ def _disk_may_move(pool: Pool, vdi: str, target: Pool, host: str, sr: str) -> No
         raise XapiError("VDI_ON_BOOT_MODE_INCOMPATIBLE_WITH_OPERATION")
     if not target.sees_storage(host, sr):
         raise XapiError("SR_NOT_ATTACHED", sr)
-    size = store.number("VDI", vdi, "virtual_size")
-    there = target.store
-    free = there.number("SR", sr, "physical_size") - there.number("SR", sr, "physical_utilisation")
+    size, free = store.number("VDI", vdi, "virtual_size"), room_in(target, sr)
     if size > free:
         raise XapiError("SR_FULL", str(size), str(free))
+
+
+def room_in(pool: Pool, sr: str) -> int:
+    """Say how many bytes of a storage repository are free."""
+    return pool.store.number("SR", sr, "physical_size") - pool.store.number("SR", sr, "physical_utilisation")
 
 
 def refresh(pool: Pool, vm: str) -> None:

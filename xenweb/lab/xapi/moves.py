@@ -207,7 +207,7 @@ def migrate_send(pool: Pool, errand: Errand, send: Send) -> Value:
             if send.target_pool is pool and source not in {NULL, send.host}:
                 store.set("VM", send.vm, scheduled_to_be_resident_on=send.host)
             ends = _Ends(pool, source, send.target_pool, send.host)
-            _storage(pool, errand, list(moving), ends)
+            _storage(pool, errand, moving, ends)
             if source != NULL:
                 _memory(pool, errand, send.vm, ends)
             else:
@@ -235,12 +235,14 @@ def disk_pool_migrate(pool: Pool, errand: Errand, vdi: str, sr: str) -> Value:
     return store.text("VBD", vbds[0], "VDI")
 
 
-def _storage(pool: Pool, errand: Errand, vdis: list[str], ends: _Ends) -> None:
-    """Copy disks one after the other; progress is weighed by their sizes."""
-    sizes = [pool.store.number("VDI", vdi, "virtual_size") for vdi in vdis]
+def _storage(pool: Pool, errand: Errand, moving: Mapping[str, str], ends: _Ends) -> None:
+    """Copy disks one after the other; progress is weighed by their sizes. Storage may fill up meanwhile."""
+    sizes = [pool.store.number("VDI", vdi, "virtual_size") for vdi in moving]
     done, total = 0.0, sum(sizes)
     while done < total:
         ends.carry()
+        if any(checks.room_in(ends.target_pool, sr) <= 0 for sr in moving.values()):
+            raise XapiError("SR_BACKEND_FAILURE_44", "", "There is insufficient space", "")
         errand.wait(STEP)
         done = min(float(total), done + max(1.0, pool.faults.link) * STEP)
         errand.progress(done / total)
