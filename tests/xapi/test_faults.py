@@ -250,7 +250,7 @@ def test_a_vm_that_another_hand_moved_before_the_call_is_not_moved_again(board: 
     XapiDriver().migrate(plan(board.pools, "web-1", "host-a", "host-c"))
     driven(move).join(60)
     holds(board, move, "host-c", State.FAILED, moves=1)
-    assert move.failure_code == "vm_elsewhere", move.failure_sentence
+    assert (move.failure_code, move.call_intended_at) == ("vm_left_source", None), move.failure_sentence
 
 
 @pytest.mark.fault("F35", oracle=ORACLE)

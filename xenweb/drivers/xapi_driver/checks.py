@@ -9,7 +9,7 @@ from xenweb.core.placement import CPU_FEATURES_LACKING, Finding, blocker, hyperv
 from xenweb.core.quantities import human_size
 from xenweb.drivers.contract import MigrationPlan, MoveRefusedError
 from xenweb.drivers.xapi_driver import obstacles
-from xenweb.drivers.xapi_driver.homes import disks_of, image_of, is_moving, reaches
+from xenweb.drivers.xapi_driver.homes import disks_of, image_of, is_moving, reaches, stands_on
 from xenweb.drivers.xapi_driver.inventory import device_of, snapshot_of, state_of
 from xenweb.drivers.xapi_driver.maps import End, disk_map, disk_uuid, missing_networks, repository_for
 from xenweb.drivers.xapi_driver.records import NULL, Record, record_of
@@ -64,6 +64,16 @@ def state(plan: MigrationPlan, vm: Record) -> Iterator[Finding]:
             f"{plan.vm_name} is {vm.text_or('power_state', 'in no state that is told').lower()} by now.",
             "Ask for the move again: it will be another kind of move.",
             state=said.value,
+        )
+
+
+def place(plan: MigrationPlan, vm: Record, source: End) -> Iterator[Finding]:
+    """Ask whether the VM is still where it is to be moved from: in its pool it is found wherever it went."""
+    if kind_for(state_of(vm)) is plan.kind and stands_on(source.tables, vm) != source.host.ref:
+        yield blocker(
+            "vm_left_source",
+            f"{plan.vm_name} is no longer on {plan.source.name}.",
+            "Look at the board again: somebody moved it meanwhile.",
         )
 
 

@@ -142,6 +142,12 @@ def waits_on(tables: Tables, vm: Record) -> str:
     return home_of(tables, vm) or leader_of(tables)
 
 
+def stands_on(tables: Tables, vm: Record) -> str:
+    """Answer the host that a VM runs on, or waits on where it does not run."""
+    resident_on = vm.ref_or_null("resident_on")
+    return waits_on(tables, vm) if resident_on == NULL else resident_on
+
+
 def leader_of(tables: Tables) -> str:
     """Answer the coordinator; empty if the pool does not say."""
     return next((pool.ref_or_null("master") for pool in tables["pool"].values()), "")

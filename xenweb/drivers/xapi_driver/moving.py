@@ -26,11 +26,11 @@ from xenweb.drivers.failures import MoveLostError
 from xenweb.drivers.xapi_driver import errands
 from xenweb.drivers.xapi_driver.errands import Track
 from xenweb.drivers.xapi_driver.errors import RefusedError
-from xenweb.drivers.xapi_driver.homes import home_of, is_moving, waits_on
+from xenweb.drivers.xapi_driver.homes import home_of, is_moving, stands_on
 from xenweb.drivers.xapi_driver.inventory import host_of, state_of
 from xenweb.drivers.xapi_driver.maps import End, disk_map, migration_network, network_map, stays
 from xenweb.drivers.xapi_driver.pools import Pool, Pools
-from xenweb.drivers.xapi_driver.records import NULL, Record
+from xenweb.drivers.xapi_driver.records import Record
 from xenweb.drivers.xapi_driver.translating import in_our_words, translated
 from xenweb.drivers.xapi_driver.words import Names
 
@@ -427,10 +427,7 @@ def refuse_state(vm: Record, source: End, plan: MigrationPlan) -> None:
     if kind_for(state) is not plan.kind:
         msg = f"{plan.vm_name} is {state} on {plan.source.name} by now."
         raise MoveRefusedError(msg)
-    here = vm.ref_or_null("resident_on")
-    if here == NULL:
-        here = waits_on(source.tables, vm)
-    if here != source.host.ref:
+    if stands_on(source.tables, vm) != source.host.ref:
         msg = f"{plan.source.name} does not know the VM."
         raise VmMissingError(msg, host=plan.source.name)
     if plan.source.uri == plan.target.uri:

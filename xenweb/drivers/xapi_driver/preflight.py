@@ -99,6 +99,7 @@ def _looks(asked: Asked) -> Iterator[tuple[str, Look]]:
     if vm is None or source is None:
         return
     yield "the VM's state", partial(checks.state, plan, vm)
+    yield "the VM's place", partial(checks.place, plan, vm, source)
     yield "other work on the VM", partial(checks.work, plan, vm)
     if asked.operation == checks.SENDS:
         yield "the copies under way", partial(checks.copies, plan, vm, source)
