@@ -10,7 +10,7 @@ from django.utils import timezone
 from tests.board import person
 from tests.livemigration.test_xapi import Board
 from tests.xapi.fixture import xapi, xapi_process  # noqa: F401 - the fixtures of the simulated pools
-from tests.xapi.moving import until
+from tests.xapi.moving import SLOW, until
 from tests.xapi.process import Pools
 from xenweb.accounts.policy import Role
 from xenweb.audit.models import AuditRecord
@@ -22,6 +22,7 @@ from xenweb.drivers.xapi_driver.driver import XapiDriver
 from xenweb.drivers.xapi_driver.pools import Pool
 from xenweb.drivers.xapi_driver.records import Record
 from xenweb.inventory.models import StorageRepository
+from xenweb.lab.xapi.world import identity
 from xenweb.livemigration import disk_moves
 from xenweb.livemigration.disk_moves import (
     disk_move_cancel,
@@ -289,6 +290,19 @@ def test_a_call_that_the_pool_refuses_leaves_its_own_words_with_the_disks_move(b
     told = disk_move_for(board.admin, move.id).own_words
     assert told is not None
     assert (told.code, told.params) == ("MESSAGE_METHOD_UNKNOWN", ["Async.VDI.pool_migrate"])
+
+
+def test_storage_that_fills_up_in_mid_copy_leaves_the_pools_own_words_with_the_disks_move(board: Board) -> None:
+    board.pools.do("set", link=SLOW)
+    move = asked(board)
+    cared_for(move, lambda state: DiskMove.objects.get(pk=move.id).share is not None)
+    full = {"class": "SR", "name": identity("green shared"), "field": "physical_utilisation", "value": str(2**40)}
+    board.pools.do("field", **full)
+    ended = to_its_end(board, move)
+    assert ended.state == "failed"
+    assert ended.own_words is not None
+    assert ended.own_words.code == "SR_BACKEND_FAILURE_44"
+    assert storage_by_the_pools_records(board, "ledger") == "local"
 
 
 def test_disks_on_their_way_take_the_turns_of_copies_of_their_host_and_those_asked_wait_and_say_why(

@@ -224,6 +224,8 @@ def test_a_late_failure_is_told_as_a_vm_that_stands_still(board: Board, monkeypa
     driven(move).join(60)
     move.refresh_from_db()
     assert (move.state, move.failure_code) == (State.FAILED, "vm_stopped")
+    assert move.failure_own_words is not None
+    assert move.failure_own_words["code"] == "INTERNAL_ERROR"
 
 
 def test_missing_cpu_features_are_overridden_by_an_administrator_with_a_reason_that_is_kept(board: Board) -> None:

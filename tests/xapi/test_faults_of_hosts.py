@@ -244,6 +244,8 @@ def test_storage_that_fills_up_in_mid_copy_leaves_the_vm_and_its_disk_where_they
     thread.join(60)
     move.refresh_from_db()
     assert move.state == State.FAILED, (move.failure_code, move.failure_sentence)
+    assert move.failure_own_words is not None
+    assert move.failure_own_words["code"] == "SR_BACKEND_FAILURE_44"
     assert is_at(board, "host-b", "ledger")
     assert record_of(board, "ledger")["power_state"] == "Running"
     assert "ledger 0" in board.pools.do("disks", host="host-b")

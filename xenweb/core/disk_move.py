@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from xenweb.core.facts import Ability, DiskFacts, HostFacts, HostState, PowerState, RepositoryFacts, VmFacts
-from xenweb.core.findings import Finding, blocker
+from xenweb.core.findings import Finding, OwnWords, blocker
 from xenweb.core.quantities import human_size
 from xenweb.core.storage import free_for_copies, places_for_disks
 
@@ -51,7 +51,8 @@ class DiskSeen:
     """One look at a disk's move. ``busy``: it is worked on. ``has_ended``: it is known to have been, and is no more.
 
     ``is_lost``: it is known to have been, and nobody tells whether it goes on or how it ended.
-    ``share`` is how much is copied, 0..1 and None if nobody says; ``cause`` is why it ended otherwise.
+    ``share`` is how much is copied, 0..1 and None if nobody says; ``cause`` is why it ended otherwise,
+    and ``words`` are the hypervisor's own for that.
     """
 
     at: DiskAt
@@ -60,6 +61,7 @@ class DiskSeen:
     is_lost: bool = False
     share: float | None = None
     cause: str = ""
+    words: OwnWords | None = None
 
 
 def conclude_disk(seen: DiskSeen, *, cancel_asked: bool, since_call: float) -> DiskMoveState:

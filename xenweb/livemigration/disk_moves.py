@@ -316,7 +316,7 @@ def _look(row: DiskMove, mover: DiskMover, plan: MigrationPlan) -> None:
         _note_share(row, seen)
         _note_doubt(row, said.get(following, ""))
         return
-    disk_move_change(row, following, said.get(following, ""))
+    disk_move_change(row, following, said.get(following, ""), words=seen.words)
 
 
 def _note_doubt(row: DiskMove, sentence: str) -> None:

@@ -174,6 +174,8 @@ def settle(
     failure = _failure(row, following, proof, cause, beats)
     if conclusion is Conclusion.INTERRUPTED and not proof.target_proven:
         failure = _named(TARGET_UNPROVEN, source=row.source_name, target=row.target_name)
+    if failure is not None and failure.code and cause is not None:
+        failure = replace(failure, own_words=failure.own_words or cause.own_words)
     if following is seen:
         if failure is not None:
             doubt_change(row.pk, failure, lease=lease)

@@ -93,9 +93,10 @@ class DiskMoves:
             if record.text("status") == "cancelled" and not errands.is_asked_to_end(record):
                 return DiskSeen(at, is_lost=True)  # as a toolstack that starts anew calls what may go on
             code, *params = record.many("error_info") or ("",)
-            names = Names(pool.view.look())
-            cause = translated(RefusedError(code, tuple(params)), plan.source.name, names).sentence if code else ""
-            return DiskSeen(at, has_ended=True, cause=cause)
+            if not code:
+                return DiskSeen(at, has_ended=True)
+            cause = translated(RefusedError(code, tuple(params)), plan.source.name, Names(pool.view.look()))
+            return DiskSeen(at, has_ended=True, cause=cause.sentence, words=cause.own_words)
 
     def give_up(self, plan: MigrationPlan) -> None:
         """Ask for the end of the task while it still can be ended."""
