@@ -91,6 +91,7 @@ class Libxl:
     said: bytearray = field(default_factory=bytearray)
     answers: int = 0
     slowness: float = 0.0
+    reads: int = 0
     suspend_seen: bool = False
 
     def listen(self, within: float = 20.0) -> int:
@@ -105,6 +106,7 @@ class Libxl:
             if not data:
                 return self.process.wait(10)
             self.said += data
+            self.reads += 1
             time.sleep(self.slowness)
             at = self._answer(at)
         self.process.kill()

@@ -232,6 +232,16 @@ def test_one_that_comes_back_hears_all_of_it(stand: Stand) -> None:
     assert len(second.wait(lambda said: said["ended"] is not None)["passes"]) == 4
 
 
+def test_progress_gathers_in_the_middle_of_a_pass_and_passes_whole(stand: Stand) -> None:
+    said = [progress("Frames iteration 0", done, 4_096_000) for done in range(1024, 30 * 1024, 1024)]
+    steps = [step for each in said for step in (("write", each), ("sleep", 0.02))]
+    stand.script([*steps, *ENDING])
+    libxl = stand.begin()
+    assert libxl.listen() == 0
+    assert bytes(libxl.said) == written([*steps, *ENDING])
+    assert libxl.reads < len(said)
+
+
 FLOOD_FRAMES = 192_000
 FRAME_EVERY = 400e-6
 """Seconds between two frames of Xen's, one every 4 MiB, were memory copied at 10 GB/s."""

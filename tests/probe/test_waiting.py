@@ -47,6 +47,18 @@ def test_one_place_after_the_other_is_taken_and_each_helper_is_watched(stand: St
         until(lambda number=number: offered(stand) == number + 1)  # type: ignore[misc]
 
 
+def test_the_next_place_is_ready_already_and_no_other_is_made_while_there_is_one_left(stand: Stand) -> None:
+    stand.wait_for_helpers()
+    until(lambda: (stand.run / "spare" / "call.2").exists())
+    stand.script([("sleep", 0.5), *ENDING])
+    first = stand.begin()
+    until(lambda: offered(stand) == 2)
+    assert not (stand.run / "spare" / "call.3").exists()
+    second = stand.begin()
+    until(lambda: offered(stand) == 3)
+    assert (first.listen(), second.listen()) == (0, 0)
+
+
 def test_a_helper_that_finds_the_place_taken_has_a_relay_started_for_it(stand: Stand) -> None:
     reports = stand.reports()
     stand.wait_for_helpers()

@@ -30,10 +30,11 @@ LONGEST_REPORT: Final = 65536
 IN_USE_FRESH_FOR: Final = 5.0
 SEEN_WITHIN: Final = 30.0
 UNPAUSED_WITHIN: Final = 30.0
-LOST_AFTER: Final = 1.0
+LOST_AFTER: Final = 5.0
 """Seconds after which it is looked whether a helper that tells nothing still works."""
 
-LOOK_EVERY: Final = 0.02
+LOOK_EVERY: Final = 0.1
+"""Seconds between two looks at a guest."""
 
 
 class Moves:
@@ -178,16 +179,18 @@ class Daemon:
         While memory is copied Xen is not asked: each look takes the CPU that copying needs.
         """
         number = int(said["number"])
-        guest = self._seen(number, lambda _: True, SEEN_WITHIN, 10 * LOOK_EVERY)
+        guest = self._seen(number, lambda _: True, SEEN_WITHIN)
         if guest is None:
             return
         self.moves.is_about(key, guest.uuid)
         if said["mode"] == "save" or not self.moves.is_received(key):
             return
-        if self._seen(number, lambda each: not each.paused and each.cpu_time > 0, UNPAUSED_WITHIN, LOOK_EVERY):
-            self.moves.runs(key, time.monotonic())
+        running = self._seen(number, lambda each: not each.paused and each.cpu_time > 0, UNPAUSED_WITHIN)
+        if running is not None:
+            # It ran already for as long as each of its CPUs has worked, at least.
+            self.moves.runs(key, time.monotonic() - running.cpu_time / 1e9 / max(1, running.cpus))
 
-    def _seen(self, number: int, condition: Callable[[Guest], bool], within: float, every: float) -> Guest | None:
+    def _seen(self, number: int, condition: Callable[[Guest], bool], within: float) -> Guest | None:
         """Look until a guest is as it should be; None if it is not in time."""
         until = time.monotonic() + within
         while time.monotonic() < until:
@@ -195,7 +198,7 @@ class Daemon:
                 guest = self.xen.guest(number)
                 if guest is not None and condition(guest):
                     return guest
-            time.sleep(every)
+            time.sleep(LOOK_EVERY)
         return None
 
     def _answer(self, connection: socket.socket) -> None:

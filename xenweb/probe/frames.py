@@ -7,8 +7,7 @@ libxl_save_msgs_gen.pl of Xen 4.17. It is private to Xen: what is not understood
 
 import re
 import struct
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 LOG: Final = 1
 PROGRESS: Final = 2
@@ -29,8 +28,7 @@ class NotUnderstoodError(Exception):
     """The helper speaks otherwise than the Xen that this probe is made for."""
 
 
-@dataclass(frozen=True)
-class Frame:
+class Frame(NamedTuple):
     """One whole frame as it came, its head included."""
 
     kind: int
@@ -105,14 +103,18 @@ def pass_label(what: str) -> int | None:
     return int(found[1]) if found else None
 
 
-def log(body: bytes) -> tuple[int, str]:
-    """Read a log frame: its level, its text."""
+def level(body: bytes) -> int:
+    """Read how grave a log frame is."""
     if len(body) < _LEVELS.size:
         raise NotUnderstoodError
-    level, _ = _LEVELS.unpack_from(body, 0)
+    return int(_LEVELS.unpack_from(body, 0)[0])
+
+
+def log(body: bytes) -> str:
+    """Read what a log frame says."""
     _, at = _text(body, _LEVELS.size)
     said, _ = _text(body, at)
-    return level, said
+    return said
 
 
 def completed(body: bytes) -> int:
@@ -126,3 +128,10 @@ def completed(body: bytes) -> int:
 def reply(value: int) -> bytes:
     """Write an answer to a frame that asks for one."""
     return struct.pack("=i", value)
+
+
+def progress_of(label: int, done: int, total: int) -> bytes:
+    """Write what a helper says of a pass, as :func:`progress` reads it."""
+    what = b"Frames iteration %d\0" % label
+    body = _TEXT.pack(1) + b"\0" + _TEXT.pack(len(what)) + what + _COUNTS.pack(done, total)
+    return _HEAD.pack(_HEAD.size + len(body)) + _HEAD.pack(PROGRESS) + body

@@ -47,22 +47,28 @@ class Record:
         live = self.suspend_asked is None
         last = self.passes[-1] if self.passes else None
         is_new = last is None or (last.label, last.live) != (label, live)
-        if is_new:
+        if last is None or is_new:
             self.pass_end(at)
             if len(self.passes) >= MOST_PASSES:
                 del self.passes[0]
             last = Pass(label, live, at, total)
             self.passes.append(last)
-        if last is not None:
-            last.done, last.total = done, total
-            if total and done >= total and last.ended is None:
-                last.ended = at
+        last.done, last.total = done, total
+        if total and done >= total and last.ended is None:
+            last.ended = at
         return is_new
 
     def pass_end(self, at: float) -> None:
         """Close the last pass, if it is open."""
         if self.passes and self.passes[-1].ended is None:
             self.passes[-1].ended = at
+
+    def seconds_left(self, at: float) -> float:
+        """Estimate how long the pass under way still takes, by how fast it went so far; 0 where nobody knows."""
+        last = self.passes[-1] if self.passes else None
+        if last is None or last.ended is not None or not last.done:
+            return 0.0
+        return (last.total - last.done) * (at - last.began) / last.done
 
     def error_seen(self, text: str) -> None:
         """Keep what the helper says went wrong; the newest few."""

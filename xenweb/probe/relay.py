@@ -15,6 +15,7 @@ asked to give up: it answers "failed" itself, so that a move that is given up ne
 import contextlib
 import fcntl
 import json
+import math
 import os
 import select
 import signal
@@ -31,8 +32,10 @@ from .configuration import Configuration
 from .dirtying import GATE, WANTED
 from .record import Record
 
-TELL_EVERY: Final = 0.5
-"""Seconds between two reports of the same pass: each costs the host's CPU, here and in the daemon that reads it."""
+TELL_EVERY: Final = 1.0
+PASS_TOLD_AFTER: Final = 0.25
+"""Seconds between two reports of one pass, and before that of a new one: each costs the host's CPU, here and in the
+daemon that reads it."""
 
 HELD_AT_MOST: Final = 0.5
 """Seconds after which a frame that does not become whole is passed on, and nothing is read any more."""
@@ -43,8 +46,15 @@ GATE_SHUT_AT_MOST: Final = 4.0
 Less than those after which a place is taken for lost (waiting.py).
 """
 
-LOOK_EVERY_MS: Final = 500
-"""Milliseconds after which a relay wakes when nothing moves: to tell that it lives, to let go of what it holds."""
+LOOK_EVERY_MS: Final = 250
+"""Milliseconds after which a relay wakes though nothing moves, where it holds something back or has news."""
+
+LONGEST_REST: Final = 1.0
+SHORTEST_REST: Final = 0.03
+"""Seconds that progress alone may lie unread in the middle of a pass: each time it is read costs the host's CPU."""
+
+MUCH: Final = 4096
+"""Bytes; where more come at once a relay does not rest, for its helper must never wait for room in a pipe."""
 
 CHUNK: Final = 65536
 ERROR: Final = 8
@@ -206,8 +216,10 @@ class Shuttle:
         self._cutter = frames.Cutter()
         self._held_since = 0.0
         self._told = 0.0
+        self._tell_at = 0.0
+        self._is_flooded = False
+        self._longest_rest = SHORTEST_REST
         self._known: tuple[bytes, int | None] = (b"", None)
-        self._is_news = True
 
     def run(self) -> None:
         """Carry until the helper has said its last."""
@@ -218,7 +230,7 @@ class Shuttle:
             poll.register(self.reports.socket, select.POLLIN)
         try:
             while True:
-                ready = {fd for fd, _ in poll.poll(LOOK_EVERY_MS)}
+                ready = {fd for fd, _ in poll.poll(LOOK_EVERY_MS if self._is_waiting() else None)}
                 if self.reports.socket is not None and self.reports.socket.fileno() in ready:
                     _lightly(self._be_asked)
                 if self.ends.from_libxl in ready and not self._carry_answer():
@@ -227,11 +239,16 @@ class Shuttle:
                     break
                 self._give_up_holding()
                 _lightly(self._tell)
+                _lightly(self._rest)
         except BrokenPipeError:
             pass  # libxl listens no more: the helper notices as it would without us
         finally:
             os.close(self.ends.from_helper)
             _lightly(self._tell_last)
+
+    def _is_waiting(self) -> bool:
+        """Say whether there is something to do also when nothing more comes."""
+        return self._tell_at < math.inf or bool(self._held_since)
 
     def _tell_last(self) -> None:
         self.record.ended = time.monotonic()
@@ -253,6 +270,7 @@ class Shuttle:
         if not data:
             _write(self.ends.to_libxl, self._cutter.kept)
             return False
+        self._is_flooded = len(data) > MUCH
         if not self.record.understood:
             _write(self.ends.to_libxl, data)
             return True
@@ -278,7 +296,7 @@ class Shuttle:
 
     def _go_blind(self) -> None:
         """Pass on what is held, and from now on everything as it comes."""
-        self.record.understood, self._is_news = False, True
+        self.record.understood, self._tell_at = False, 0.0
         kept, self._cutter.kept = self._cutter.kept, b""
         _write(self.ends.to_libxl, kept)
 
@@ -306,16 +324,15 @@ class Shuttle:
             record.suspend_asked = now
             self._known = (b"", None)
         elif frame.kind == frames.LOG:
-            level, said = frames.log(frame.body)
-            if level < ERROR:
+            if frames.level(frame.body) < ERROR:
                 return
-            record.error_seen(said)
+            record.error_seen(frames.log(frame.body))
         elif frame.kind == frames.RESULTS:
             record.results = now
         elif frame.kind == frames.COMPLETE:
             record.completed, record.value = now, frames.completed(frame.body)
             record.pass_end(now)
-        self._is_news = True
+        self._tell_at = 0.0
 
     def _read_progress(self, body: bytes, now: float) -> None:
         texts, label = self._known
@@ -324,11 +341,12 @@ class Shuttle:
             label = frames.pass_label(what)
             self._known = (body[:-16], label)
             if what == "Domain now suspended" and self.record.suspended is None:
-                self.record.suspended, self._is_news = now, True
+                self.record.suspended, self._tell_at = now, 0.0
         else:
             done, total = frames.counts(body)
         if label is not None:
-            self._is_news |= self.record.pass_seen(label, done, total, now)
+            is_new = self.record.pass_seen(label, done, total, now)
+            self._tell_at = min(self._tell_at, self._told + (PASS_TOLD_AFTER if is_new else TELL_EVERY))
 
     def _be_asked(self) -> None:
         if self.reports.asked() != "cancel" or self.record.cancel == "accepted":
@@ -340,7 +358,7 @@ class Shuttle:
             record.cancel = REFUSED
         else:
             record.cancel = self._end_helper()
-        self._is_news = True
+        self._tell_at = 0.0
 
     def _end_helper(self) -> str:
         try:
@@ -351,10 +369,23 @@ class Shuttle:
             return "refused: the helper has ended"
         return "accepted"
 
+    def _rest(self) -> None:
+        """Let progress gather where nothing else can come: Xen asks for something only once a pass is done.
+
+        Rests begin short and grow only while little gathers. Whoever asks this relay for something is heard at once.
+        """
+        if self._is_flooded:
+            self._longest_rest = SHORTEST_REST
+            return
+        rest = min(self._longest_rest, self.record.seconds_left(time.monotonic()) / 2)
+        if rest >= SHORTEST_REST and not self._cutter.kept and self.reports.socket is not None:
+            self._longest_rest = min(2 * self._longest_rest, LONGEST_REST)
+            select.select([self.reports.socket], [], [], rest)
+
     def _tell(self) -> None:
         now = time.monotonic()
-        if self._is_news or now - self._told >= TELL_EVERY:
-            self._is_news, self._told = False, now
+        if now >= self._tell_at:
+            self._tell_at, self._told = math.inf, now
             self.reports.tell(self.record)
 
 

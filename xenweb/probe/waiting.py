@@ -10,6 +10,7 @@ This process ends when the daemon does that started it; relays of moves under wa
 """
 
 import contextlib
+import gc
 import os
 import select
 import shutil
@@ -20,14 +21,15 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from . import frames
 from .configuration import Configuration
 from .dirtying import GATE
 from .record import Record
-from .relay import Ends, mode_of, process, relay, shut_gate
+from .relay import Ends, Reports, Shuttle, mode_of, process, relay, shut_gate
 
 FOLDER: Final = "spare"
 READY: Final = "ready"
@@ -46,12 +48,18 @@ REMEMBERED: Final = 100
 
 ANOTHER_XEN: Final = 3
 AGAIN_AFTER: Final = 1.0
+PLACES: Final = 2
+"""So many places are kept ready."""
+
+REFILL_AFTER: Final = 10.0
+"""Seconds after a call in which no place is made as long as there is one left: to make one costs the move's CPU."""
 
 
 @dataclass(frozen=True)
 class Place:
     """One place for one helper: its pipes by name, the relay that waits there, and what ends once it is called."""
 
+    number: int
     names: tuple[Path, ...]
     relay: int
     called: int
@@ -64,31 +72,47 @@ class Place:
 
 
 class Waiting:
-    """Offers one place at a time."""
+    """Offers one place at a time, and has the next one ready."""
 
     def __init__(self, configuration: Configuration) -> None:
         self._configuration = configuration
         self._folder = configuration.run / FOLDER
         self._number = 0
+        self._places: list[Place] = []
+        self._called = float("-inf")
         self._alive, self._kept_open = os.pipe()
 
     def serve(self, owner: int) -> None:
         """Offer places until the pipe ``owner`` is closed at its other end."""
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the relays: none stays a zombie
         with self._folder_of_ours():
-            place = self._offer()
             while True:
+                self._fill()
+                place = self._places[0]
                 ready, _, _ = select.select([owner, place.called], [], [], CALLED_WITHIN)
-                if self._is_lost():
+                if self._is_lost(place):
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(place.relay, signal.SIGKILL)
-                    place.leave()
-                    place = self._offer()
+                    self._drop(place)
                 elif place.called in ready:
-                    place.leave()
-                    place = self._offer()
+                    self._called = time.monotonic()
+                    self._drop(place)
                 if owner in ready and not os.read(owner, 1):
                     return
+
+    def _drop(self, place: Place) -> None:
+        """Let go of the place that was offered, and offer the next one if it is ready."""
+        place.leave()
+        del self._places[0]
+        if self._places:
+            self._say(self._places[0])
+
+    def _fill(self) -> None:
+        """Make the places that are missing, while no move needs the CPU for it."""
+        while not self._places or (len(self._places) < PLACES and time.monotonic() - self._called > REFILL_AFTER):
+            self._places.append(self._made())
+            if len(self._places) == 1:
+                self._say(self._places[0])
 
     @contextmanager
     def _folder_of_ours(self) -> Iterator[None]:
@@ -107,8 +131,8 @@ class Waiting:
             return (self._folder / READY).read_text(encoding="utf-8").split()[2] == str(os.getpid())
         return False
 
-    def _offer(self) -> Place:
-        """Make a place and its relay, and say that it is there only once it can be taken."""
+    def _made(self) -> Place:
+        """Make a place and its relay."""
         self._number += 1
         self._taken(self._number - REMEMBERED).unlink(missing_ok=True)
         names = tuple(self._folder / f"{each}.{self._number}" for each in PIPES)
@@ -127,23 +151,29 @@ class Waiting:
                 os._exit(0)
         for each in (calling, *ends):
             os.close(each)
+        return Place(self._number, names, relay, called)
+
+    def _say(self, place: Place) -> None:
+        """Offer a place, now that it can be taken."""
         said = self._folder / f"{READY}.new"
-        said.write_text(f"{self._number} {relay} {os.getpid()} {self._configuration.real_helper()}\n", encoding="utf-8")
+        words = f"{place.number} {place.relay} {os.getpid()} {self._configuration.real_helper()}\n"
+        said.write_text(words, encoding="utf-8")
         said.replace(self._folder / READY)
-        return Place(names, relay, called)
 
     def _taken(self, number: int) -> Path:
         return self._folder / f"taken.{number}"
 
-    def _is_lost(self) -> bool:
+    def _is_lost(self, place: Place) -> bool:
         """Say whether the place was taken by somebody who is not heard of any more."""
         with contextlib.suppress(FileNotFoundError):
-            return time.time() - self._taken(self._number).stat().st_mtime > CALLED_WITHIN
+            return time.time() - self._taken(place.number).stat().st_mtime > CALLED_WITHIN
         return False
 
     def _wait(self, pipes: Sequence[int], calling: int) -> None:
         """Be the relay of the helper that takes the place, or end with whoever offered it."""
         call, down, up = pipes
+        rehearse(self._configuration)
+        gc.freeze()  # what is there by now need not be looked through while a move is under way
         ready, _, _ = select.select([call, self._alive], [], [])
         if call not in ready:
             return
@@ -163,6 +193,23 @@ class Waiting:
         os.close(calling)
         os.setsid()
         relay(record, self._configuration, ends)
+
+
+def rehearse(configuration: Configuration) -> None:
+    """Relay a few frames that nobody sent: the first time costs many times the second, and no move shall pay for it."""
+    up, down = os.pipe(), os.pipe()
+    nobody, nowhere = os.pipe(), os.open(os.devnull, os.O_WRONLY)
+    of_rehearsal = replace(configuration, run=configuration.run / FOLDER / f"rehearsal-{os.getpid()}")
+    of_rehearsal.run.mkdir(mode=0o700)
+    record = Record(pid=os.getpid(), mode="save", number=0, began=time.monotonic())
+    try:
+        os.write(up[1], b"".join(frames.progress_of(label, done, 2) for label in (0, 1) for done in (1, 2)))
+        os.close(up[1])
+        Shuttle(record, Reports(of_rehearsal, record.pid), Ends(nobody[0], nowhere, up[0], down[1], None)).run()
+    finally:
+        for each in (*down, *nobody, nowhere):
+            os.close(each)
+        shutil.rmtree(of_rehearsal.run, ignore_errors=True)
 
 
 def _opened(path: Path, how: int) -> int:
