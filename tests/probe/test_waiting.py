@@ -49,7 +49,7 @@ def test_one_place_after_the_other_is_taken_and_each_helper_is_watched(stand: St
 
 def test_the_next_place_is_ready_already_and_no_other_is_made_while_there_is_one_left(stand: Stand) -> None:
     stand.wait_for_helpers()
-    until(lambda: (stand.run / "spare" / "call.2").exists())
+    until((stand.run / "spare" / "call.2").exists)
     stand.script([("sleep", 0.5), *ENDING])
     first = stand.begin()
     until(lambda: offered(stand) == 2)

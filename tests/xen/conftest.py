@@ -16,7 +16,15 @@ from xenweb.lab.stage import Stage
 from xenweb.lab.xen.lab import Lab
 from xenweb.lab.xen.layout import HOSTS
 
-IN_TURN = ("test_lab", "test_dirtying", "test_moves", "test_storage", "test_guard_memory", "test_product")
+IN_TURN = (
+    "test_lab",
+    "test_contract",
+    "test_dirtying",
+    "test_moves",
+    "test_storage",
+    "test_guard_memory",
+    "test_product",
+)
 """The lab before all that takes guests back in time, and last the product, which puts probes of its own there."""
 
 

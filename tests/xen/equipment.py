@@ -4,7 +4,6 @@ The real helper can be put behind one that takes the link away at the worst of m
 """
 
 import json
-import shlex
 import time
 from dataclasses import dataclass, field, replace
 
@@ -21,6 +20,7 @@ HOLDER = "/lab/holder"
 HOLD, HELD = "/run/hold-last-pass", "/run/held"
 CLUSTER_PORT = 7777
 CONFIG = "/etc/xenweb-probe/config.json"
+CONSOLE_END = "tail -n 5 /var/log/xen/guest-{}.log 2>/dev/null || true"
 KEY = "5a" * 32
 PROBE_PID = f"pgrep -f '^/usr/bin/python3 -I {PROGRAM} daemon'"
 HELPER_PID = "pgrep -f '^/usr/lib/xen-4.17/bin/libxl-save-helper --{mode}-domain'"
@@ -69,7 +69,7 @@ class Probed:
         """Put the probe on both hosts and have their libvirt use it."""
         for host in HOSTS:
             self.lab.put(host.name, HOLDER, HOLDING.encode(), 0o755)
-            self.lab.probe(host.name, KEY, helper=HOLDER)
+        self.lab.probe_all({host.name: KEY for host in HOSTS}, helper=HOLDER)
         wait_until("both probes answer", lambda: all(self.answers(host.name) for host in HOSTS))
         return self
 
@@ -152,13 +152,16 @@ class Probed:
 
     def runs_once_on(self, guest: str, host: str) -> None:
         """Hold a guest to the oracle: one running copy by xl on both hosts, and its heart goes on beating there."""
-        wait_until(f"only {host} has {guest}", lambda: set(self.lab.where(guest)) == {host}, 60)
-        assert not self.lab.where(guest)[host].is_stopped
-        newest = self.newest_beat(guest, host)
-        wait_until(f"{guest} beats on {host}", lambda: self.newest_beat(guest, host) > newest + 5)
-        other = next(each.name for each in HOSTS if each.name != host)
-        silent = self.newest_beat(guest, other)
-        assert self.newest_beat(guest, other) == silent, f"{guest} beats on {other} too"
+        wait_until(f"only {host} has {guest}, and it runs", lambda: self._has_alone(guest, host), 60)
+        before = self._newest_on_each(guest)
+        wait_until(f"{guest} beats on {host}", lambda: self.newest_beat(guest, host) > before[host] + 5)
+        others = {each.name for each in HOSTS} - {host}
+        after = self._newest_on_each(guest)
+        assert {each: after[each] for each in others} == {each: before[each] for each in others}, f"{guest} beats twice"
+
+    def _has_alone(self, guest: str, host: str) -> bool:
+        where = self.lab.where(guest)
+        return set(where) == {host} and not where[host].is_stopped
 
     def newest_beat(self, guest: str, host: str) -> int:
         """Answer the number of the newest beat on a host's console of a guest; 0 where it never beat."""
@@ -172,17 +175,12 @@ class Probed:
         return max((beat.disk for beat in self._newest(guest, host)), default=0)
 
     def _newest(self, guest: str, host: str) -> list[Beat]:
-        show = f"tail -n 5 /var/log/xen/guest-{guest}.log 2>/dev/null || true"
-        return heartbeat.beats(self.lab.run(host, show))
+        return heartbeat.beats(self.lab.run(host, CONSOLE_END.format(guest)))
 
-    def beats(self, guest: str) -> list[Beat]:
-        """Answer the beats of a guest's last start; a host that it never was on has no console of it."""
-        show = f"cat /var/log/xen/guest-{guest}.log 2>/dev/null || true"
-        consoles = [self.lab.run(host.name, show) for host in HOSTS]
-        return heartbeat.last_start(beat for text in consoles for beat in heartbeat.beats(text))
-
-    def sh(self, name: str, *words: str) -> str:
-        return self.lab.run(name, shlex.join(words))
+    def _newest_on_each(self, guest: str) -> dict[str, int]:
+        """Answer the number of the newest beat on each host's console of a guest; 0 where it never beat."""
+        said = self.lab.on_each(CONSOLE_END.format(guest))
+        return {host: max((each.number for each in heartbeat.beats(text)), default=0) for host, text in said.items()}
 
 
 def wait_until(what: str, condition, patience: float = 60.0) -> None:  # type: ignore[no-untyped-def]

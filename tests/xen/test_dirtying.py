@@ -32,7 +32,7 @@ def measured(xen: Probed, guest: str) -> float:
 
 
 def test_a_busy_guest_is_told_from_an_idle_one_and_no_log_stays_on(xen: Probed) -> None:
-    before = len(xen.beats(BUSY))
+    before = len(xen.lab.beats(BUSY))
     busy = [measured(xen, BUSY) for _ in range(TURNS)]
     idle = [measured(xen, IDLE) for _ in range(TURNS)]
     assert 4 * max(idle) < min(busy)
@@ -46,7 +46,7 @@ def test_a_busy_guest_is_told_from_an_idle_one_and_no_log_stays_on(xen: Probed) 
         assert "log_dirty" not in paging
     for guest in (BUSY, IDLE):
         xen.runs_once_on(guest, xen.plan(guest).source.name)
-    felt = xen.beats(BUSY)[before - 1 :]
+    felt = xen.lab.beats(BUSY)[before - 1 :]
     assert is_gap_free(felt)
     print(f"widest gap between beats while it was measured: {widest_gap(felt)} s")
 

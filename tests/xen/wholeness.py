@@ -8,6 +8,7 @@ from xenweb.lab.errors import LabError
 from xenweb.lab.xen import probes
 from xenweb.lab.xen.lab import Lab
 from xenweb.lab.xen.layout import HOSTS
+from xenweb.lab.xen.residents import Resident, residents
 
 SETTLES_WITHIN = 20.0
 """Seconds that a host may take to forget a guest that has just left it."""
@@ -15,30 +16,34 @@ SETTLES_WITHIN = 20.0
 ANSWERS_WITHIN = 10
 """Seconds in which a host's daemon must answer."""
 
+MARK = "-- xl --\n"
+# One command, asked there and not from here: a daemon that hangs would hold up whoever asks it.
+LISTS = (
+    f"timeout {ANSWERS_WITHIN} virsh -q -c xen:///system list --all || echo - daemon -; echo '{MARK.strip()}'; xl list"
+)
+
 
 def faults(lab: Lab) -> list[str]:
     """List what is not as it should be: machines, links, daemons, and one running copy of each guest by xl."""
+    down = [f"{name}: link {link}" for name, link in lab.cabinet.links().items() if link != "up"]
     try:
-        return [*_of_machines(lab), *_of_guests(lab)]
+        said = lab.on_each(LISTS)
     except LabError as error:
-        return [str(error)]
+        return [*down, str(error)]
+    down += [f"{host.name}: power off" for host in HOSTS if host.name not in said]
+    listed = {host: text.split(MARK, 1) for host, text in said.items()}
+    return [*down, *_of_daemons(listed), *_of_guests(lab, {host: residents(xl) for host, (_, xl) in listed.items()})]
 
 
-def _of_machines(lab: Lab) -> Iterator[str]:
-    for name, link in lab.cabinet.links().items():
-        if link != "up":
-            yield f"{name}: link {link}"
-    for host in HOSTS:
-        # Asked there, and not from here: a daemon that hangs would hold up whoever asks it.
-        listed = lab.run(host.name, f"timeout {ANSWERS_WITHIN} virsh -q -c xen:///system list --all || echo - daemon -")
-        for line in listed.splitlines():
+def _of_daemons(listed: dict[str, list[str]]) -> Iterator[str]:
+    for host, (virsh, _) in listed.items():
+        for line in virsh.splitlines():
             number, name, *_ = line.split()
             if number == "-":
-                yield f"{host.name}: {name} is halted, or does not answer"
+                yield f"{host}: {name} is halted, or does not answer"
 
 
-def _of_guests(lab: Lab) -> Iterator[str]:
-    seen = {host.name: lab.residents(host.name) for host in HOSTS}
+def _of_guests(lab: Lab, seen: dict[str, dict[str, Resident]]) -> Iterator[str]:
     for guest in lab.guests:
         copies = {host: found[guest.name] for host, found in seen.items() if guest.name in found}
         if len(copies) != 1 or any(each.is_stopped for each in copies.values()):

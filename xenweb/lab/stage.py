@@ -115,8 +115,8 @@ class Stage:
         described.write_text(json.dumps(hosts | {"beside": self._xapi_pool()}))
         said = json.loads(self.manage("seed", f"--hosts={described}", "--token"))
         self.sign_ins, self.token = said["sign_ins"], said["token"]
-        for host, key in said["probe_keys"].items():
-            XenLab(self.lab).probe(host, key)
+        if said["probe_keys"]:
+            XenLab(self.lab).probe_all(said["probe_keys"])
         self._wait_ready()
 
     def _hosts(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import json
 import shlex
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -144,8 +144,7 @@ class Lab:
     def _start_machines(self) -> None:
         with ThreadPoolExecutor(len(MACHINES)) as together:
             list(together.map(lambda machine: self.power(machine.name, "on"), MACHINES))
-        for host in HOSTS:
-            self.daemon(host.name, "start")
+            list(together.map(lambda host: self.daemon(host.name, "start"), HOSTS))
 
     def _fill(self) -> list[str]:
         """Lay out storage and guests where they are missing; return the started guests once each has been heard."""
@@ -219,6 +218,11 @@ class Lab:
         self.daemon(host, "kill")
         self.daemon(host, "start")
 
+    def probe_all(self, keys: Mapping[str, str], **more: Any) -> None:
+        """Put a probe on several hosts at the same time: each holds the key that is given with its host's name."""
+        with ThreadPoolExecutor(len(HOSTS)) as together:
+            list(together.map(lambda each: self.probe(*each, **more), keys.items()))
+
     def activate(self, guest: GuestSpec, host: str) -> None:
         """Make a guest's disk usable on a host: what must be done there before the guest comes."""
         storage.activate(self.run, guest, host)
@@ -261,13 +265,13 @@ class Lab:
 
     def where(self, guest: str) -> dict[str, Resident]:
         """Return the hosts whose hypervisor knows a guest, and as what: one, for a guest that is not on the way."""
-        seen = ((host.name, self.residents(host.name).get(guest)) for host in self._hosts_on())
-        return {name: resident for name, resident in seen if resident}
+        seen = {host: residents(table).get(guest) for host, table in self.on_each("xl list").items()}
+        return {host: resident for host, resident in seen.items() if resident}
 
     def beats(self, guest: str) -> list[Beat]:
         """Return all the beats of a guest's last start, wherever it beat them."""
-        consoles = (self.run(host.name, f"cat {_console_file(guest)} 2>/dev/null || true") for host in self._hosts_on())
-        return heartbeat.last_start(beat for text in consoles for beat in heartbeat.beats(text))
+        consoles = self.on_each(f"cat {_console_file(guest)} 2>/dev/null || true")
+        return heartbeat.last_start(beat for text in consoles.values() for beat in heartbeat.beats(text))
 
     def beating_on(self, guest: str) -> str | None:
         """Return the host on whose console a guest beats now, or None when nothing comes within five seconds.
@@ -289,9 +293,9 @@ class Lab:
         One command for each host: its one CPU is also its guests', and looking must not be what silences them.
         """
         return {
-            (guest, host.name): beat
-            for host in self._hosts_on()
-            for guest, beat in heartbeat.newest(self.run(host.name, CONSOLE_ENDS)).items()
+            (guest, host): beat
+            for host, text in self.on_each(CONSOLE_ENDS).items()
+            for guest, beat in heartbeat.newest(text).items()
         }
 
     def records(self, guest: str, host: str) -> Verdict:
@@ -303,8 +307,11 @@ class Lab:
         said = json.loads(self.run(host, f"python3 /lab/records.py {path}"))
         return Verdict(**said | {name: tuple(said[name]) for name in ("missing", "torn")})
 
-    def _hosts_on(self) -> list[MachineSpec]:
-        return [host for host in HOSTS if machines.is_on(self.layout, host)]
+    def on_each(self, command: str) -> dict[str, str]:
+        """Run a shell command on every host that is on, on all at the same time; return what each printed."""
+        names = [host.name for host in HOSTS if machines.is_on(self.layout, host)]
+        with ThreadPoolExecutor(len(HOSTS)) as together:
+            return dict(zip(names, together.map(lambda name: self.run(name, command), names), strict=True))
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
