@@ -24,6 +24,9 @@ GUEST: Final = GuestSpec("mover", "xen-1", memory=256, span=16, rate=4)
 ROUNDS: Final = 16
 BOUND: Final = 1.02
 FLAGS: Final = libvirt.VIR_MIGRATE_LIVE | libvirt.VIR_MIGRATE_PEER2PEER
+SETTLES_WITHIN: Final = 4.0
+"""Seconds before each move, in which the probe does what it does after a move: that must tell in no other move."""
+
 KEY: Final = "7c" * 32
 LINK: Final = "/lab/switch/xenweb-probe"
 HELPER: Final = "/usr/lib/xen-4.17/bin/libxl-save-helper"
@@ -89,6 +92,7 @@ def _moved(lab: Lab, *, is_on: bool) -> float:
     """Move the guest to the other host by libvirt alone; answer how many seconds the call took."""
     for host in HOSTS:
         lab.run(host.name, f"ln -sfn {PROGRAM if is_on else HELPER} {LINK}")
+    time.sleep(SETTLES_WITHIN)
     [source] = lab.where(GUEST.name)
     target = next(host for host in lab.hosts if host.name != source)
     with closing(libvirt.open(lab.uri(source))) as connection:
