@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,6 +29,27 @@ IN_TURN = (
 """The lab before all that takes guests back in time, and last the product, which puts probes of its own there."""
 
 
+BOOT_BUDGET = 90
+SUITE_BUDGET = 900
+"""Seconds that a lab may take to come up, and all tests on it after that; who is over them is told, and not failed."""
+
+TOOK = pytest.StashKey[dict[str, float]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have a place for what took how long."""
+    config.stash[TOOK] = {}
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say how long the lab and the tests on it took, beside what they may."""
+    took = config.stash.get(TOOK, {})
+    for what, budget in (("lab's boot", BOOT_BUDGET), ("tests on the lab", SUITE_BUDGET)):
+        if what in took:
+            word = "within" if took[what] <= budget else "OVER"
+            terminalreporter.write_line(f"{what}: {took[what]:.0f} s, {word} the {budget} s that it may take")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put each module at its place, so that nothing has to be put on the hosts twice."""
     items.sort(key=_place)
@@ -39,13 +61,17 @@ def _place(item: pytest.Item) -> int:
 
 
 @pytest.fixture(scope="session")
-def lab() -> Iterator[Lab]:
+def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
     """Give a Xen lab that is up, in a folder of its own; who asks for Xen and cannot have it sees a failure."""
     folder = Path(tempfile.mkdtemp(prefix="xx-", dir="/tmp"))
     lab = Lab(folder)
+    took = request.config.stash[TOOK]
+    began = time.monotonic()
     try:
         lab.up(print)
+        took["lab's boot"] = time.monotonic() - began
         yield lab
+        took["tests on the lab"] = time.monotonic() - began - took["lab's boot"]
     finally:
         lab.down()
         shutil.rmtree(folder, ignore_errors=True)

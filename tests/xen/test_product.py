@@ -120,7 +120,8 @@ def test_a_guest_is_dragged_in_the_browser_and_its_passes_are_seen_live(
     told, handed_over = ended["downtime_ms"], ended["memory_hand_over_ms"]
     print(f"{source} to {target}: passes {pass_of(stage, migration) + 1}, told pause {told}, felt gap {felt:.2f} s")
     assert told["value"] is not None
-    assert 0 < told["value"] / 1000 <= felt + 0.5
+    # The guest's own clock stands still a little longer: it beats only every so often, and wakes its devices first.
+    assert felt / 4 <= told["value"] / 1000 <= felt + 0.5
     assert 0 < handed_over["value"] <= told["value"]
 
 
