@@ -41,6 +41,9 @@ class Rig(ABC):
     measures_changes = True
     """Whether the driver learns how fast a VM changes while it does not move."""
 
+    target_remembers = True
+    """Whether a target tells afterwards by itself what the move to it cost."""
+
     runs_commands = True
     """Whether the command that the preflight writes can be run on this machine."""
 

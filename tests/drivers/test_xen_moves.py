@@ -183,6 +183,23 @@ def test_the_request_to_suspend_begins_the_hand_over(rig: Rig) -> None:
     assert rig.driver.progress(PLAN).phase is Phase.SWITCHING
 
 
+def test_what_is_left_to_do_when_the_helper_has_ended_is_the_hand_over(rig: Rig) -> None:
+    rig.guest.work = WORK
+    now = time.monotonic()
+    ended = seen(alive=False, began=now - 1, passes=PASSES, suspend_asked=now)
+    rig.probes.seen_moves["xen1"] = (ended,)
+    assert rig.driver.progress(PLAN).phase is Phase.SWITCHING
+    rig.probes.seen_moves["xen1"] = (replace(ended, began=now - 60),)
+    assert rig.driver.progress(PLAN).phase is Phase.STARTING, "that was an earlier move"
+
+
+def test_a_probe_that_has_not_seen_the_helper_yet_is_waited_for_a_moment(rig: Rig) -> None:
+    rig.guest.work = WORK
+    assert rig.driver.progress(PLAN) == Progress(Phase.STARTING, elapsed=Milliseconds(1200))
+    rig.guest.elapsed = 9000
+    assert rig.driver.progress(PLAN) == Progress(Phase.COPYING, elapsed=Milliseconds(9000))
+
+
 def test_without_a_probe_the_time_is_all_that_is_said(rig: Rig) -> None:
     rig.probes.has = {}
     rig.guest.work = WORK

@@ -31,6 +31,7 @@ class Guest:
     number: int = 3
     now: tuple[int, int] = (libvirt.VIR_DOMAIN_RUNNING, 0)
     work: int = libvirt.VIR_DOMAIN_JOB_NONE
+    elapsed: int = 1200
     cpu: Callable[[], int] = lambda: 7
     machine: str = "xenpv"
     persistent: bool = True
@@ -61,7 +62,7 @@ class Guest:
     def jobStats(self, flags: int = 0) -> dict[str, int]:  # noqa: N802 - libvirt's name
         if flags:
             raise libvirt_error(libvirt.VIR_ERR_INVALID_ARG, "unsupported flags")
-        return {"type": self.work, "time_elapsed": 1200} if self.work else {"type": 0}
+        return {"type": self.work, "time_elapsed": self.elapsed} if self.work else {"type": 0}
 
     def XMLDesc(self, _flags: int) -> str:  # noqa: N802 - libvirt's name
         return GUEST.format(machine=self.machine)

@@ -19,7 +19,7 @@ class XenRig(Rig):
     """Two real Xen hosts with probes."""
 
     kind = "libvirt"
-    measures_changes = False
+    target_remembers = False  # what stopped at the source and went on at the target the two probes know together
 
     def __init__(self, xen: Probed) -> None:
         self.lab = xen.lab

@@ -47,6 +47,9 @@ LOOKING, ASKING, MOVING = "looking", "asking", "moving"
 CLOCKS_AGREE_WITHIN: Final = 2.0
 """Seconds by which a moment of a host's may be off as we read it: the time that a question took."""
 
+HELPER_SEEN_WITHIN: Final = 3.0
+"""Seconds of a move in which its passes are still to come; later the time is all that is told of it."""
+
 RUNS_WITHIN: Final = 1.5
 """Seconds to wait, after the call, for the target's probe to see that the guest was let go."""
 
@@ -174,9 +177,15 @@ class XenHosts:
                 if error.get_error_code() not in ENDED_CODES:
                     raise
                 return Progress(Phase.NONE)
+        elapsed = stats.get("time_elapsed", 0) / 1000
+        since = time.monotonic() - elapsed - CLOCKS_AGREE_WITHIN
         moves = self.probes.moves(plan.source, plan.vm_uuid)
-        seen = moves[-1] if moves and moves[-1].saves and moves[-1].alive else None
-        return moving.progress_of(stats, seen)
+        newest = moves[-1] if moves and moves[-1].saves else None
+        # A helper that has ended is still this move's, which is over only when its devices are handed over.
+        is_ours = newest is not None and (newest.alive or (newest.suspend_asked is not None and newest.began >= since))
+        seen = newest if is_ours else None
+        is_awaited = seen is None and elapsed < HELPER_SEEN_WITHIN and self.probes.answers(plan.source)
+        return moving.progress_of(stats, seen, is_awaited=is_awaited)
 
     def change(self, plan: MigrationPlan, lever: Lever) -> None:
         """Give the move up, if the source's probe can; libxl knows no other change, and nothing to give up is none."""

@@ -73,13 +73,13 @@ def marks_of(passes: Sequence[SeenPass]) -> tuple[PassMark, ...]:
     return tuple(PassMark(number, each.began, each.total) for number, each in enumerate(passes, 1))
 
 
-def progress_of(stats: dict[str, int], seen: SeenMove | None) -> Progress:
-    """Say how far a move is: libxl tells the time alone, a probe the passes."""
+def progress_of(stats: dict[str, int], seen: SeenMove | None, *, is_awaited: bool = False) -> Progress:
+    """Say how far a move is: libxl tells the time alone, a probe the passes, once it sees the helper."""
     if not stats.get("type"):
         return Progress(Phase.NONE, passes=marks_of(seen.passes) if seen is not None else ())
     elapsed = Milliseconds(stats.get("time_elapsed", 0))
     if seen is None:
-        return Progress(Phase.COPYING, elapsed=elapsed)
+        return Progress(Phase.STARTING if is_awaited else Phase.COPYING, elapsed=elapsed)
     phase = Phase.SWITCHING if seen.suspend_asked is not None else Phase.COPYING
     if not seen.passes:
         return Progress(Phase.STARTING, elapsed=elapsed)
