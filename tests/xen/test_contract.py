@@ -2,7 +2,8 @@
 
     pytest -m xen tests/xen/test_contract.py
 
-Left out is what Xen has not (a limit of speed, disks that travel) and what the lab has not (three hosts, halted VMs).
+Left out is what Xen has not (a limit of speed, disks that travel), what the lab has not (three hosts, halted VMs), and how
+fast guests change, which test_dirtying.py looks into.
 """
 
 import pytest
@@ -23,7 +24,6 @@ from tests.contract.test_contract import (  # noqa: F401 - these are the tests
     test_giving_up_what_is_not_under_way_is_no_error,
     test_looks_never_fail_during_a_whole_move_and_tell_its_passes,
     test_the_equivalent_command_does_the_same,
-    test_whoever_keeps_looking_learns_how_fast_vms_change,
 )
 from tests.xen.contract_rig import XenRig
 from tests.xen.equipment import Probed
