@@ -2,8 +2,8 @@
 
     pytest -m xen tests/xen/test_contract.py
 
-Left out is what Xen has not (a limit of speed, disks that travel), what the lab has not (three hosts, halted VMs), and how
-fast guests change, which test_dirtying.py looks into.
+Left out is what Xen has not (a limit of speed, disks that travel), what the lab has not (three hosts, halted VMs), and
+how fast guests change, which test_dirtying.py looks into.
 """
 
 import pytest
