@@ -172,7 +172,8 @@ class Waiting:
     def _wait(self, pipes: Sequence[int], calling: int) -> None:
         """Be the relay of the helper that takes the place, or end with whoever offered it."""
         call, down, up = pipes
-        rehearse(self._configuration)
+        with contextlib.suppress(Exception):  # a place is as good without
+            rehearse(self._configuration)
         gc.freeze()  # what is there by now need not be looked through while a move is under way
         ready, _, _ = select.select([call, self._alive], [], [])
         if call not in ready:
