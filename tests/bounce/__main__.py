@@ -157,7 +157,7 @@ class Bounce:
             "lost_writes": self.ground.lost_writes(),
             "calls_made_twice": self._calls_made_twice(),
             "audit_chain": self._chain(),
-            "trouble_with_the_lab": faults.broken,
+            "trouble_with_the_lab": [*faults.broken, *self.ground.ailing()],
         }
         if any(report[key] for key in NOTHING):
             entries = [*told_by(moves), *faults.chronicle.entries()]

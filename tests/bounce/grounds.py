@@ -16,13 +16,14 @@ from xenweb.lab.qemu.guests import GUESTS
 from xenweb.lab.qemu.heartbeat import disk_counters
 from xenweb.lab.qemu.lab import Lab
 from xenweb.lab.stage import Kind, Stage
-from xenweb.lab.xen import heartbeat
+from xenweb.lab.xen import heartbeat, probes
 from xenweb.lab.xen.guests import GUESTS as XEN_GUESTS
 from xenweb.lab.xen.lab import Lab as XenLab
 
 MIB: Final = 1024 * 1024
 HEARD_WITHIN: Final = 10.0
 XEN_HEARD_WITHIN: Final = 60.0
+PROBE_BACK_WITHIN: Final = 10.0
 
 Breakage = tuple[str, Callable[[], None]]
 
@@ -64,6 +65,9 @@ class Ground(Protocol):
 
     def mend(self) -> None:
         """Make whole whatever of the lab may be broken."""
+
+    def ailing(self) -> list[str]:
+        """Say what of the lab is not whole although it was mended: a run on such a lab shows little."""
 
 
 def _daemon(lab: Lab | XenLab, host: str, pause: float, chronicle: Chronicle) -> None:
@@ -144,6 +148,9 @@ class QemuGround:
             self.lab.link(host, "up")
             self.lab.daemon(host, "start")
 
+    def ailing(self) -> list[str]:
+        return []  # mending waits for each daemon's answer
+
 
 class XenGround:
     """The lab of two hosts with Xen; its guests' beats and records are read once, when all is over."""
@@ -204,7 +211,7 @@ class XenGround:
 
         def killed(what: str) -> None:
             where = host()
-            if not self.lab.run(where, f"pkill -9 -f {what} && echo hit || true").strip():
+            if not self.lab.run(where, f"pkill -9 -f '{what}' && echo hit || true").strip():
                 raise ProcessLookupError(what)  # nobody was hit: this was no fault
             chronicle.tell(f"{what} on {where} killed")
 
@@ -212,14 +219,25 @@ class XenGround:
             ("host's daemon killed", lambda: _daemon(self.lab, host(), dice.uniform(0, 5), chronicle)),
             ("cable pulled for 2 s", lambda: _cable(self.lab, host(), "down", 2, chronicle)),
             ("cable silent for 5 s", lambda: _cable(self.lab, host(), "silent", 5, chronicle)),
-            ("save helper killed", lambda: killed("'[l]ibxl-save-helper --save'")),
-            ("probe killed", lambda: killed("'[x]enweb-probe daemon'")),
+            ("save helper killed", lambda: killed("[l]ibxl-save-helper --save")),
+            ("probe killed", lambda: killed(probes.DAEMON)),
         )
 
     def mend(self) -> None:
         for host in self.hosts:
             self.lab.link(host, "up")
             self.lab.daemon(host, "start")
+
+    def ailing(self) -> list[str]:
+        return [f"no probe runs on {host}" for host in self.hosts if not self._runs_probe(host)]
+
+    def _runs_probe(self, host: str) -> bool:
+        deadline = time.monotonic() + PROBE_BACK_WITHIN
+        while not self.lab.run(host, f"pgrep -f '{probes.DAEMON}' || true").strip():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.5)
+        return True
 
 
 GROUNDS: Final[dict[Kind, Callable[[Stage], Ground]]] = {"qemu": QemuGround, "xen": XenGround}

@@ -1,5 +1,6 @@
 """The judgement of a bounce: each thing that must not be is looked at, the history included."""
 
+import re
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -7,6 +8,8 @@ import pytest
 
 from tests.bounce.__main__ import INTACT, NOTHING, Bounce, is_clean, written
 from tests.bounce.grounds import Ground
+from xenweb.lab.xen import probes
+from xenweb.probe.recipe import PROGRAM
 
 
 def good(**changes: Any) -> dict[str, Any]:
@@ -31,6 +34,11 @@ def test_a_broken_history_or_too_few_moves_is_not_clean() -> None:
 @pytest.mark.parametrize("hardly", [{"states": {"failed": 40, "done": 10}}, {"fault_count": 4}])
 def test_a_run_in_which_hardly_anything_moved_or_broke_shows_nothing(hardly: dict[str, Any]) -> None:
     assert not is_clean(good(**hardly), 50)
+
+
+def test_the_fault_that_kills_a_probe_leaves_what_starts_it_again() -> None:
+    assert re.search(probes.DAEMON, f"/usr/bin/python3 -I {PROGRAM} daemon")
+    assert not re.search(probes.DAEMON, f"sh -c {probes.LOOP}")
 
 
 class Luck(Bounce):

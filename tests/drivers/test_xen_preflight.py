@@ -107,7 +107,10 @@ def test_without_probes_the_storage_pools_tell_and_a_file_is_no_device() -> None
     target = Compared("xen2", answers={"volumes": {DISK: File()}})
     assert "disk_not_a_device" in heavy(found(target=target, probes=without))
     nowhere = Compared("xen2", answers={"volumes": {}})
-    assert "disk_not_there" in heavy(found(target=nowhere, probes=without))
+    unseen = one(found(target=nowhere, probes=without), "disk_not_there")
+    assert unseen.severity is Severity.BLOCKER
+    assert "its probe does not answer" in unseen.sentence
+    assert "probe install xen2" in unseen.remedy
 
 
 def test_without_probes_it_is_said_what_cannot_be_seen() -> None:

@@ -14,7 +14,6 @@ from xenweb.lab.xen import heartbeat, probes
 from xenweb.lab.xen.heartbeat import Beat
 from xenweb.lab.xen.lab import Lab
 from xenweb.lab.xen.layout import HOSTS
-from xenweb.probe.recipe import PROGRAM
 
 HOLDER = "/lab/holder"
 HOLD, HELD = "/run/hold-last-pass", "/run/held"
@@ -22,7 +21,7 @@ CLUSTER_PORT = 7777
 CONFIG = "/etc/xenweb-probe/config.json"
 CONSOLE_END = "tail -n 5 /var/log/xen/guest-{}.log 2>/dev/null || true"
 KEY = "5a" * 32
-PROBE_PID = f"pgrep -f '^/usr/bin/python3 -I {PROGRAM} daemon'"
+PROBE_PID = f"pgrep -f '{probes.DAEMON}'"
 HELPER_PID = "pgrep -f '^/usr/lib/xen-4.17/bin/libxl-save-helper --{mode}-domain'"
 
 # Hands on to the real helper what libxl says, and keeps the answer to its request to suspend the guest until it is told

@@ -13,6 +13,9 @@ from xenweb.probe.packing import packed
 from xenweb.probe.recipe import PROGRAM
 
 LOG: Final = "/var/log/xenweb-probe.log"
+DAEMON: Final = f"^/usr/bin/python3 -I {PROGRAM} daemon"
+"""Finds the probe's own process among all of a host, and not the loop around it, which has its name, too."""
+
 LOOP: Final = f"while :; do {PROGRAM} daemon; sleep 1; done"
 START: Final = f"setsid -f sh -c '{LOOP}' </dev/null >>{LOG} 2>&1"
 END: Final = f"pkill -9 -f '{PROGRAM} [d]aemon' || true"

@@ -43,6 +43,9 @@ def _by_pools(asked: Asked, disk: DiskDescription) -> Iterator[Finding]:
     if volume is not None and disk.is_block and volume.info()[0] != BLOCK_VOLUME:
         yield _no_device(asked, disk)
         return
+    if volume is None and disk.path.startswith("/"):
+        yield _not_seen(asked, disk)
+        return
     yield from storage.one_disk(asked, disk)
 
 
@@ -84,6 +87,18 @@ def _no_device(asked: Asked, disk: DiskDescription) -> Finding:
         "disk_not_a_device",
         f"{disk.path} is no block device on {asked.plan.target.name}: {asked.plan.vm_name} would run on a plain file.",
         "Remove that file there, and activate the volume that belongs in its place.",
+        device=disk.device,
+        path=disk.path,
+    )
+
+
+def _not_seen(asked: Asked, disk: DiskDescription) -> Finding:
+    target = asked.plan.target.name
+    return blocker(
+        "disk_not_there",
+        f"Nobody tells whether {target} has disk {disk.device} of {asked.plan.vm_name} ({disk.path}): its probe does "
+        "not answer, and no storage pool of its libvirt holds it.",
+        f"See on {target} why the probe does not answer, or install it: manage.py probe install {target}.",
         device=disk.device,
         path=disk.path,
     )
