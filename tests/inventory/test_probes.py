@@ -1,6 +1,7 @@
 """Probes of Xen hosts: noted with a key of their own, installed by a script, asked, and made to mend."""
 
 import base64
+import json
 import re
 import subprocess
 from io import StringIO
@@ -137,7 +138,8 @@ class ShellHost:
     def checks(self, code: int) -> None:
         """What the check ends with, once it has seen the key that its configuration names."""
         find = """key=$(sed -n 's/.*"key_file": "\\(.*\\)".*/\\1/p' "$XENWEB_PROBE_CONFIG")"""
-        self.tool("python3", f'{find}\n[ -s "$key" ] && exit {code}; exit 9')
+        ours = '[ "$2" = - ] && exec /usr/bin/python3 "$@"'  # what the script itself has to say to Python
+        self.tool("python3", f'{ours}\n{find}\n[ -s "$key" ] && exit {code}; exit 9')
 
     def install(self, key: str) -> subprocess.CompletedProcess[str]:
         text = script(key)
@@ -162,6 +164,19 @@ def test_a_probe_that_is_refused_leaves_the_one_before_with_its_key(tmp_path: Pa
     done = host.install("bb" * 32)
     assert (done.returncode, "Nothing of this host was changed." in done.stderr) == (1, True)
     assert host.has() == before
+
+
+def test_what_somebody_has_set_on_a_host_stays_set(tmp_path: Path) -> None:
+    host = ShellHost(tmp_path)
+    host.install("aa" * 32)
+    config = tmp_path / "etc/xenweb-probe/config.json"
+    said = json.loads(config.read_text())
+    config.write_text(json.dumps(said | {"measures_changes": False, "port": 1}))
+    assert host.install("bb" * 32).returncode == 0
+    assert json.loads(config.read_text()) == said | {"measures_changes": False}
+    config.write_text("no JSON")
+    assert host.install("cc" * 32).returncode == 0
+    assert json.loads(config.read_text()) == said
 
 
 def test_the_end_of_the_script_says_what_the_host_has(tmp_path: Path) -> None:

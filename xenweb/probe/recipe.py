@@ -48,6 +48,19 @@ cat > {folder}/config.json.new <<'CONFIG'
 {config}
 CONFIG
 sed -i "s/@UNIT@/$unit/" {folder}/config.json.new
+# What somebody has set here besides stays set.
+/usr/bin/python3 -I - {folder}/config.json {folder}/config.json.new <<'MERGE'
+import json, sys
+def read(path):
+    try:
+        said = json.load(open(path))
+    except (OSError, ValueError):
+        return {{}}
+    return said if isinstance(said, dict) else {{}}
+kept, ours = (read(path) for path in sys.argv[1:])
+with open(sys.argv[2], "w") as file:
+    json.dump({{**kept, **ours}}, file, indent=1)
+MERGE
 # Nothing of the host is changed unless the probe says that it understands this Xen: a probe that runs keeps its key.
 if ! XENWEB_PROBE_CONFIG={folder}/config.json.new /usr/bin/python3 -I {program}.new check; then
     echo "This host is not one that the probe is made for." >&2
