@@ -19,6 +19,17 @@ def test_too_little_memory_is_said_with_both_figures(tmp_path: Path) -> None:
     assert available_memory("") == 0
 
 
+@pytest.mark.parametrize(("free", "ended", "said"), [(1, needs.LACKING, "needs 7 GiB of memory, and 1.0"), (9, 0, "")])
+def test_who_asks_only_whether_the_memory_is_there_gets_a_sentence_or_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], free: int, ended: int, said: str
+) -> None:
+    monkeypatch.setattr(needs, "available_memory", lambda _: free * needs.GIB)
+    assert needs.main() == ended
+    printed = capsys.readouterr().out
+    assert said in printed
+    assert bool(printed) is bool(said)
+
+
 def test_too_little_disk_is_said_with_both_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 0)
     monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 1024**3})())

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,9 @@ SYSTEM_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/b
 GIB: Final = 1024**3
 CODENAME: Final = "bookworm"
 """The Debian with Xen 4.17."""
+LACKING: Final = 3
+"""What this program ends with where memory is lacking: no other end of a program is this one."""
+
 MEMORY_FOR_LAB: Final = 7 * GIB
 SPACE_FOR_BUILD: Final = 4 * GIB
 SPACE_FOR_LAB: Final = 1 * GIB
@@ -38,12 +42,17 @@ class DebianSource:
 
 def check_for_lab(folder: Path, meminfo: Path = Path("/proc/meminfo")) -> None:
     """Raise LabUnavailableError with the first thing this machine lacks to run a lab in ``folder``."""
+    check_memory(meminfo)
+    check_space(folder, SPACE_FOR_LAB, "its machines' disks")
+    install_missing(LAB_PROGRAMS)
+
+
+def check_memory(meminfo: Path = Path("/proc/meminfo")) -> None:
+    """Raise LabUnavailableError when this machine has not the memory for the lab's machines."""
     available = available_memory(meminfo.read_text())
     if available < MEMORY_FOR_LAB:
         msg = f"The Xen lab needs {MEMORY_FOR_LAB / GIB:.0f} GiB of memory, and {available / GIB:.1f} are free here."
         raise LabUnavailableError(msg)
-    check_space(folder, SPACE_FOR_LAB, "its machines' disks")
-    install_missing(LAB_PROGRAMS)
 
 
 def check_for_build(cache: Path) -> None:
@@ -122,3 +131,17 @@ def chosen_source(listed: str) -> DebianSource | None:
 def _apt(*command: str) -> str:
     done = subprocess.run(command, check=False, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=QUIETLY)
     return done.stdout
+
+
+def main() -> int:
+    """Print why this machine's memory is not enough for the lab, and answer LACKING; or nothing, and 0."""
+    try:
+        check_memory()
+    except LabUnavailableError as error:
+        print(error)
+        return LACKING
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
