@@ -17,7 +17,7 @@ from tests.probe.stand import COMPLETE, ENDING, PASSES, SUSPEND, Stand, frame, l
 from xenweb.probe.configuration import Configuration
 from xenweb.probe.packing import packed
 from xenweb.probe.record import Record
-from xenweb.probe.relay import Ends, Reports, Shuttle
+from xenweb.probe.relay import REPEAT_EVERY, Ends, Reports, Shuttle
 
 
 @pytest.fixture(params=["started", "waiting"])
@@ -230,6 +230,25 @@ def test_one_that_comes_back_hears_all_of_it(stand: Stand) -> None:
     second = stand.reports()
     libxl.listen()
     assert len(second.wait(lambda said: said["ended"] is not None)["passes"]) == 4
+
+
+@pytest.mark.parametrize("is_gone", [True, False])
+def test_what_nobody_heard_is_told_again_though_nothing_more_happens(stand: Stand, *, is_gone: bool) -> None:
+    """The request to suspend is told to nobody, or to a listener that ends before it reads."""
+    first = stand.reports()
+    stand.script([*PASSES, ("sleep", 0.5), ENDING[0], ("sleep", 5), *ENDING[1:]])
+    libxl = stand.begin()
+    threading.Thread(target=libxl.listen).start()
+    first.wait(lambda said: len(said["passes"]) == 3)
+    if is_gone:
+        first.socket.close()
+    time.sleep(1.5)
+    (stand.run / "reports.sock").unlink()
+    second = stand.reports()
+    began = time.monotonic()
+    said = second.wait(lambda said: said["suspend_asked"] is not None)
+    assert said["ended"] is None
+    assert time.monotonic() - began < REPEAT_EVERY + 0.5
 
 
 def test_progress_gathers_in_the_middle_of_a_pass_and_passes_whole(stand: Stand) -> None:

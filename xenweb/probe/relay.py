@@ -37,6 +37,10 @@ PASS_TOLD_AFTER: Final = 0.25
 """Seconds between two reports of one pass, and before that of a new one: each costs the host's CPU, here and in the
 daemon that reads it."""
 
+REPEAT_EVERY: Final = 3.0
+"""Seconds after which all is told again though nothing is new: a report may be lost with a daemon that is started anew,
+and between the guest's suspension and its last pass nothing new may come for long."""
+
 HELD_AT_MOST: Final = 0.5
 """Seconds after which a frame that does not become whole is passed on, and nothing is read any more."""
 
@@ -47,7 +51,7 @@ Less than those after which a place is taken for lost (waiting.py).
 """
 
 LOOK_EVERY_MS: Final = 250
-"""Milliseconds after which a relay wakes though nothing moves, where it holds something back or has news."""
+"""Milliseconds after which a relay wakes though nothing moves, where it holds something back."""
 
 LONGEST_REST: Final = 1.0
 SHORTEST_REST: Final = 0.03
@@ -189,11 +193,13 @@ class Reports:
             self._own.chmod(0o600)
             self.socket = opened
 
-    def tell(self, record: Record) -> None:
-        """Tell the daemon all that is known, if it takes it at once."""
+    def tell(self, record: Record) -> bool:
+        """Tell the daemon all that is known; answer whether it took it at once."""
         if self.socket is not None:
             with contextlib.suppress(OSError, ValueError):
                 self.socket.sendto(json.dumps(record.as_json()).encode(), self._to)
+                return True
+        return False
 
     def asked(self) -> str:
         """Read one wish of the daemon's; empty if there is none."""
@@ -230,7 +236,7 @@ class Shuttle:
             poll.register(self.reports.socket, select.POLLIN)
         try:
             while True:
-                ready = {fd for fd, _ in poll.poll(LOOK_EVERY_MS if self._is_waiting() else None)}
+                ready = {fd for fd, _ in poll.poll(self._patience())}
                 if self.reports.socket is not None and self.reports.socket.fileno() in ready:
                     _lightly(self._be_asked)
                 if self.ends.from_libxl in ready and not self._carry_answer():
@@ -246,9 +252,11 @@ class Shuttle:
             os.close(self.ends.from_helper)
             _lightly(self._tell_last)
 
-    def _is_waiting(self) -> bool:
-        """Say whether there is something to do also when nothing more comes."""
-        return self._tell_at < math.inf or bool(self._held_since)
+    def _patience(self) -> int:
+        """Answer for how many ms to wait for more: there may be something to do though nothing comes."""
+        if self._held_since:
+            return LOOK_EVERY_MS
+        return math.ceil(max(0.0, self._tell_at - time.monotonic()) * 1000)
 
     def _tell_last(self) -> None:
         self.record.ended = time.monotonic()
@@ -385,8 +393,8 @@ class Shuttle:
     def _tell(self) -> None:
         now = time.monotonic()
         if now >= self._tell_at:
-            self._tell_at, self._told = math.inf, now
-            self.reports.tell(self.record)
+            self._told = now
+            self._tell_at = now + (REPEAT_EVERY if self.reports.tell(self.record) else TELL_EVERY)
 
 
 def _lightly(what: Callable[[], None]) -> None:
