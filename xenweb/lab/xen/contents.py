@@ -7,7 +7,7 @@ from xenweb.lab.xen.layout import HOSTS, MACHINES
 
 OURS: Final = Path(__file__).parent / "image"
 RECORDS: Final = Path(__file__).parent / "records.py"
-GUEST_KERNEL: Final = "/lab/guest/vmlinuz"
+GUEST_KERNEL: Final = "/lab/guest/vmlinux"
 GUEST_ARCHIVE: Final = "/lab/guest/initrd"
 # Debian's libvirt also loads its QEMU driver, and that one fails the whole daemon without its user.
 QEMU_USER: Final = ("libvirt-qemu", 64055)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from xenweb.lab.errors import LabError
-from xenweb.lab.xen import contents, needs
+from xenweb.lab.xen import contents, kernels, needs
 from xenweb.lab.xen.archive import boot_archive
 
 Say = Callable[[str], None]
@@ -77,7 +77,7 @@ def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
 def digest() -> str:
     """Return what identifies the inputs of an image: our programs, this recipe, and the packages' names."""
     here = Path(__file__).parent
-    recipe = (here / name for name in ("image.py", "contents.py", "archive.py", "records.py"))
+    recipe = (here / name for name in ("image.py", "contents.py", "archive.py", "kernels.py", "records.py"))
     seen = hashlib.sha256(repr(sorted(contents.files().items())).encode())
     for source in (*recipe, *sorted(contents.OURS.iterdir())):
         seen.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
@@ -149,7 +149,7 @@ def _lay(part: Image) -> None:
     _run(*COMPILE, str(contents.OURS / "witness.c"), "-o", str(part.folder / "witness"))
     witness = {"witness": (part.folder / "witness").read_bytes()}
     first = (contents.OURS / "guest-init").read_bytes()
-    (root / contents.GUEST_KERNEL.lstrip("/")).write_bytes(kernel)
+    (root / contents.GUEST_KERNEL.lstrip("/")).write_bytes(kernels.unpacked(kernel))
     (root / contents.GUEST_ARCHIVE.lstrip("/")).write_bytes(boot_archive(root, first, GUEST_MODULES, witness))
 
 

@@ -41,6 +41,11 @@ BEAT_PATIENCE: Final = 120.0
 STATUS_PATIENCE: Final = 20.0
 SILENT_AFTER: Final = 5.0
 LOOK_EVERY: Final = 0.5
+NEXT_BEATS: Final = (
+    "for guest in {guests}; do {{ "
+    f"timeout {BEAT_PATIENCE:.0f} tail -qn0 -F /var/log/xen/guest-$guest.log 2>/dev/null | grep -qm1 '^beat ' "
+    "&& echo $guest; }} & done; wait"
+)
 CONSOLE_ENDS: Final = (
     'cd /var/log/xen; for file in guest-*.log; do echo "== $file"; tail -n 3 "$file" 2>/dev/null; done; true'
 )
@@ -157,18 +162,21 @@ class Lab:
         return list(started)
 
     def _wait_for_beats(self, started: dict[str, str]) -> None:
-        before = self._newest_beats()
-        deadline = time.monotonic() + BEAT_PATIENCE
-        silent = set(started)
-        while silent:
-            if time.monotonic() > deadline:
-                words = (self._last_words(guest, started[guest]) for guest in sorted(silent))
-                msg = "; ".join(f"No heartbeat from {said}" for said in words)
-                raise LabError(msg)
-            time.sleep(LOOK_EVERY)
-            silent -= {
-                guest for (guest, host), beat in self._newest_beats().items() if before.get((guest, host)) != beat
-            }
+        hosts = set(started.values())
+        with ThreadPoolExecutor(len(HOSTS)) as together:
+            heard = set().union(*together.map(lambda host: self._heard(host, started), hosts))
+        if silent := sorted(set(started) - heard):
+            words = (self._last_words(guest, started[guest]) for guest in silent)
+            msg = "; ".join(f"No heartbeat from {said}" for said in words)
+            raise LabError(msg)
+
+    def _heard(self, host: str, started: dict[str, str]) -> set[str]:
+        """Wait on a host for the next beat of each guest that was started there; return those that were heard.
+
+        One command waits there for all of them: who asks again and again takes the time that the guests need to start.
+        """
+        guests = " ".join(sorted(shlex.quote(guest) for guest, place in started.items() if place == host))
+        return set(self.run(host, NEXT_BEATS.format(guests=guests), patience=BEAT_PATIENCE + STATUS_PATIENCE).split())
 
     def _last_words(self, guest: str, host: str) -> str:
         """Say what is known of a guest that is not heard: its flags, the end of its console, and the time there."""
