@@ -195,15 +195,15 @@ def test_what_is_left_to_do_when_the_helper_has_ended_is_the_hand_over(rig: Rig)
 
 def test_a_probe_that_has_not_seen_the_helper_yet_is_waited_for_a_moment(rig: Rig) -> None:
     rig.guest.work = WORK
-    assert rig.driver.progress(PLAN) == Progress(Phase.STARTING, elapsed=Milliseconds(1200))
+    assert rig.driver.progress(PLAN) == Progress(Phase.STARTING, elapsed=Milliseconds(1200), look_again_after=0.5)
     rig.guest.elapsed = 9000
-    assert rig.driver.progress(PLAN) == Progress(Phase.COPYING, elapsed=Milliseconds(9000))
+    assert rig.driver.progress(PLAN) == Progress(Phase.COPYING, elapsed=Milliseconds(9000), look_again_after=0.5)
 
 
 def test_without_a_probe_the_time_is_all_that_is_said(rig: Rig) -> None:
     rig.probes.has = {}
     rig.guest.work = WORK
-    assert rig.driver.progress(PLAN) == Progress(Phase.COPYING, elapsed=Milliseconds(1200))
+    assert rig.driver.progress(PLAN) == Progress(Phase.COPYING, elapsed=Milliseconds(1200), look_again_after=0.5)
 
 
 def test_a_look_at_a_move_that_is_over_is_no_error(rig: Rig) -> None:

@@ -96,6 +96,19 @@ def test_a_hypervisor_that_tells_the_time_alone_is_shown_as_that(bare: Board) ->
     assert done.downtime_ms.provenance == "not_available"
 
 
+def test_a_host_that_has_nothing_new_to_tell_yet_is_left_alone_and_the_end_is_seen_at_once(bare: Board) -> None:
+    bare.driver.progresses = [replace(ONLY_TIME, look_again_after=60.0), *[ONLY_TIME] * 9]
+    row = asked(bare)
+    thread = in_a_thread(drive, row.pk, "test")
+    until(lambda: Migration.objects.get(pk=row.pk).state == State.PRE_COPY)
+    time.sleep(0.2)
+    assert len(bare.driver.progresses) == 9
+    bare.driver.on_call = bare.driver.moves_to_target
+    bare.driver.let_go.set()
+    thread.join(10)
+    assert Migration.objects.get(pk=row.pk).state == State.DONE
+
+
 def test_what_cannot_be_given_up_is_offered_no_button_and_refused_with_a_reason(bare: Board) -> None:
     row, thread = begun(bare)
     assert not migration_for(bare.admin, row.pk).cancellable

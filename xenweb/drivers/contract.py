@@ -342,6 +342,7 @@ class Progress:
     starts of passes that events told since the move was first looked at. The
     ``disk_*`` are of the disks alone, all other sizes of memory alone. ``share`` is how
     much of the memory is across, from 0 to 1 and never falling, where the hypervisor tells no bytes.
+    A look that comes sooner than ``look_again_after`` seconds shows nothing new, and costs the host.
     """
 
     phase: Phase
@@ -358,6 +359,7 @@ class Progress:
     disk_processed: Bytes | None = None
     disk_remaining: Bytes | None = None
     share: float | None = None
+    look_again_after: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,7 @@ log = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
 
 LOOK_EVERY = 0.125
-"""Seconds between two looks at a running move."""
+"""Seconds between two looks at what people ask of a running move, and at the move unless its driver asks for a rest."""
 
 TELL_EVERY = 0.25
 """Seconds between two stored figures; a new pass and a new state are stored at once."""
@@ -203,6 +203,7 @@ class Watching:
         self.said = Said()
         self.forecast: ForecastWire | None = None
         self.renewed = self.told = 0.0
+        self.look_at = 0.0
         self.cancel_asked = float("-inf")
         self.asked_to_cancel = False
         self.cancelled_at = 0.0
@@ -293,12 +294,15 @@ class Watching:
             self.stalled.is_broken_off = True  # the daemons notice in their own time: their talk has its own limit
 
     def _look(self) -> None:
+        if time.monotonic() < self.look_at:
+            return
         try:
             progress = self.driver.progress(self.plan)
         except DriverError as error:
             log.info("move %s: no look at it just now: %s", self.plan.migration, error)
             return
         passes_before = len(self.track.passes)
+        self.look_at = time.monotonic() + (progress.look_again_after or 0.0)
         self.stalled.look(progress, time.monotonic())
         self._observe(progress)
         if self.state in {State.PREPARING, State.UNCERTAIN} and progress.phase is Phase.COPYING_STORAGE:

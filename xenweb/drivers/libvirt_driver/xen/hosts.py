@@ -50,6 +50,9 @@ CLOCKS_AGREE_WITHIN: Final = 2.0
 HELPER_SEEN_WITHIN: Final = 3.0
 """Seconds of a move in which its passes are still to come; later the time is all that is told of it."""
 
+LOOK_AGAIN_AFTER: Final = 0.5
+"""Seconds between two looks at a move: a probe tells of new progress once a second, and of each pass when it began."""
+
 RUNS_WITHIN: Final = 1.5
 """Seconds to wait, after the call, for the target's probe to see that the guest was let go."""
 
@@ -185,7 +188,8 @@ class XenHosts:
         is_ours = newest is not None and (newest.alive or (newest.suspend_asked is not None and newest.began >= since))
         seen = newest if is_ours else None
         is_awaited = seen is None and elapsed < HELPER_SEEN_WITHIN and self.probes.answers(plan.source)
-        return moving.progress_of(stats, seen, is_awaited=is_awaited)
+        said = moving.progress_of(stats, seen, is_awaited=is_awaited)
+        return replace(said, look_again_after=LOOK_AGAIN_AFTER)
 
     def change(self, plan: MigrationPlan, lever: Lever) -> None:
         """Give the move up, if the source's probe can; libxl knows no other change, and nothing to give up is none."""
