@@ -15,8 +15,8 @@ from typing import Any, Final
 
 from .commands import CommandError, Commands
 
-LOOK_AGAIN_AFTER: Final = 10.0
-"""Seconds for which what was seen is told again."""
+LOOK_AGAIN_AFTER: Final = 30.0
+"""Seconds for which what was seen is told again, unless something was changed here: LVM's tools read every disk."""
 
 FIRST_LOOK_WITHIN: Final = 2.0
 MOST_VOLUMES: Final = 3000
