@@ -58,10 +58,10 @@ def expect_alive(lab: Lab, heartbeat: HeartbeatWatch, vm: str, host: str) -> Non
     assert lab.where(vm) == host
 
 
-def until(condition: Callable[[], bool], seconds: float = 15.0) -> float:
-    """Wait for something outside the browser; answer how many seconds it took."""
+def until(condition: Callable[[], bool], seconds: float = 15.0, *, every: float = 0.05) -> float:
+    """Wait for something outside the browser, looking ``every`` so many s; answer how many seconds it took."""
     began = time.monotonic()
     while not condition():
         assert time.monotonic() - began < seconds, f"it did not happen within {seconds} s"
-        time.sleep(0.05)
+        time.sleep(every)
     return time.monotonic() - began

@@ -31,6 +31,8 @@ from xenweb.lab.connections import connected
 pytestmark = [pytest.mark.xen, pytest.mark.timeout(600)]
 
 GUEST = "busy-1"
+LOOK_EVERY = 0.5
+"""Seconds between two looks, as the driver asks of whoever looks."""
 
 
 class Move:
@@ -63,7 +65,7 @@ class Move:
         while not ((seen := self.look()) is not None and condition(seen)):
             assert self._thread.is_alive(), f"the move ended before: {self.error}"
             assert time.monotonic() < deadline
-            time.sleep(0.05)
+            self._thread.join(LOOK_EVERY)
 
     def in_first_pass(self) -> None:
         self.until(lambda seen: seen.pass_number == 1 and bool(seen.processed))
@@ -73,7 +75,7 @@ class Move:
         while self._thread.is_alive():
             assert time.monotonic() < deadline, "the call did not end"
             self.look()
-            time.sleep(0.1)
+            self._thread.join(LOOK_EVERY)
 
 
 def test_without_probes_the_time_is_all_that_is_seen_and_the_place_is_proven_all_the_same(xen: Probed) -> None:
