@@ -54,6 +54,14 @@ def test_only_a_host_opens_doors_to_libvirt_and_its_probe_and_only_to_this_machi
         assert "restrict=on" in words
 
 
+def test_large_frames_are_on_the_labs_own_network_alone_and_never_in_merged_buffers() -> None:
+    for machine in MACHINES:
+        outside, own = [word for word in command(LAYOUT, machine, IMAGE, PORTS, "key") if "virtio-net-pci" in word]
+        assert "mtu" not in outside
+        assert "host_mtu=9000" in own
+        assert "mrg_rxbuf=off" in own
+
+
 def test_the_shared_disks_are_in_the_store_alone() -> None:
     has_them = [
         machine.name for machine in MACHINES if "/lab/san.img" in " ".join(command(LAYOUT, machine, IMAGE, PORTS, ""))

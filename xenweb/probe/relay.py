@@ -393,8 +393,9 @@ class Shuttle:
     def _tell(self) -> None:
         now = time.monotonic()
         if now >= self._tell_at:
-            self._told = now
-            self._tell_at = now + (REPEAT_EVERY if self.reports.tell(self.record) else TELL_EVERY)
+            self._told, self._tell_at = now, now + TELL_EVERY
+            if self.reports.tell(self.record):
+                self._tell_at = now + REPEAT_EVERY
 
 
 def _lightly(what: Callable[[], None]) -> None:
