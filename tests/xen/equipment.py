@@ -22,6 +22,9 @@ CONFIG = "/etc/xenweb-probe/config.json"
 CONSOLE_END = "tail -n 5 /var/log/xen/guest-{0}.log 2>/dev/null || true"
 MARK = "-- then --\n"
 LOOK = f"xl list; echo '{MARK.strip()}'; {CONSOLE_END}; sleep 1.5; echo '{MARK.strip()}'; {CONSOLE_END}"
+SETTLES_WITHIN = 90.0
+"""Seconds in which a guest must be seen to run once, and to beat."""
+
 BEATS = 5
 """More beats than that must come between two looks at a console."""
 
@@ -154,9 +157,9 @@ class Probed:
         """Say whether a helper on a host still sends a guest."""
         return bool(self.lab.run(name, f"{HELPER_PID} || true").strip())
 
-    def runs_once_on(self, guest: str, host: str, patience: float = 90.0) -> None:
+    def runs_once_on(self, guest: str, host: str) -> None:
         """Hold a guest to the oracle: one running copy by xl on both hosts, and its heart goes on beating there."""
-        until = time.monotonic() + patience
+        until = time.monotonic() + SETTLES_WITHIN
         while wrong := self._why_not_once_on(guest, host):
             assert time.monotonic() < until, wrong
 
