@@ -238,6 +238,16 @@ def test_a_step_is_believed_at_once_and_a_wobble_is_not() -> None:
     assert following([10.0, 10.2, 10.5]).likely == 10.2
 
 
+def test_of_what_came_after_a_step_the_middle_is_believed() -> None:
+    assert following([10.0, 10.0, 20.0, 21.0, 22.0]).likely == 21.0
+
+
+def test_a_speed_that_wobbles_is_not_taken_for_that_of_another_link() -> None:
+    seen = [Seen(speed=speed * MIB) for speed in (30, 34, 31, 33, 27)]
+    assert learned(_known(), [], seen).speed.likely == 31 * MIB
+    assert learned(_known(), [], [*seen, Seen(speed=60 * MIB)]).speed.likely == 60 * MIB
+
+
 def test_what_others_showed_is_doubted() -> None:
     sure = _known()
     assert widened(sure).speed.low < sure.speed.low

@@ -59,6 +59,13 @@ def test_a_higher_allowed_pause_lets_a_stuck_move_end() -> None:
     assert play(Rule.QEMU, guest, _path(6.0 * MIB, downtime_limit=6.0)).total is not None
 
 
+def test_on_xen_only_the_passes_after_the_first_go_at_their_own_speed() -> None:
+    guest, path = _guest(192 * MIB, 8 * MIB, 64 * MIB), _path(32.0 * MIB)
+    slow, fast = play(Rule.XEN, guest, path), play(Rule.XEN, guest, replace(path, again=1.5))
+    assert fast.passes[0].seconds == slow.passes[0].seconds
+    assert fast.passes[1].seconds == pytest.approx(slow.passes[1].seconds / 1.5)
+
+
 def test_xen_makes_no_more_than_five_live_passes() -> None:
     assert len(play(Rule.XEN, _guest(1 * GIB, 500 * MIB, 1 * GIB), _path(100.0 * MIB)).passes) == 5
 

@@ -105,14 +105,17 @@ def seen_in(row: Migration) -> Seen:
     is_held_back = limit is not None and speed >= LIMIT_REACHED * limit
     changes = tuple(_changes_on_xen(passes) if is_xen else _changes(passes))
     tail = 0.0 if is_xen else _tail(passes, changes)
+    # Xen counts the pages of the last pass before it sends them.
+    rest = float(last.remaining_at_start or 0) if is_xen else _rest(row, passes)
     return Seen(
         speed=None if is_held_back else speed,
         limit_share=speed / limit if limit is not None and is_held_back else None,
+        again=_again(passes, speed) if is_xen else None,
         content=float(first.remaining_at_start) if is_xen and first.remaining_at_start else _sent(first) + tail,
         tail=tail,
         changes=() if row.throttle else changes,
         start=first.started / 1000,
-        hand_over=None if is_held_back else max(0.0, row.downtime / 1000 - _rest(row, passes) / speed),
+        hand_over=None if is_held_back else max(0.0, row.downtime / 1000 - rest / speed),
         finish=max(0, row.total - last.started - row.downtime) / 1000,
     )
 
@@ -131,6 +134,13 @@ def _rest(row: Migration, passes: Sequence[MigrationPass]) -> float:
     if row.transferred is not None and unseen <= UNSEEN:
         return max(0.0, row.transferred - sum(_sent(each) for each in passes[:-1]))
     return float(passes[-1].remaining_at_start or 0)
+
+
+def _again(passes: Sequence[MigrationPass], speed: float) -> float | None:
+    """Say how many times as fast as the first the live passes after it went, with what each costs besides its pages."""
+    later = [(each.remaining_at_start, _seconds(each)) for each in passes[1:-1] if each.remaining_at_start is not None]
+    seconds = sum(took for _, took in later)
+    return sum(pages for pages, _ in later) / seconds / speed if seconds > 0 else None
 
 
 def _changes(passes: Sequence[MigrationPass]) -> Iterable[Change]:

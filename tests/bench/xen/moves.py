@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from xenweb.lab.smoke import rest
+from xenweb.lab.smoke import named, rest
 from xenweb.lab.stage import Stage
 
 MOVE_WITHIN = 180.0
@@ -26,12 +26,13 @@ def moved(stage: Stage, name: str) -> dict[str, Any]:
 
 
 def _settled(stage: Stage, name: str) -> dict[str, Any]:
-    """Wait until the board shows that a guest runs and does not move."""
+    """Wait until the board shows that a guest runs and does not move, and that every host answers."""
     deadline = time.monotonic() + SETTLE_WITHIN
     while time.monotonic() < deadline:
-        [vm] = [each for each in rest(stage, "GET", "/vms")["items"] if each["name"] == name]
-        if vm["migration"] is None and vm["state"] == "running" and vm["resident_on"]:
-            return dict(vm)
+        vm = named(rest(stage, "GET", "/vms")["items"], name)
+        is_heard = all(host["state"] == "connected" for host in rest(stage, "GET", "/hosts")["items"])
+        if is_heard and vm["migration"] is None and vm["state"] == "running" and vm["resident_on"]:
+            return vm
         time.sleep(0.2)
     msg = f"the board does not settle for {name}"
     raise AssertionError(msg)

@@ -10,6 +10,7 @@ import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 from typing import TypeGuard
 
 from xenweb.core.precopy.rules import Course, Guest, Habit, Path, Rule, play
@@ -22,10 +23,16 @@ NEWEST = 3
 """The likely value is the middle one of so many newest observations."""
 
 STEP = 0.15
-"""What is off by more than this share is no longer what it was: another link, more data."""
+"""What is off by more than this share is no longer what it was: a VM has more data."""
+
+SPEED_STEP = 0.3
+"""A speed that is off by more is that of another link; by less, of two hosts that have other work besides."""
 
 FEWEST = 1.0
 """Bytes per second below which no speed is believed: nothing is divided by zero."""
+
+LEAST_AGAIN = 0.01
+"""No later pass is believed to be slower than this share of the first."""
 
 
 class Basis(StrEnum):
@@ -63,10 +70,15 @@ def spanning(values: Sequence[float], share: float = SLACK) -> Range:
     return _about(values, statistics.median(values[-NEWEST:]), share)
 
 
-def following(values: Sequence[float], share: float = SLACK) -> Range:
-    """Make a range of something that changes in steps: a newest observation that stands apart is believed at once."""
-    middle, newest = statistics.median(values[-NEWEST:]), values[-1]
-    return _about(values, newest if abs(newest - middle) > STEP * middle else middle, share)
+def following(values: Sequence[float], step: float = STEP, share: float = SLACK) -> Range:
+    """Make a range of something that changes in steps: the likely one is the middle of those since the last step."""
+    since = [values[-1]]
+    for value in reversed(values[:-1]):
+        middle = statistics.median(since)
+        if abs(value - middle) > step * middle:
+            break
+        since.append(value)
+    return _about(values, statistics.median(since), share)
 
 
 def _about(values: Sequence[float], likely: float, share: float) -> Range:
@@ -93,6 +105,8 @@ class Knowledge:
     """How much of the content the first pass leaves to the second; None for as much as the rule allows."""
     limit_share: Range = Range(0.9, 1.0, 1.03)
     """How much of a chosen speed limit is reached."""
+    again: Range = Range(1.0, 1.0, 1.0)
+    """How many times as fast as the first pass the later ones go on Xen."""
     pause_speed: float | None = None
     downtime_limit: float = 0.3
     habit: Habit = Habit.CYCLIC
@@ -205,6 +219,7 @@ def _course(rule: Rule, known: Knowledge, harshness: float, changes: float | Non
     path = Path(
         speed=BytesPerSecond(speed),
         pause_speed=BytesPerSecond(max(speed, known.pause_speed or 0.0)),
+        again=max(LEAST_AGAIN, _at(known.again, -harshness)),
         downtime_limit=known.downtime_limit,
         start=_at(known.start, harshness),
         hand_over=_at(known.hand_over, harshness),
@@ -241,6 +256,7 @@ class Seen:
 
     speed: float | None = None
     limit_share: float | None = None
+    again: float | None = None
     content: float | None = None
     tail: float | None = None
     changes: tuple[Change, ...] = ()
@@ -272,7 +288,8 @@ def learned(known: Knowledge, of_vm: Sequence[Seen], of_pair: Sequence[Seen], of
     for name, source, range_of in (
         ("content", of_vm, following),
         ("tail", of_vm, spanning),
-        ("speed", of_pair, following),
+        ("again", of_vm or of_any, spanning),
+        ("speed", of_pair, partial(following, step=SPEED_STEP)),
         ("limit_share", of_any, spanning),
         ("start", of_any, spanning),
         ("hand_over", of_any, spanning),
@@ -399,6 +416,7 @@ def narrowed(known: Knowledge, *, remaining: float, speed: float | None, dirty_r
         speed=known.speed if speed is None else _within(known.speed, max(FEWEST, speed)),
         dirty_rate=known.dirty_rate if dirty_rate is None else _within(known.dirty_rate, dirty_rate),
         start=Range(0, 0, 0),
+        again=Range(1.0, 1.0, 1.0),  # the speed is that of a later pass already
     )
 
 

@@ -49,7 +49,7 @@ class GuestSpec:
 
 GUESTS: Final = (
     GuestSpec("idle-1", "xen-1"),
-    GuestSpec("busy-1", "xen-2", memory=160, span=40, rate=12),
+    GuestSpec("busy-1", "xen-2", memory=160, span=52, rate=16),
     GuestSpec("san-1", "xen-1", rate=1, storage="san"),
     GuestSpec("nfs-1", "xen-2", rate=1, storage="nfs"),
     GuestSpec("ocfs-1", "xen-1", rate=1, storage="ocfs2"),
