@@ -10,7 +10,6 @@ import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from functools import partial
 from typing import TypeGuard
 
 from xenweb.core.precopy.rules import Course, Guest, Habit, Path, Rule, play
@@ -23,10 +22,10 @@ NEWEST = 3
 """The likely value is the middle one of so many newest observations."""
 
 STEP = 0.15
-"""What is off by more than this share is no longer what it was: a VM has more data."""
+"""What is off by more than this share is no longer what it was: another link, more data."""
 
-SPEED_STEP = 0.3
-"""A speed that is off by more is that of another link; by less, of two hosts that have other work besides."""
+WOBBLE = 2.0
+"""A step must also be so many times as large as what the values before it, or after it, are apart by themselves."""
 
 FEWEST = 1.0
 """Bytes per second below which no speed is believed: nothing is divided by zero."""
@@ -70,15 +69,20 @@ def spanning(values: Sequence[float], share: float = SLACK) -> Range:
     return _about(values, statistics.median(values[-NEWEST:]), share)
 
 
-def following(values: Sequence[float], step: float = STEP, share: float = SLACK) -> Range:
+def following(values: Sequence[float], share: float = SLACK) -> Range:
     """Make a range of something that changes in steps: the likely one is the middle of those since the last step."""
-    since = [values[-1]]
-    for value in reversed(values[:-1]):
-        middle = statistics.median(since)
-        if abs(value - middle) > step * middle:
-            break
-        since.append(value)
-    return _about(values, statistics.median(since), share)
+    return _about(values, statistics.median(_since_last_step(values)), share)
+
+
+def _since_last_step(values: Sequence[float]) -> Sequence[float]:
+    """Leave out what came before the last step; a newest value that stands apart is a step of its own."""
+    for place in range(len(values) - 1, 0, -1):
+        before, after = values[:place], values[place:]
+        was = statistics.fmean(before)
+        wobble = max(max(each) - min(each) for each in (before, after))
+        if abs(statistics.fmean(after) - was) > max(STEP * was, WOBBLE * wobble):
+            return after
+    return values
 
 
 def _about(values: Sequence[float], likely: float, share: float) -> Range:
@@ -289,7 +293,7 @@ def learned(known: Knowledge, of_vm: Sequence[Seen], of_pair: Sequence[Seen], of
         ("content", of_vm, following),
         ("tail", of_vm, spanning),
         ("again", of_vm or of_any, spanning),
-        ("speed", of_pair, partial(following, step=SPEED_STEP)),
+        ("speed", of_pair, following),
         ("limit_share", of_any, spanning),
         ("start", of_any, spanning),
         ("hand_over", of_any, spanning),
