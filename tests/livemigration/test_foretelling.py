@@ -142,6 +142,11 @@ def test_on_xen_the_later_passes_are_foretold_at_their_own_speed(board: Board) -
     assert seen_in(past(board, 2, 5000)).again is None  # QEMU makes room as Linux does
 
 
+def test_passes_that_had_little_to_send_tell_nothing_of_their_speed(board: Board) -> None:
+    calm = ((1, 700, 4700, 128.0, 32.0, 0.3), (2, 4700, 4900, 1.2, 6.0, 4.0), (3, 4900, 5500, 0.8, None, None))
+    assert seen_in(past(board, 1, 5600, spans=calm, hypervisor="Xen 4.17.0", downtime=600)).again is None
+
+
 def test_on_xen_the_pause_is_what_the_pages_that_were_counted_before_it_do_not_explain(board: Board) -> None:
     seen = seen_in(
         past(board, 1, 9000, spans=WIDE_ON_XEN, hypervisor="Xen 4.17.0", downtime=600, transferred=260 * MIB)

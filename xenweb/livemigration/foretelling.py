@@ -72,6 +72,9 @@ UNSEEN = 0.05
 LEFT_OVER = 0.2
 """A smaller share of a pass is not told from the doubt in its numbers."""
 
+TELLING = 0.05
+"""Passes that sent a smaller share of what the first did tell what a pass costs besides its pages, not their speed."""
+
 MEASUREMENT_HOLDS = timedelta(minutes=15)
 """So old may a sampled change rate be before it says nothing about now."""
 
@@ -137,10 +140,11 @@ def _rest(row: Migration, passes: Sequence[MigrationPass]) -> float:
 
 
 def _again(passes: Sequence[MigrationPass], speed: float) -> float | None:
-    """Say how many times as fast as the first the live passes after it went, with what each costs besides its pages."""
+    """Say how many times as fast as the first the live passes after it went; None where they had little to send."""
     later = [(each.remaining_at_start, _seconds(each)) for each in passes[1:-1] if each.remaining_at_start is not None]
-    seconds = sum(took for _, took in later)
-    return sum(pages for pages, _ in later) / seconds / speed if seconds > 0 else None
+    pages, seconds = sum(pages for pages, _ in later), sum(took for _, took in later)
+    is_telling = seconds > 0 and pages >= TELLING * (passes[0].remaining_at_start or math.inf)
+    return pages / seconds / speed if is_telling else None
 
 
 def _changes(passes: Sequence[MigrationPass]) -> Iterable[Change]:
