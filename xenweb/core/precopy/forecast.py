@@ -18,8 +18,8 @@ from xenweb.core.quantities import MIB, Bytes, BytesPerSecond
 SLACK = 0.1
 """How far a single observation may be off, as a share of it."""
 
-NEWEST = 3
-"""The likely value is the middle one of so many newest observations."""
+ENOUGH = 3
+"""Two hosts that have made fewer moves start and end them as all others do."""
 
 STEP = 0.15
 """What is off by more than this share is no longer what it was: another link, more data."""
@@ -65,13 +65,13 @@ def around(value: float, share: float = SLACK) -> Range:
 
 
 def spanning(values: Sequence[float], share: float = SLACK) -> Range:
-    """Make a range of several observations, the newest last: the likely one is the middle of the newest."""
-    return _about(values, statistics.median(values[-NEWEST:]), share)
+    """Make a range of several observations: the likely one is the middle one, whatever a single one was."""
+    return _about(values, statistics.median(values), share)
 
 
 def following(values: Sequence[float], share: float = SLACK) -> Range:
-    """Make a range of something that changes in steps: the likely one is the middle of those since the last step."""
-    return _about(values, statistics.median(_since_last_step(values)), share)
+    """Make a range of something that changes in steps, and wobbles: the likely one is the mean since the last step."""
+    return _about(values, statistics.fmean(_since_last_step(values)), share)
 
 
 def _since_last_step(values: Sequence[float]) -> Sequence[float]:
@@ -287,7 +287,7 @@ def learned(known: Knowledge, of_vm: Sequence[Seen], of_pair: Sequence[Seen], of
 
     How a move starts and ends differs little between hosts: all count as long as the two have made few.
     """
-    of_any = of_pair if len(of_pair) >= NEWEST or not of_all else of_all
+    of_any = of_pair if len(of_pair) >= ENOUGH or not of_all else of_all
     changes: dict[str, Range] = {}
     for name, source, range_of in (
         ("content", of_vm, following),
