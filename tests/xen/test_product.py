@@ -33,8 +33,8 @@ GUEST = "busy-1"
 ENDED = ("done", "failed", "cancelled")
 MOVED_WITHIN = 180.0
 BOARD_FOLLOWS_WITHIN = 60.0
-NOTICED_WITHIN = 60.0
-"""Seconds in which libvirt must notice that a guest is gone: what needs a guest's lock it keeps for up to 30 s."""
+NOTICED_WITHIN = 30.0
+"""Seconds in which libvirt must notice that a guest is gone."""
 
 
 def until(condition: Callable[[], bool], seconds: float = 15.0) -> None:
