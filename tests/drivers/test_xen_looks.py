@@ -1,12 +1,15 @@
 """Looks at a Xen host: nothing is asked that libxl does not answer, or that would wait for a move."""
 
+from collections.abc import Callable
+from typing import Any
+
 import libvirt
 import pytest
 
 from tests.drivers.xen_hosts import UUID, Guest, XenHost
 from xenweb.core.facts import PowerState
 from xenweb.core.quantities import GIB, MIB
-from xenweb.drivers.contract import Capability, Endpoint, HostSnapshot
+from xenweb.drivers.contract import Capability, Endpoint, HostEvent, HostSnapshot
 from xenweb.drivers.libvirt_driver.dialects import Dialect, capabilities_at, dialect_of
 from xenweb.drivers.libvirt_driver.driver import LibvirtDriver
 
@@ -94,3 +97,51 @@ def test_no_change_rate_is_asked_of_xen(monkeypatch: pytest.MonkeyPatch) -> None
     for _ in range(3):
         driver.inventory(XEN1)
     assert driver._dirty_rates._hosts == {}
+
+
+def test_what_is_around_the_guests_is_asked_again_only_when_the_host_tells_of_a_change(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+
+    class Counted(XenHost):
+        def getHostname(self) -> str:  # noqa: N802 - libvirt's name
+            asked.append("name")
+            return super().getHostname()
+
+    host = Counted(guests=[Guest()])
+    heard: list[Callable[[HostEvent], None]] = []
+    monkeypatch.setattr("xenweb.drivers.libvirt_driver.connections.open_connection", lambda _endpoint: host)
+    monkeypatch.setattr("xenweb.drivers.libvirt_driver.driver.HostWatch", lambda _endpoint, sink: heard.append(sink))
+    driver = LibvirtDriver()
+    driver.watch(XEN1, lambda _event: None)
+    [tell] = heard
+
+    def is_asked() -> bool:
+        asked.clear()
+        assert [vm.name for vm in driver.inventory(XEN1).vms] == ["web01"]
+        return bool(asked)
+
+    assert [is_asked(), is_asked()] == [True, False]
+    tell(HostEvent(XEN1.host, UUID, "lifecycle"))
+    assert not is_asked()
+    tell(HostEvent(XEN1.host, "", "storage"))
+    assert [is_asked(), is_asked()] == [True, False]
+
+
+def test_a_look_asks_one_thing_of_each_guest_that_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    class Counted(Guest):
+        def __getattribute__(self, name: str) -> Any:
+            if name in {"state", "isActive", "info", "jobStats", "XMLDesc"}:
+                asked.append(name)
+            return super().__getattribute__(name)
+
+    host = XenHost(guests=[Counted()])
+    monkeypatch.setattr("xenweb.drivers.libvirt_driver.connections.open_connection", lambda _endpoint: host)
+    driver = LibvirtDriver()
+    driver.inventory(XEN1)
+    asked.clear()
+    driver.inventory(XEN1)
+    assert asked == ["info"]

@@ -156,7 +156,25 @@ def test_passes_are_promised_only_where_the_daemon_that_runs_starts_relays(
     process.mkdir(parents=True)
     (process / "comm").write_text(f"{name}\n")
     (process / "environ").write_bytes(f"A=b\0{told.format(probe=stand.probe)}\0".encode())
-    assert Configuration(processes=stand.folder / "proc").is_in_use() is is_used
+    found = Configuration(processes=stand.folder / "proc").daemon_in_use()
+    assert found == (process if is_used else None)
+
+
+def test_the_daemon_that_starts_relays_is_searched_for_only_when_it_is_not_what_it_was(stand: Stand) -> None:
+    def a_process(number: int, told: str) -> Path:
+        process = stand.folder / "proc" / str(number)
+        process.mkdir(parents=True, exist_ok=True)
+        (process / "comm").write_text("libvirtd\n")
+        (process / "environ").write_bytes(f"{told}\0".encode())
+        return process
+
+    configuration = Configuration(processes=stand.folder / "proc")
+    first, second = (a_process(number, f"LIBXL_SAVE_HELPER={stand.probe}") for number in (17, 18))
+    assert configuration.daemon_in_use(second) == second
+    a_process(18, "PATH=/bin")
+    assert configuration.daemon_in_use(second) == first
+    a_process(17, "PATH=/bin")
+    assert configuration.daemon_in_use(second) is None
 
 
 def test_who_does_not_hold_the_key_learns_nothing(stand: Stand, daemon: subprocess.Popen[bytes]) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 from dataclasses import dataclass, fields
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -79,15 +80,22 @@ class Configuration:
         except OSError:
             return ""
 
-    def is_in_use(self) -> bool:
-        """Say whether libvirt's daemon, as it runs now, starts a relay: it reads its environment only once."""
-        if not self.daemons:
-            return True
-        return any(_starts_relay(each) for each in self.processes.glob("[0-9]*") if _name(each) in self.daemons)
+    def daemon_in_use(self, known: Path | None = None) -> Path | None:
+        """Answer libvirt's daemon if it starts a relay as it runs now: it reads its environment only once.
+
+        To find it takes a look at every process, unless the one that was ``known`` to be it still is.
+        """
+        found = self.processes.glob("[0-9]*")
+        looked_at = found if known is None else chain((known,), found)
+        return next((each for each in looked_at if _name(each) in self.daemons and _starts_relay(each)), None)
 
     def is_made_for_this_xen(self) -> bool:
         """Say whether the helper of the Xen that runs here speaks as this probe expects."""
-        return self.xen_version() == self.xen == XEN
+        return self.is_made_for(self.xen_version())
+
+    def is_made_for(self, version: str) -> bool:
+        """Say whether the helper of such a Xen speaks as this probe expects."""
+        return version == self.xen == XEN
 
 
 def _name(process: Path) -> str:

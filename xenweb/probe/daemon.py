@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final
 
 from . import places, remedies, wire
@@ -27,7 +28,10 @@ IDLE: Final = 120.0
 CANCELLED_WITHIN: Final = 2.0
 BROKEN_OFF_WITHIN: Final = 5.0
 LONGEST_REPORT: Final = 65536
-IN_USE_FRESH_FOR: Final = 5.0
+UNUSED_FOR: Final = 5.0
+"""Seconds in which a host whose libvirt starts no relays is not searched for one that does: each search looks at every
+process, and takes the CPU that copying needs."""
+
 SEEN_WITHIN: Final = 30.0
 UNPAUSED_WITHIN: Final = 30.0
 LOST_AFTER: Final = 5.0
@@ -117,7 +121,8 @@ class Daemon:
             lambda: LibraryLog(configuration.xen),
             is_known=configuration.measures_changes and configuration.is_made_for_this_xen(),
         )
-        self._used, self._looked = False, float("-inf")
+        self._user: Path | None = None
+        self._searched = float("-inf")
         self._callers = threading.Semaphore(MOST_CALLERS)
         self._changing = threading.Lock()
         self._verbs: dict[str, Callable[[dict[str, Any]], object]] = {
@@ -228,11 +233,13 @@ class Daemon:
             return {"error": "unknown", "sentence": "The question is not complete."}
 
     def _is_in_use(self) -> bool:
-        """Say whether relays are started, as of a few seconds ago: to find out takes a look at every process."""
+        """Say whether relays are started; that they are not may be a few seconds old."""
+        if not self.configuration.daemons:
+            return True
         now = time.monotonic()
-        if now - self._looked > IN_USE_FRESH_FOR:
-            self._used, self._looked = self.configuration.is_in_use(), now
-        return self._used
+        if self._user is not None or now - self._searched > UNUSED_FOR:
+            self._user, self._searched = self.configuration.daemon_in_use(self._user), now
+        return self._user is not None
 
     def _hello(self, _asked: dict[str, Any]) -> dict[str, object]:
         running = self.configuration.xen_version()
@@ -240,7 +247,7 @@ class Daemon:
             "version": 1,
             "xen": running,
             "made_for": self.configuration.xen,
-            "relays": self.configuration.is_made_for_this_xen() and self._is_in_use(),
+            "relays": self.configuration.is_made_for(running) and self._is_in_use(),
             "moves": sum(each["alive"] for each in self.moves.all()),
         }
 

@@ -85,6 +85,8 @@ class LibvirtDriver:
         def heard(event: HostEvent) -> None:
             if event.vm_uuid:
                 self._inventory.forget(endpoint.uri, event.vm_uuid)
+            else:
+                self._inventory.forget_surroundings(endpoint.uri)
             sink(event)
 
         return HostWatch(endpoint, heard)

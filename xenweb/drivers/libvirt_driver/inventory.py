@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 import libvirt
@@ -43,6 +43,17 @@ Repositories = dict[str, RepositorySnapshot]
 Sizes = dict[str, Bytes]
 
 
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a host has around its guests."""
+
+    name: str
+    version: str
+    cpu_count: int
+    networks: tuple[str, ...]
+    repositories: Repositories
+
+
 def power_state(state: int) -> PowerState:
     """Answer the contract's state for one of libvirt's."""
     return _STATES.get(state, PowerState.UNKNOWN)
@@ -69,12 +80,17 @@ def operation_of(domain: libvirt.virDomain) -> int:
 
 
 class Inventory:
-    """Look at one host; XML is read again when the domain's state has changed, and now and then."""
+    """Look at one host; XML is read again when the domain's state has changed, and now and then.
+
+    On Xen, what is around the guests is kept as long: to ask for it takes ten times what a look at the guests takes,
+    and of the same processors of Xen's own domain that copy the memory of those that move.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._kept: dict[tuple[str, str], tuple[object, float, DomainDescription, Sizes]] = {}
         self._hosts: dict[str, tuple[str, str, str]] = {}
+        self._around: dict[str, tuple[float, Surroundings]] = {}
 
     def look(
         self,
@@ -87,25 +103,25 @@ class Inventory:
 
         ``capabilities`` are what it can at this moment, where that is more than its hypervisor alone can.
         """
-        repositories = _repositories(connection)
+        around = self._surroundings(connection, uri)
         uuid, architecture, model = self._host(connection, uri)
-        busy, total = _cpu(connection)
+        busy, total = cpu_of(connection, uri)
         total_memory, free_memory = memory_of(connection, uri)
         return HostSnapshot(
             uuid=uuid,
-            name=connection.getHostname().split(".")[0],
+            name=around.name,
             hypervisor=connection.getType().lower(),
-            version=version_of(connection),
+            version=around.version,
             architecture=architecture,
             cpu_model=model,
-            cpu_count=int(connection.getInfo()[2]),
+            cpu_count=around.cpu_count,
             cpu_busy=busy,
             cpu_total=total,
             memory_total=total_memory,
             memory_free=free_memory,
-            repositories=tuple(repositories.values()),
-            networks=networks_of(connection),
-            vms=tuple(self._vms(connection, uri, repositories, rates)),
+            repositories=tuple(around.repositories.values()),
+            networks=around.networks,
+            vms=tuple(self._vms(connection, uri, around.repositories, rates)),
             capabilities=capabilities_at(uri) if capabilities is None else capabilities,
         )
 
@@ -113,6 +129,23 @@ class Inventory:
         """Read a domain's XML again at the next look."""
         with self._lock:
             self._kept.pop((uri, vm_uuid), None)
+
+    def forget_surroundings(self, uri: str) -> None:
+        """Ask again at the next look what a host has around its guests."""
+        with self._lock:
+            self._around.pop(uri, None)
+
+    def _surroundings(self, connection: libvirt.virConnect, uri: str) -> Surroundings:
+        now = time.monotonic()
+        with self._lock:
+            at, kept = self._around.get(uri, (now, None))
+        if kept is not None and now - at < READ_AGAIN_AFTER:
+            return kept
+        found = surroundings_of(connection)
+        if dialect_of(uri) is Dialect.XEN:
+            with self._lock:
+                self._around[uri] = now, found
+        return found
 
     def _host(self, connection: libvirt.virConnect, uri: str) -> tuple[str, str, str]:
         if uri not in self._hosts:
@@ -186,6 +219,17 @@ def _statistics(connection: libvirt.virConnect, uri: str) -> Iterable[tuple[libv
     return connection.getAllDomainStats(STATS, AT_ONCE)
 
 
+def surroundings_of(connection: libvirt.virConnect) -> Surroundings:
+    """Ask what a host has around its guests; raises libvirtError."""
+    return Surroundings(
+        name=connection.getHostname().split(".")[0],
+        version=version_of(connection),
+        cpu_count=int(connection.getInfo()[2]),
+        networks=networks_of(connection),
+        repositories=_repositories(connection),
+    )
+
+
 def memory_of(connection: libvirt.virConnect, uri: str) -> tuple[Bytes, Bytes | None]:
     """Ask how much memory a host has, and how much of it is free at this moment."""
     if dialect_of(uri) is Dialect.XEN:
@@ -257,7 +301,10 @@ def _holding(path: str, repositories: Repositories) -> RepositorySnapshot | None
     return max(holding, key=lambda each: len(each.path), default=None)
 
 
-def _cpu(connection: libvirt.virConnect) -> tuple[int | None, int | None]:
+def cpu_of(connection: libvirt.virConnect, uri: str) -> tuple[int | None, int | None]:
+    """Answer how long a host's processors were busy, and how long they were there; None where nobody counts it."""
+    if dialect_of(uri) is Dialect.XEN:
+        return None, None  # the driver of libxl counts neither
     try:
         stats = connection.getCPUStats(libvirt.VIR_NODE_CPU_STATS_ALL_CPUS)
     except libvirt.libvirtError:

@@ -1,6 +1,7 @@
 """The verbs of the driver, for hosts that speak Xen."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -33,6 +34,7 @@ from xenweb.drivers.guards import GuardForeseen, GuardPlan
 from xenweb.drivers.libvirt_driver.connections import Connections
 from xenweb.drivers.libvirt_driver.dialects import capabilities_at
 from xenweb.drivers.libvirt_driver.errors import translated
+from xenweb.drivers.libvirt_driver.inventory import READ_AGAIN_AFTER
 from xenweb.drivers.libvirt_driver.xen import mending, moving, restoring, sightings, storing
 from xenweb.drivers.libvirt_driver.xen.change_rates import XenChangeRates
 from xenweb.drivers.libvirt_driver.xen.guarding import XenGuards
@@ -70,6 +72,7 @@ class XenHosts:
         self.volumes = VmVolumes(lambda: self.probes)
         self.change_rates = XenChangeRates()
         self.guards = XenGuards(lambda: self.probes, self.volumes)
+        self._bridges: dict[str, tuple[float, Sequence[str]]] = {}
 
     def capabilities(self, endpoint: Endpoint) -> frozenset[Capability]:
         """Say what a host can at this moment: more, while its probe answers."""
@@ -82,12 +85,23 @@ class XenHosts:
         if copies is None:
             return said
         by_uuid = {each.uuid: each for each in copies if not each.dying}
-        bridges = [each for each in self.probes.bridges(endpoint) or () if each not in said.networks]
+        bridges = [each for each in self._bridges_of(endpoint) if each not in said.networks]
         return replace(
             said,
             vms=tuple(_corrected(vm, by_uuid.get(vm.uuid)) for vm in said.vms),
             networks=(*said.networks, *bridges),
         )
+
+    def _bridges_of(self, endpoint: Endpoint) -> Sequence[str]:
+        """Name the bridges of a host, as of not long ago: they are there for years, and each question has its price."""
+        now = time.monotonic()
+        at, kept = self._bridges.get(endpoint.probe, (now, None))
+        if kept is not None and now - at < READ_AGAIN_AFTER:
+            return kept
+        found = self.probes.bridges(endpoint)
+        if found is not None:
+            self._bridges[endpoint.probe] = now, found
+        return found or ()
 
     def with_storage(self, endpoint: Endpoint, snapshot: HostSnapshot) -> HostSnapshot:
         """Lay what a probe knows of its host's storage over what libvirt tells of it."""

@@ -16,25 +16,28 @@ from xenweb.drivers.libvirt_driver.errors import NO_JOB_CODES
 GUEST_TYPES = {"xenpv": "PV", "xenpvh": "PVH", "xenfv": "HVM"}
 """Machine types of libxl, in Xen's own words."""
 
-CPU_TIME = 4
-"""Where ``info`` has the CPU time, in ns; libxl asks Xen for it at that moment."""
+STATE, CPU_TIME = 0, 4
+"""Where ``info`` has the state, and the CPU time in ns; libxl asks Xen for it at that moment."""
 
 
 def statistics(connection: libvirt.virConnect) -> Iterator[tuple[libvirt.virDomain, dict[str, int]]]:
-    """Yield every guest with what QEMU's bulk statistics would say of it; Xen's own domain is the host."""
+    """Yield every guest with what QEMU's bulk statistics would say of it, at one question each.
+
+    Xen's own domain is the host.
+    """
     for domain in connection.listAllDomains(0):
         if domain.ID() == 0:
             continue
         try:
-            state, reason = domain.state()
-            stats = {"state.state": state, "state.reason": reason}
-            if domain.isActive():
-                stats["cpu.time"] = int(domain.info()[CPU_TIME])
+            said = domain.info()
         except libvirt.libvirtError as error:
             if error.get_error_code() != libvirt.VIR_ERR_NO_DOMAIN:
                 raise
-        else:
-            yield domain, stats
+            continue
+        stats = {"state.state": int(said[STATE])}
+        if domain.ID() > 0:
+            stats["cpu.time"] = int(said[CPU_TIME])
+        yield domain, stats
 
 
 def host_uuid(connection: libvirt.virConnect) -> str:
