@@ -185,6 +185,53 @@ def test_a_guest_left_suspended_goes_on_by_one_choice_once_the_half_built_copy_i
     ]
 
 
+def test_a_guest_that_stands_still_is_not_kept_waiting_once_nothing_is_in_its_way(
+    probed: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver, vm = probed.driver, probed.vm.uuid
+    driver.error = FAILED
+    driver.on_call = lambda plan: driver.copies.update({("host-a", vm): Copy.INCOMING, ("host-b", vm): Copy.NEVER_RAN})
+    row = driven(probed)
+    choice_request(probed.admin, row.pk, Repair.REMOVE_HALF_BUILT)
+    monkeypatch.setattr(watching, "PROVE_FOR", 600.0)
+    thread = in_a_thread(adopt, row.pk, "test")
+    thread.join(30)
+    assert not thread.is_alive()
+    assert driver.repairs == [*REMOVED, ("host-a", CopyAction.RESUME)]
+
+
+def test_a_guest_that_was_let_go_on_is_given_the_time_to_show_it(
+    probed: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver, vm = probed.driver, probed.vm.uuid
+    driver.error = FAILED
+    driver.on_call = lambda plan: driver.copies.update({("host-a", vm): Copy.INCOMING, ("host-b", vm): Copy.NEVER_RAN})
+    row = driven(probed)
+    choice_request(probed.admin, row.pk, Repair.REMOVE_HALF_BUILT)
+    repair, asked = driver.repair, iter([Copy.INCOMING] * 20)
+
+    def slowly(endpoint: Endpoint, vm_uuid: str, action: CopyAction, path: str = "") -> None:
+        repair(endpoint, vm_uuid, action, path)
+        if action is CopyAction.RESUME:
+            driver.copies[("host-a", vm)] = Copy.INCOMING
+
+    locate = driver.locate
+
+    def later(endpoint: Endpoint, vm_uuid: str) -> VmSighting:
+        is_let_go = ("host-a", CopyAction.RESUME) in driver.repairs and endpoint.name == "host-a"
+        return VmSighting(next(asked, Copy.RUNNING)) if is_let_go else locate(endpoint, vm_uuid)
+
+    monkeypatch.setattr(driver, "repair", slowly)
+    monkeypatch.setattr(driver, "locate", later)
+    monkeypatch.setattr(watching, "PROVE_FOR", 600.0)
+    thread = in_a_thread(adopt, row.pk, "test")
+    thread.join(30)
+    assert not thread.is_alive()
+    row.refresh_from_db()
+    assert row.state == State.FAILED
+    assert driver.repairs.count(("host-a", CopyAction.RESUME)) == 1
+
+
 def switching(board: Board, target: Copy) -> tuple[Migration, threading.Thread]:
     """Begin a move whose guest is suspended, and of which nothing more comes across."""
     driver, vm = board.driver, board.vm.uuid

@@ -70,6 +70,10 @@ class Desk:
             proof = replace(proof, target=Copy.SET_ASIDE)
         return proof
 
+    def own_repairs(self, proof: Proof, *, cancelling: bool) -> frozenset[Repair]:
+        """Answer the repairs that a proof allows and nobody need be asked for."""
+        return BY_ITSELF.intersection(repairs_for(proof, cancelling=cancelling))
+
     def mend(self, proof: Proof, *, cancelling: bool, stalled: bool = False) -> bool:
         """Do the repairs that were chosen, or that go without asking, if the proof still allows them."""
         may = partial(repairs_for, cancelling=cancelling, stalled=stalled)

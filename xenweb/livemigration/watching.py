@@ -19,7 +19,7 @@ from django.db import DatabaseError, connection, connections
 from django.utils import timezone
 
 from xenweb.core.facts import Kind
-from xenweb.core.migration import TRANSITIONS, Conclusion, Proof, State, Unclear, conclude
+from xenweb.core.migration import TRANSITIONS, Conclusion, Proof, Repair, State, Unclear, conclude
 from xenweb.core.precopy.passes import Look, PassStats, Track, finish, mark_pass, observe
 from xenweb.core.precopy.storage import DiskLook, DiskTrack, memory_share_in, observe_disks
 from xenweb.core.quantities import Bytes, BytesPerSecond, Milliseconds
@@ -381,9 +381,10 @@ class Watching:
         proof = self._with_patience(lambda: self._settled(call))
         # One mending may let another follow: what was in the way is gone, and the VM is let go on.
         for _ in range(MENDINGS):
+            own = self.desk.own_repairs(proof, cancelling=self.asked_to_cancel)
             if not self._with_patience(partial(self.desk.mend, proof, cancelling=self.asked_to_cancel)):
                 break
-            proof = self._with_patience(lambda: self._settled(call))
+            proof = self._with_patience(partial(self._settled, call, own))
         self._with_patience(lambda: self.desk.offer(proof, cancelling=self.asked_to_cancel))
         stats = self._stats(call) if conclude(proof) is Conclusion.ON_TARGET else CompletedStats()
         cause, beats = call.cause if call is not None else None, self.hosts.beats
@@ -391,8 +392,12 @@ class Watching:
             lambda: settle(self.lease, Migration.objects.get(pk=self.plan.migration), proof, stats, cause, beats)
         )
 
-    def _settled(self, call: Call | None) -> Proof:
-        """Ask both hosts until they prove a place, somebody chose a repair, or the time is over."""
+    def _settled(self, call: Call | None, before: frozenset[Repair] | None = None) -> Proof:
+        """Ask both hosts until they prove a place, somebody chose a repair, or the time is over.
+
+        ``before`` are the repairs that could be done unasked before something was mended: one that can be done only
+        since then is not waited for, because the VM may stand still for it.
+        """
         deadline = time.monotonic() + PROVE_FOR
         while True:
             proof = self._told_of(call, self.desk.as_told(self.hosts.ask()))
@@ -401,7 +406,9 @@ class Watching:
             is_proven = conclude(proof) in PROVEN and not (is_closer_look and self.hosts.is_pulse_unclear)
             if self._may_still_come(call, proof):
                 is_proven = False
-            if is_proven or self.desk.is_repair_asked() or time.monotonic() >= deadline:
+            own = self.desk.own_repairs(proof, cancelling=self.asked_to_cancel)
+            is_due = before is not None and bool(own - before)
+            if is_proven or is_due or self.desk.is_repair_asked() or time.monotonic() >= deadline:
                 return proof
             self._keep_lease()
             time.sleep(PROVE_EVERY)
