@@ -10,7 +10,7 @@ import pytest
 
 from tests.browser.windows import browser, signed_in  # noqa: F401 - fixtures
 from tests.xen import wholeness
-from tests.xen.equipment import Probed, wait_until
+from tests.xen.equipment import HOLDER, Probed, put_holder, wait_until
 from xenweb.lab.ports import free_port
 from xenweb.lab.smoke import rest
 from xenweb.lab.stage import Stage
@@ -105,8 +105,10 @@ def _is_reached_by_both(stage: Stage, storage: str) -> bool:
 def stage(lab: Lab) -> Iterator[Stage]:
     """Give a whole installation above the lab that is up."""
     folder = Path(tempfile.mkdtemp(prefix="xy-", dir="/tmp"))
-    stage = Stage(data=folder / "d", lab=lab.layout.folder, port=free_port(), kind="xen")
+    data, place = folder / "d", lab.layout.folder
+    stage = Stage(data=data, lab=place, port=free_port(), kind="xen", probe_settings={"helper": HOLDER})
     try:
+        put_holder(lab)
         stage.start()
         wait_until(
             "the board shows what the probes tell of storage", lambda: _is_reached_by_both(stage, "san_block"), 60

@@ -3,7 +3,6 @@
 The real helper can be put behind one that takes the link away at the worst of moments.
 """
 
-import json
 import time
 from dataclasses import dataclass, field, replace
 
@@ -15,10 +14,9 @@ from xenweb.lab.xen.lab import Lab
 from xenweb.lab.xen.layout import HOSTS
 from xenweb.lab.xen.residents import residents
 
-HOLDER = "/lab/holder"
+HOLDER, HOLDING_PROGRAM = "/lab/holder", "/lab/holding"
 HOLD, HELD = "/run/hold-last-pass", "/run/held"
 CLUSTER_PORT = 7777
-CONFIG = "/etc/xenweb-probe/config.json"
 CONSOLE_END = "tail -n 5 /var/log/xen/guest-{0}.log 2>/dev/null || true"
 MARK = "-- then --\n"
 LOOK = f"xl list; echo '{MARK.strip()}'; {CONSOLE_END}; sleep 1.5; echo '{MARK.strip()}'; {CONSOLE_END}"
@@ -32,13 +30,16 @@ KEY = "5a" * 32
 PROBE_PID = f"pgrep -f '{probes.DAEMON}'"
 HELPER_PID = "pgrep -f '^/usr/lib/xen-4.17/bin/libxl-save-helper --save-domain'"
 
+# The shell starts in no time, and Python takes an emulated CPU a second, at both ends of every move.
+GATE = f"""#!/bin/sh
+[ "$1" = --save-domain ] && [ -e {HOLD} ] && exec {HOLDING_PROGRAM} "$@"
+exec /usr/lib/xen-4.17/bin/libxl-save-helper "$@"
+"""
 # Hands on to the real helper what libxl says, and keeps the answer to its request to suspend the guest until it is told
 # to go on: between the guest's suspension and its last pass is what nobody can time from outside.
 HOLDING = """#!/usr/bin/python3
 import os, select, signal, subprocess, sys, time
 real = "/usr/lib/xen-4.17/bin/libxl-save-helper"
-if sys.argv[1] != "--save-domain" or not os.path.exists("/run/hold-last-pass"):
-    os.execv(real, [real, *sys.argv[1:]])
 child = subprocess.Popen([real, *sys.argv[1:]], stdin=subprocess.PIPE, stdout=subprocess.PIPE, close_fds=False)
 os.close(int(sys.argv[2]))
 signal.signal(signal.SIGTERM, lambda *_: child.send_signal(signal.SIGTERM))
@@ -74,8 +75,7 @@ class Probed:
 
     def equip(self) -> "Probed":
         """Put the probe on both hosts and have their libvirt use it."""
-        for host in HOSTS:
-            self.lab.put(host.name, HOLDER, HOLDING.encode(), 0o755)
+        put_holder(self.lab)
         self.lab.probe_all({host.name: KEY for host in HOSTS}, helper=HOLDER)
         wait_until("both probes answer", lambda: all(self.answers(host.name) for host in HOSTS))
         return self
@@ -83,13 +83,6 @@ class Probed:
     def is_equipped(self) -> bool:
         """Say whether the probes that equip puts there are there, and answer."""
         return all(self.answers(host.name) for host in HOSTS)
-
-    def fit_holder(self, name: str) -> None:
-        """Have a probe that is there already run its helper through the holder."""
-        self.lab.put(name, HOLDER, HOLDING.encode(), 0o755)
-        said = json.loads(self.lab.run(name, f"cat {CONFIG}"))
-        self.lab.put(name, CONFIG, json.dumps(said | {"helper": HOLDER}).encode(), 0o600)
-        probes.begin_anew(self.lab.run, name)  # the relay that waits already knows the other helper
 
     def hold_last_pass(self, name: str) -> None:
         """Have the next move from a host wait between the guest's suspension and its last pass."""
@@ -189,6 +182,13 @@ class Probed:
 
     def _console_end(self, guest: str, host: str) -> str:
         return self.lab.run(host, CONSOLE_END.format(guest))
+
+
+def put_holder(lab: Lab) -> None:
+    """Put on both hosts what a probe may be told to run in the place of Xen's helper."""
+    for host in HOSTS:
+        lab.put(host.name, HOLDING_PROGRAM, HOLDING.encode(), 0o755)
+        lab.put(host.name, HOLDER, GATE.encode(), 0o755)
 
 
 def _newest(console: str) -> int:

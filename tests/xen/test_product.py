@@ -288,7 +288,6 @@ def test_a_move_that_failed_is_rolled_back_to_exactly_the_records_of_its_guard(s
 def held_in_last_pass(stage: Stage, lab: Lab, source: str, target: str) -> str:
     """Ask for a move and hold it where its guest is suspended and its last pass still to come; answer its id."""
     probed = Probed(lab)
-    probed.fit_holder(source)
     probed.hold_last_pass(source)
     migration = ask(stage, target)
     probed.wait_for_hold(source)

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -64,6 +64,9 @@ class Stage:
     database_url: str = ""
     with_xapi: bool = False
     """Whether two simulated XAPI pools stand beside the hosts, each in a pool of its own."""
+
+    probe_settings: Mapping[str, Any] = field(default_factory=dict)
+    """Words of the configuration of a Xen lab's probes, besides those that they need."""
 
     sign_ins: list[dict[str, str]] = field(default_factory=list)
     token: str = ""
@@ -116,7 +119,7 @@ class Stage:
         said = json.loads(self.manage("seed", f"--hosts={described}", "--token"))
         self.sign_ins, self.token = said["sign_ins"], said["token"]
         if said["probe_keys"]:
-            XenLab(self.lab).probe_all(said["probe_keys"])
+            XenLab(self.lab).probe_all(said["probe_keys"], **self.probe_settings)
         self._wait_ready()
 
     def _hosts(self) -> dict[str, Any]:

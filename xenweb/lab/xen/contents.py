@@ -22,9 +22,6 @@ auth_unix_rw = "none"
 log_outputs = "3:file:/var/log/libvirt/libvirtd.log"
 max_clients = 500
 """
-# As in the lab of QEMU hosts, two that lost each other give a move up soon, and not only after 30 s: libvirt's own 5 s,
-# six times. An emulated host answers within a second or two, however busy it is.
-LIBXL: Final = "autoballoon = 0\nkeepalive_interval = 3\nkeepalive_count = 4\n"
 # In the place of a rule of Debian's, which has a program wait for a new NFS mount at each new block device: on an
 # emulated CPU whoever makes a logical volume waited a second or two for that.
 NO_READ_AHEAD: Final = "# left empty\n"
@@ -54,7 +51,7 @@ def files() -> dict[str, str]:
         "etc/resolv.conf": "",
         "etc/apt/sources.list": "",
         "etc/libvirt/libvirtd.conf": LIBVIRTD,
-        "etc/libvirt/libxl.conf": LIBXL,
+        "etc/libvirt/libxl.conf": "autoballoon = 0\n",
         "etc/ocfs2/cluster.conf": cluster(),
         "etc/ssh/sshd_config.d/lab.conf": SSHD,
         "etc/udev/rules.d/99-nfs.rules": NO_READ_AHEAD,

@@ -223,8 +223,9 @@ class Lab:
         """Put a probe that holds ``key`` on a host, and have its libvirt use it; guests run on."""
         host = host_spec(name).name
         probes.install(self.put, self.run, host, key, **more)
-        self.daemon(host, "kill")
-        self.daemon(host, "start")
+        if not probes.is_used(self.run, host):
+            self.daemon(host, "kill")
+            self.daemon(host, "start")
 
     def probe_all(self, keys: Mapping[str, str], **more: Any) -> None:
         """Put a probe on several hosts at the same time: each holds the key that is given with its host's name."""

@@ -21,6 +21,7 @@ START: Final = f"setsid -f sh -c '{LOOP}' </dev/null >>{LOG} 2>&1"
 END: Final = f"pkill -9 -f '{PROGRAM} [d]aemon' || true"
 """Written so that it is not found itself; relays of moves under way are not among those that it ends."""
 
+USED: Final = f"grep -qzx 'LIBXL_SAVE_HELPER={PROGRAM}' /proc/$(cat /run/libvirtd.pid)/environ && echo used || true"
 RESTART: Final = ("/bin/sh", "-c", "/lab/daemon kill; /lab/daemon start")
 
 Run = Callable[[str, str], str]
@@ -42,6 +43,11 @@ def install(put: Put, run: Run, host: str, key: str, **more: Any) -> None:
     put(host, "/etc/default/libvirtd", f"LIBXL_SAVE_HELPER={PROGRAM}\n".encode(), 0o644)
     run(host, f"{PROGRAM} check")
     begin_anew(run, host)
+
+
+def is_used(run: Run, host: str) -> bool:
+    """Say whether the libvirt that runs on a host starts the probe already."""
+    return run(host, USED).strip() == "used"
 
 
 def begin_anew(run: Run, host: str) -> None:
