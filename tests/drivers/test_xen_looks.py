@@ -103,10 +103,13 @@ def test_what_is_around_the_guests_is_asked_again_only_when_the_host_tells_of_a_
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     asked: list[str] = []
+    meanwhile: list[HostEvent] = []
 
     class Counted(XenHost):
         def getHostname(self) -> str:  # noqa: N802 - libvirt's name
             asked.append("name")
+            if meanwhile:
+                tell(meanwhile.pop())
             return super().getHostname()
 
     host = Counted(guests=[Guest()])
@@ -127,6 +130,9 @@ def test_what_is_around_the_guests_is_asked_again_only_when_the_host_tells_of_a_
     assert not is_asked()
     tell(HostEvent(XEN1.host, "", "storage"))
     assert [is_asked(), is_asked()] == [True, False]
+    meanwhile.append(HostEvent(XEN1.host, "", "storage"))
+    tell(HostEvent(XEN1.host, "", "storage"))
+    assert [is_asked(), is_asked(), is_asked()] == [True, True, False]
 
 
 def test_a_look_asks_one_thing_of_each_guest_that_runs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -91,6 +92,7 @@ class Inventory:
         self._kept: dict[tuple[str, str], tuple[object, float, DomainDescription, Sizes]] = {}
         self._hosts: dict[str, tuple[str, str, str]] = {}
         self._around: dict[str, tuple[float, Surroundings]] = {}
+        self._changes: Counter[str] = Counter()
 
     def look(
         self,
@@ -134,16 +136,19 @@ class Inventory:
         """Ask again at the next look what a host has around its guests."""
         with self._lock:
             self._around.pop(uri, None)
+            self._changes[uri] += 1
 
     def _surroundings(self, connection: libvirt.virConnect, uri: str) -> Surroundings:
         now = time.monotonic()
         with self._lock:
             at, kept = self._around.get(uri, (now, None))
+            changes = self._changes[uri]
         if kept is not None and now - at < READ_AGAIN_AFTER:
             return kept
         found = surroundings_of(connection)
-        if dialect_of(uri) is Dialect.XEN:
-            with self._lock:
+        with self._lock:
+            # What changed while it was asked for is asked for again.
+            if dialect_of(uri) is Dialect.XEN and self._changes[uri] == changes:
                 self._around[uri] = now, found
         return found
 
