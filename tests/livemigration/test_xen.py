@@ -164,11 +164,16 @@ def test_the_hand_over_of_memory_is_kept_apart_from_the_pause_and_passes_known_o
     assert [each.transfer_rate is not None for each in shown.passes] == [True, True, False]
 
 
-def test_a_guest_left_suspended_goes_on_by_one_choice_once_the_half_built_copy_is_gone(probed: Board) -> None:
-    driver, vm = probed.driver, probed.vm.uuid
+def half_built(board: Board) -> Migration:
+    """Drive a move that leaves its guest suspended at the source, and a copy at the target that never ran."""
+    driver, vm = board.driver, board.vm.uuid
     driver.error = FAILED
     driver.on_call = lambda plan: driver.copies.update({("host-a", vm): Copy.INCOMING, ("host-b", vm): Copy.NEVER_RAN})
-    row = driven(probed)
+    return driven(board)
+
+
+def test_a_guest_left_suspended_goes_on_by_one_choice_once_the_half_built_copy_is_gone(probed: Board) -> None:
+    driver, row = probed.driver, half_built(probed)
     assert row.state == State.UNCERTAIN
     assert row.repairs == Repair.REMOVE_HALF_BUILT
     assert driver.repairs == []
@@ -188,10 +193,7 @@ def test_a_guest_left_suspended_goes_on_by_one_choice_once_the_half_built_copy_i
 def test_a_guest_that_stands_still_is_not_kept_waiting_once_nothing_is_in_its_way(
     probed: Board, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    driver, vm = probed.driver, probed.vm.uuid
-    driver.error = FAILED
-    driver.on_call = lambda plan: driver.copies.update({("host-a", vm): Copy.INCOMING, ("host-b", vm): Copy.NEVER_RAN})
-    row = driven(probed)
+    driver, row = probed.driver, half_built(probed)
     choice_request(probed.admin, row.pk, Repair.REMOVE_HALF_BUILT)
     monkeypatch.setattr(watching, "PROVE_FOR", 600.0)
     thread = in_a_thread(adopt, row.pk, "test")
@@ -203,10 +205,7 @@ def test_a_guest_that_stands_still_is_not_kept_waiting_once_nothing_is_in_its_wa
 def test_a_guest_that_was_let_go_on_is_given_the_time_to_show_it(
     probed: Board, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    driver, vm = probed.driver, probed.vm.uuid
-    driver.error = FAILED
-    driver.on_call = lambda plan: driver.copies.update({("host-a", vm): Copy.INCOMING, ("host-b", vm): Copy.NEVER_RAN})
-    row = driven(probed)
+    driver, vm, row = probed.driver, probed.vm.uuid, half_built(probed)
     choice_request(probed.admin, row.pk, Repair.REMOVE_HALF_BUILT)
     repair, asked = driver.repair, iter([Copy.INCOMING] * 20)
 
