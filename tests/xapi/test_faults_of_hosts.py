@@ -61,15 +61,19 @@ def across(board: Board) -> Migration:
 
 @contextmanager
 def struck_at_the_proof(board: Board, monkeypatch: pytest.MonkeyPatch, strike: Callable[[], None]) -> Iterator[None]:
-    """Let something happen when the VM has arrived by the pool's records, and before a host was asked for its proof."""
-    driver, struck = driver_for("xapi"), threading.Event()
+    """Let something happen when the VM has arrived by the pool's records, and before a host was asked for its proof.
+
+    Both hosts are asked at once: the other question waits until it has happened.
+    """
+    driver, struck, striking = driver_for("xapi"), threading.Event(), threading.Lock()
     assert isinstance(driver, XapiDriver)
     locate = driver.locate
 
     def asked(*words: object) -> object:
-        if is_at(board, "host-b") and not struck.is_set():
-            struck.set()
-            strike()
+        with striking:
+            if is_at(board, "host-b") and not struck.is_set():
+                struck.set()
+                strike()
         return locate(*words)  # type: ignore[arg-type]
 
     monkeypatch.setattr(driver, "locate", asked)
