@@ -9,7 +9,7 @@ from xenweb.lab.folders import check_path
 from xenweb.lab.xen.archive import in_order
 from xenweb.lab.xen.contents import cluster, host_names
 from xenweb.lab.xen.descriptions import disk_path, guest_xml, repositories
-from xenweb.lab.xen.guests import GUESTS, GuestSpec
+from xenweb.lab.xen.guests import GUESTS, GuestSpec, host_memory
 from xenweb.lab.xen.image import Image, cache_folder, digest
 from xenweb.lab.xen.layout import HOSTS, LONGEST_SOCKET, MACHINES, LabLayout, default_folder, host_spec, machine_spec
 from xenweb.lab.xen.machines import Ports, boot_words, command, kernel_line
@@ -52,6 +52,12 @@ def test_only_a_host_opens_doors_to_libvirt_and_its_probe_and_only_to_this_machi
         assert all(forward.startswith("hostfwd=tcp:127.0.0.1:") for forward in forwards)
         assert len(forwards) == (3 if machine.is_host else 1)
         assert "restrict=on" in words
+
+
+def test_a_host_has_room_for_all_guests_and_never_less_than_the_least() -> None:
+    assert host_memory(GUESTS) == machine_spec("xen-1").memory
+    large = [GuestSpec(f"large-{number}", "xen-1", memory=448) for number in range(5)]
+    assert host_memory(large) == 1000 + 5 * 448
 
 
 def test_large_frames_are_on_the_labs_own_network_alone_and_never_in_merged_buffers() -> None:

@@ -15,7 +15,7 @@ from xenweb.lab.xen.needs import DebianSource, available_memory, check_for_build
 def test_too_little_memory_is_said_with_both_figures(tmp_path: Path) -> None:
     (tmp_path / "meminfo").write_text("MemTotal: 8000000 kB\nMemAvailable: 2097152 kB\n")
     with pytest.raises(LabUnavailableError, match=r"needs 7 GiB of memory, and 2\.0 are free here"):
-        check_for_lab(tmp_path, tmp_path / "meminfo")
+        check_for_lab(tmp_path, 2048, tmp_path / "meminfo")
     assert available_memory("") == 0
 
 

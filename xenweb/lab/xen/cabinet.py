@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,8 +26,8 @@ class Cabinet:
     def __init__(self, layout: LabLayout) -> None:
         self.layout = layout
 
-    def lay(self, image: Image) -> None:
-        """Make the disks, ports and key of a new lab, all of its machines being off."""
+    def lay(self, image: Image, host_memory: int) -> None:
+        """Make the disks, ports and key of a new lab, all of its machines being off; its hosts have so many MiB."""
         layout = self.layout
         shell.make_key(layout)
         ports = Ports(
@@ -36,7 +36,8 @@ class Cabinet:
             libvirt={host.name: free_port() for host in HOSTS},
             probe={host.name: free_port() for host in HOSTS},
         )
-        layout.description.write_text(json.dumps({"image": str(image.folder), "ports": asdict(ports)}))
+        described = {"image": str(image.folder), "host_memory": host_memory, "ports": asdict(ports)}
+        layout.description.write_text(json.dumps(described))
         with layout.block_unit.open("wb") as unit:
             unit.truncate(UNIT_GIB * GIB)
         make_overlay(layout.file_unit, image.cluster, "raw")
@@ -74,7 +75,10 @@ class Cabinet:
         return was_on
 
     def _switch_on(self, machine: MachineSpec) -> None:
-        image = Image(Path(str(self._description()["image"])))
+        described = self._description()
+        image = Image(Path(str(described["image"])))
+        if machine.is_host:
+            machine = replace(machine, memory=described["host_memory"])
         key = shell.public_key(self.layout)
         shell.hang_up(self.layout, machine.name)  # what a machine that ended by itself left behind
         self._remember_link(machine, "up")

@@ -4,8 +4,11 @@ What a guest does is the kernel line that its first process reads (image/guest-i
 """
 
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal
+
+from xenweb.lab.xen.layout import HOST_ITSELF, HOSTS
 
 Storage = Literal["none", "san", "nfs", "ocfs2"]
 
@@ -54,3 +57,8 @@ GUESTS: Final = (
     GuestSpec("nfs-1", "xen-2", rate=1, storage="nfs"),
     GuestSpec("ocfs-1", "xen-1", rate=1, storage="ocfs2"),
 )
+
+
+def host_memory(guests: Iterable[GuestSpec]) -> int:
+    """Return how many MiB each host needs, so that all the guests have room on one."""
+    return max(HOST_ITSELF + sum(guest.memory for guest in guests), *(host.memory for host in HOSTS))

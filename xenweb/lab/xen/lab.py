@@ -21,7 +21,7 @@ from xenweb.lab.errors import LabError
 from xenweb.lab.xen import heartbeat, hypervisors, image, machines, needs, probes, shell, storage
 from xenweb.lab.xen.cabinet import Cabinet
 from xenweb.lab.xen.descriptions import disk_path
-from xenweb.lab.xen.guests import GUESTS, GuestSpec
+from xenweb.lab.xen.guests import GUESTS, GuestSpec, host_memory
 from xenweb.lab.xen.heartbeat import Beat
 from xenweb.lab.xen.layout import (
     HOSTS,
@@ -115,9 +115,10 @@ class Lab:
             began = time.monotonic()
             is_mended = self.is_up
             if not is_mended:
-                needs.check_for_lab(self.layout.folder)
+                memory = host_memory(self.guests)
+                needs.check_for_lab(self.layout.folder, memory)
                 self._clean()
-                self.cabinet.lay(image.ensure(say))
+                self.cabinet.lay(image.ensure(say), memory)
             try:
                 doing = "Looking for what is missing" if is_mended else "Starting the machines"
                 say(f"{doing} in {self.layout.folder}.")

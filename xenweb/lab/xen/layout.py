@@ -18,7 +18,10 @@ LONGEST_SOCKET: Final = "/xen-1/ssh.0123456789abcdef"
 
 @dataclass(frozen=True, slots=True)
 class MachineSpec:
-    """One machine as it is built; ``memory`` in MiB. A machine that ``is_host`` runs Xen, the other has the storage."""
+    """One machine as it is built. A machine that ``is_host`` runs Xen, the other has the storage.
+
+    ``memory`` in MiB is the least it has: a host has more where its lab's guests need it.
+    """
 
     name: str
     number: int
@@ -42,6 +45,8 @@ MACHINES: Final = (
     MachineSpec("store", 3, "7e2d1f0a-0d6a-4c0e-9b5e-030303030303", 512, is_host=False),
 )
 HOSTS: Final = tuple(machine for machine in MACHINES if machine.is_host)
+HOST_ITSELF: Final = 1000
+"""MiB that Xen and a host's own Linux take; the rest is the guests'."""
 
 
 def machine_spec(name: str) -> MachineSpec:
@@ -122,7 +127,7 @@ class LabLayout:
 
     @property
     def description(self) -> Path:
-        """The image the lab was started from, and the ports of this machine that lead into it."""
+        """The image the lab was started from, its hosts' memory, and the ports of this machine that lead into it."""
         return self.folder / "lab.json"
 
     @property

@@ -10,15 +10,20 @@ from pathlib import Path
 from typing import Final
 
 from xenweb.lab.errors import LabUnavailableError
+from xenweb.lab.xen.guests import GUESTS, host_memory
+from xenweb.lab.xen.layout import HOSTS
 
 SYSTEM_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+MIB: Final = 1024**2
 GIB: Final = 1024**3
+MEMORY: Final = Path("/proc/meminfo")
 CODENAME: Final = "bookworm"
 """The Debian with Xen 4.17."""
 LACKING: Final = 3
 """What this program ends with where memory is lacking: no other end of a program is this one."""
 
-MEMORY_FOR_LAB: Final = 7 * GIB
+MEMORY_BESIDE_HOSTS: Final = 3 * GIB
+"""For the machine with the storage, what the emulators keep of translated programs, and whoever uses the lab."""
 SPACE_FOR_BUILD: Final = 4 * GIB
 SPACE_FOR_LAB: Final = 1 * GIB
 # Programs of a running lab, and of the build of its image, by the package that has them.
@@ -40,18 +45,21 @@ class DebianSource:
     address: str
 
 
-def check_for_lab(folder: Path, meminfo: Path = Path("/proc/meminfo")) -> None:
-    """Raise LabUnavailableError with the first thing this machine lacks to run a lab in ``folder``."""
-    check_memory(meminfo)
+def check_for_lab(folder: Path, host_memory: int, meminfo: Path = MEMORY) -> None:
+    """Raise LabUnavailableError with the first thing this machine lacks to run a lab in ``folder``.
+
+    ``host_memory`` is what each of its hosts has, in MiB.
+    """
+    check_memory(host_memory, meminfo)
     check_space(folder, SPACE_FOR_LAB, "its machines' disks")
     install_missing(LAB_PROGRAMS)
 
 
-def check_memory(meminfo: Path = Path("/proc/meminfo")) -> None:
+def check_memory(host_memory: int, meminfo: Path = MEMORY) -> None:
     """Raise LabUnavailableError when this machine has not the memory for the lab's machines."""
-    available = available_memory(meminfo.read_text())
-    if available < MEMORY_FOR_LAB:
-        msg = f"The Xen lab needs {MEMORY_FOR_LAB / GIB:.0f} GiB of memory, and {available / GIB:.1f} are free here."
+    available, needed = available_memory(meminfo.read_text()), len(HOSTS) * host_memory * MIB + MEMORY_BESIDE_HOSTS
+    if available < needed:
+        msg = f"The Xen lab needs {needed / GIB:.0f} GiB of memory, and {available / GIB:.1f} are free here."
         raise LabUnavailableError(msg)
 
 
@@ -136,7 +144,7 @@ def _apt(*command: str) -> str:
 def main() -> int:
     """Print why this machine's memory is not enough for the lab, and answer LACKING; or nothing, and 0."""
     try:
-        check_memory()
+        check_memory(host_memory(GUESTS))
     except LabUnavailableError as error:
         print(error)
         return LACKING
