@@ -59,6 +59,18 @@ def test_the_next_place_is_ready_already_and_no_other_is_made_while_there_is_one
     assert (first.listen(), second.listen()) == (0, 0)
 
 
+def test_a_used_place_is_made_good_once_the_move_has_ended_and_not_while_it_needs_the_cpu(stand: Stand) -> None:
+    stand.wait_for_helpers()
+    until((stand.run / "spare" / "call.2").exists)
+    stand.script([("sleep", 4.5), *ENDING])
+    libxl = stand.begin()
+    assert libxl.listen() == 0
+    another = stand.run / "spare" / "call.3"
+    assert not another.exists()
+    until(another.exists)
+    assert offered(stand) == 2
+
+
 def test_a_helper_that_finds_the_place_taken_has_a_relay_started_for_it(stand: Stand) -> None:
     reports = stand.reports()
     stand.wait_for_helpers()
@@ -119,10 +131,12 @@ def test_it_ends_with_whoever_started_it_and_leaves_nothing(stand: Stand) -> Non
 
 def test_one_that_ends_late_leaves_the_place_of_its_successor_alone(stand: Stand) -> None:
     first = stand.wait_for_helpers()
-    ready = stand.run / "spare" / "ready"
-    ready.write_text("1 12345 12345 /bin/true\n")
+    spare = stand.run / "spare"
+    spare.rename(stand.run / "of-the-first")
+    spare.mkdir()
+    (spare / "ready").write_text("1 12345 /bin/true\n")
     first.communicate(timeout=5)
-    assert ready.exists()
+    assert (spare / "ready").exists()
 
 
 def test_a_relay_that_is_killed_ends_its_helper_and_no_other(stand: Stand) -> None:

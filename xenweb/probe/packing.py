@@ -36,7 +36,7 @@ spare=${XENWEB_PROBE_RUN:-/run/xenweb-probe}/spare
 is_free() { ! [ -e /proc/self/fd/$1 ]; }
 is_pipe() { [ -p /proc/self/fd/$1 ]; }
 take() {
-    [ -f "$spare/ready" ] && read -r number pid _ helper <"$spare/ready" && kill -0 "$pid" && [ -x "$helper" ] \\
+    [ -f "$spare/ready" ] && read -r number pid helper <"$spare/ready" && kill -0 "$pid" && [ -x "$helper" ] \\
         && is_pipe 0 && is_pipe 1 && is_free 6 && is_free 7 && is_free 8 && is_free 9 \\
         && [ -p "$spare/up.$number" ] && set -C && true >"$spare/taken.$number"
 }

@@ -122,7 +122,10 @@ def mode_of(words: list[str]) -> str:
 
 @dataclass(frozen=True)
 class Ends:
-    """What a relay holds: its ends of the four pipes, the helper's process, and the gate (none: it has it not)."""
+    """What a relay holds: its ends of the four pipes, the helper's process, and the gate (none: it has it not).
+
+    ``of_maker`` is what ends with it for the process that made it.
+    """
 
     from_libxl: int
     to_libxl: int
@@ -130,10 +133,11 @@ class Ends:
     to_helper: int
     helper: int | None
     gate: int | None = None
+    of_maker: int | None = None
 
     def all(self) -> set[int]:
         """List what must stay open."""
-        held = (self.from_libxl, self.to_libxl, self.from_helper, self.to_helper, self.helper, self.gate)
+        held = (self.from_libxl, self.to_libxl, self.from_helper, self.to_helper, self.helper, self.gate, self.of_maker)
         return {each for each in held if each is not None}
 
 

@@ -46,18 +46,26 @@ CALLED_WITHIN: Final = 5.0
 REMEMBERED: Final = 100
 """So many places are known to have been taken: who read of one and comes late must not take it."""
 
+LEFT_WITHIN: Final = 2.0
+LOOK_EVERY: Final = 0.02
+"""Seconds in which the folder is left empty at the end, and between two looks whether it is."""
+
 ANOTHER_XEN: Final = 3
 AGAIN_AFTER: Final = 1.0
 PLACES: Final = 2
 """So many places are kept ready."""
 
-REFILL_AFTER: Final = 10.0
-"""Seconds after a call in which no place is made as long as there is one left: to make one costs the move's CPU."""
+REFILL_AFTER: Final = 3.0
+"""Seconds after the end of the last relay at work before which no place is made as long as there is one left: to make
+one costs the CPU that the move needs, and a move goes on for a while after its helper has ended."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """One place for one helper: its pipes by name, the relay that waits there, and what ends once it is called."""
+    """One place for one helper: its pipes by name, the relay that waits there, and what that says once it is called.
+
+    ``called`` ends with the relay.
+    """
 
     number: int
     names: tuple[Path, ...]
@@ -66,7 +74,6 @@ class Place:
 
     def leave(self) -> None:
         """Let go of the names: who has the pipes open goes on with them."""
-        os.close(self.called)
         for each in self.names:
             each.unlink(missing_ok=True)
 
@@ -79,7 +86,8 @@ class Waiting:
         self._folder = configuration.run / FOLDER
         self._number = 0
         self._places: list[Place] = []
-        self._called = float("-inf")
+        self._at_work: list[int] = []
+        self._ended = float("-inf")
         self._alive, self._kept_open = os.pipe()
 
     def serve(self, owner: int) -> None:
@@ -89,46 +97,66 @@ class Waiting:
             while True:
                 self._fill()
                 place = self._places[0]
-                ready, _, _ = select.select([owner, place.called], [], [], CALLED_WITHIN)
+                ready, _, _ = select.select([owner, place.called, *self._at_work], [], [], self._patience())
                 if self._is_lost(place):
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(place.relay, signal.SIGKILL)
                     self._drop(place)
                 elif place.called in ready:
-                    self._called = time.monotonic()
                     self._drop(place)
+                for each in set(self._at_work) & set(ready):
+                    self._see_off(each)
                 if owner in ready and not os.read(owner, 1):
                     return
 
+    def _patience(self) -> float:
+        """Answer for how many seconds to wait at most: until a lost place would be seen, or one may be made."""
+        until_made = self._ended + REFILL_AFTER - time.monotonic()
+        return min(CALLED_WITHIN, until_made) if until_made > 0 else CALLED_WITHIN
+
     def _drop(self, place: Place) -> None:
-        """Let go of the place that was offered, and offer the next one if it is ready."""
+        """Let go of the place that was offered, and offer the next one if it is ready; its relay is at work now."""
         place.leave()
+        self._at_work.append(place.called)
         del self._places[0]
         if self._places:
             self._say(self._places[0])
 
+    def _see_off(self, relay: int) -> None:
+        """Note that a relay has ended, if it has: the first that it says is that it was called."""
+        if not os.read(relay, 1):
+            os.close(relay)
+            self._at_work.remove(relay)
+            self._ended = time.monotonic()
+
     def _fill(self) -> None:
         """Make the places that are missing, while no move needs the CPU for it."""
-        while not self._places or (len(self._places) < PLACES and time.monotonic() - self._called > REFILL_AFTER):
+        while not self._places or (len(self._places) < PLACES and self._is_quiet()):
             self._places.append(self._made())
             if len(self._places) == 1:
                 self._say(self._places[0])
+
+    def _is_quiet(self) -> bool:
+        return not self._at_work and time.monotonic() - self._ended >= REFILL_AFTER
 
     @contextmanager
     def _folder_of_ours(self) -> Iterator[None]:
         shutil.rmtree(self._folder, ignore_errors=True)
         self._configuration.run.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._folder.mkdir(mode=0o700)
+        ours = self._folder.stat().st_ino
         try:
             yield
         finally:
-            if self._is_ours():
+            until = time.monotonic() + LEFT_WITHIN
+            while self._is(ours) and time.monotonic() < until:  # a relay that rehearses may be writing there
                 shutil.rmtree(self._folder, ignore_errors=True)
+                time.sleep(LOOK_EVERY)
 
-    def _is_ours(self) -> bool:
-        """Say whether the folder is not that of a successor yet."""
-        with contextlib.suppress(OSError, IndexError):
-            return (self._folder / READY).read_text(encoding="utf-8").split()[2] == str(os.getpid())
+    def _is(self, folder: int) -> bool:
+        """Say whether the folder is that one still, and not a successor's."""
+        with contextlib.suppress(OSError):
+            return self._folder.stat().st_ino == folder
         return False
 
     def _made(self) -> Place:
@@ -156,7 +184,7 @@ class Waiting:
     def _say(self, place: Place) -> None:
         """Offer a place, now that it can be taken."""
         said = self._folder / f"{READY}.new"
-        words = f"{place.number} {place.relay} {os.getpid()} {self._configuration.real_helper()}\n"
+        words = f"{place.number} {place.relay} {self._configuration.real_helper()}\n"
         said.write_text(words, encoding="utf-8")
         said.replace(self._folder / READY)
 
@@ -189,9 +217,11 @@ class Waiting:
             to_helper=_opened(ours / str(down), os.O_WRONLY),
             helper=process(pid),
             gate=shut_gate(self._configuration.run / GATE) if mode == "save" else None,
+            of_maker=calling,
         )
         os.write(ends.to_helper, GO)
-        os.close(calling)
+        with contextlib.suppress(OSError):  # whoever made the place may have ended: the move goes on
+            os.write(calling, GO)
         os.setsid()
         relay(record, self._configuration, ends)
 
